@@ -1,0 +1,53 @@
+# make demo | test | test-long | check | reports | lock
+# Nothing need be done before: each target makes .venv when it is not there.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.PHONY: help demo test test-long check reports lock clean
+
+help:
+	@echo "make demo       run configs/coin.yaml and configs/kidiq.yaml and print their results"
+	@echo "make test       run the tests"
+	@echo "make test-long  run the tests that take longer (marked slow)"
+	@echo "make check      ruff, mypy, import-linter, wheel contents, doctests"
+	@echo "make reports    render the sample reports in reports/"
+
+$(VENV)/requirements.stamp: requirements.txt .ci/find-python
+	@python="$$(.ci/find-python)" || exit 1; \
+	"$$python" -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.txt
+	@touch $@
+
+$(VENV)/package.stamp: $(VENV)/requirements.stamp pyproject.toml
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(VENV)/package.stamp
+	$(BIN)/bayescope run configs/coin.yaml configs/kidiq.yaml
+
+test: $(VENV)/package.stamp
+	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+test-long: $(VENV)/package.stamp
+	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+
+check: $(VENV)/package.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python .ci/check_wheel.py
+	$(THREADS) $(BIN)/python -m pytest -q --doctest-modules src/bayescope tests/test_docs.py
+
+reports: $(VENV)/package.stamp
+	$(BIN)/python reports/render.py
+
+lock:
+	uv pip compile --universal --python-version 3.12 --extra dev --generate-hashes --no-emit-index-url --quiet \
+	  pyproject.toml -o requirements.txt
+
+clean:
+	rm -rf $(VENV) dist runs

@@ -1,0 +1,5 @@
+"""`python -m bayescope`."""
+
+from bayescope.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""From a YAML file, or a mapping, to a checked and frozen `RunConfig`."""

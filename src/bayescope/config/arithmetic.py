@@ -1,0 +1,82 @@
+"""Arithmetic of numbers in a text, read as data: `2.5 * 10 ** -1` is 0.25, and a call is refused."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import warnings
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+MAX_CHARACTERS = 1000
+MAX_DEPTH = 50
+
+
+class GrammarError(Exception):
+    """One thing wrong with an expression; its text is the message."""
+
+
+def syntax_tree(text: str) -> ast.expr:
+    """Return the syntax of an expression of at most 1000 characters, or raise `GrammarError`."""
+    if len(text) > MAX_CHARACTERS:
+        raise GrammarError(f"longer than {MAX_CHARACTERS} characters; write a prior such as Normal(0, 10)")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about text such as `1if`, which is refused below
+            return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise GrammarError(f"{_quoted(text)} is not a prior; write one such as Normal(0, 10)") from None
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+_BINARY: Mapping[type[ast.operator], Callable[[float, float], float]] = MappingProxyType(
+    {
+        ast.Add: operator.add,
+        ast.Sub: operator.sub,
+        ast.Mult: operator.mul,
+        ast.Div: operator.truediv,
+        ast.Pow: operator.pow,
+    }
+)
+
+
+def evaluate(node: ast.expr, depth: int = 0) -> float:
+    """Return the value of an arithmetic expression of numbers, always finite."""
+    if depth > MAX_DEPTH:
+        raise GrammarError(f"nested deeper than {MAX_DEPTH} levels")
+    match node:
+        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+            return _finite(lambda: float(number))
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
+            value = evaluate(operand, depth + 1)
+            return -value if isinstance(sign, ast.USub) else value
+        case ast.BinOp(left=left, op=kind, right=right) if type(kind) in _BINARY:
+            first, second = evaluate(left, depth + 1), evaluate(right, depth + 1)
+            return _finite(lambda: _BINARY[type(kind)](first, second))
+    raise GrammarError(f"{source(node)} is not a number")
+
+
+def _finite(compute: Callable[[], float]) -> float:
+    try:
+        value = compute()
+    except ZeroDivisionError:
+        raise GrammarError("division by zero") from None
+    except OverflowError:
+        raise GrammarError("a number is too large") from None
+    if isinstance(value, complex):
+        raise GrammarError("a fractional power of a negative number is not a number")
+    if not math.isfinite(value):
+        raise GrammarError("a number is too large")
+    return value
+
+
+def source(node: ast.expr) -> str:
+    """Return the text of a part of an expression, in quotes, for messages."""
+    try:
+        return _quoted(ast.unparse(node))
+    except RecursionError:
+        return "that"

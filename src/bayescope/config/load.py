@@ -1,0 +1,221 @@
+"""From a YAML file, or a mapping, to a `RunConfig`; everything that is wrong is found at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bayescope.config.files import fill_model
+from bayescope.config.messages import explain, follow
+from bayescope.config.nodes import MAX_DEPTH, MAX_INTEGER, Document, path_part, read_document
+from bayescope.config.overrides import apply_overrides
+from bayescope.config.recipes import Methods, read_recipes
+from bayescope.config.rules import broken_rules
+from bayescope.config.schema import SECTIONS, RunConfig
+from bayescope.errors import ConfigError, KeyPath, Problem, Where
+
+
+@dataclass(frozen=True)
+class ConfigSource:
+    """Where a configuration came from.
+
+    Attributes:
+        file: the file as the user named it; None for a mapping.
+        directory: the folder that relative paths start from, absolute.
+        sha256: of the text of the file (for a mapping, of its JSON), hexadecimal.
+        positions: the place of every key: in the file, in the model or recipe file that the key
+            was taken from, or on the command line.
+    """
+
+    file: str | None
+    directory: Path
+    sha256: str
+    positions: Mapping[KeyPath, Where]
+
+    def locate(self, problem: Problem) -> Problem:
+        """Return the problem with its place: that of its key, or of the nearest key above it."""
+        if problem.where is not None:
+            return problem
+        for length in range(len(problem.path), -1, -1):
+            if (where := self.positions.get(problem.path[:length])) is not None:
+                return replace(problem, where=where)
+        return problem
+
+
+@dataclass(frozen=True)
+class LoadedConfig:
+    """A checked configuration and where it came from."""
+
+    config: RunConfig
+    source: ConfigSource
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """What the command line changes before a configuration is checked."""
+
+    overrides: Sequence[str]
+    seed: int | None
+
+
+def load_config(
+    path: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    methods: Methods,
+    seed: int | None = None,
+    needs_data: bool = True,
+) -> LoadedConfig:
+    """Read and check a configuration file.
+
+    Args:
+        path: the YAML file.
+        overrides: changes such as "model.priors.sigma=HalfNormal(1)", made before checking.
+        methods: the model of the settings of each method, by the method's name.
+        seed: replaces the seed of the file.
+        needs_data: whether the `data` section must be there.
+
+    Raises:
+        ConfigError: everything that is wrong, each problem with its place.
+    """
+    document = read_document(Path(path))
+    directory = Path(path).parent
+    changes = _Changes(overrides, seed)
+    return _load(document, directory, document.sha256, changes, methods, needs_data=needs_data)
+
+
+def load_mapping(
+    mapping: Mapping[str, Any],
+    base_dir: str | Path = ".",
+    *,
+    overrides: Sequence[str] = (),
+    methods: Methods,
+    seed: int | None = None,
+    needs_data: bool = True,
+) -> LoadedConfig:
+    """Check a configuration given as a mapping; arguments as for `load_config`, paths start from `base_dir`.
+
+    NumPy arrays and numbers, and anything else with a `tolist` method, stand for lists and numbers.
+
+    Raises:
+        ConfigError: everything that is wrong; the problems have key paths but no places.
+    """
+    problems: list[Problem] = []
+    data = _plain(mapping, (), problems)
+    digest = hashlib.sha256(json.dumps(data, default=str).encode()).hexdigest()
+    document = Document(data, {}, tuple(problems), "", "")
+    changes = _Changes(overrides, seed)
+    return _load(document, Path(base_dir), digest, changes, methods, needs_data=needs_data)
+
+
+def _plain(value: Any, path: KeyPath, problems: list[Problem]) -> Any:
+    """Return `value` as a YAML file would give it; note what a file could not say."""
+    if len(path) > MAX_DEPTH:
+        raise ConfigError([Problem(path[:3], f"nested deeper than {MAX_DEPTH} levels")])
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _plain(item, (*path, path_part(key)), problems) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, (*path, index), problems) for index, item in enumerate(value)]
+    if isinstance(value, Path):
+        return str(value)
+    if message := _refusal(value):
+        problems.append(Problem(path, message))
+        return None
+    return value
+
+
+def _refusal(value: Any) -> str | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN and infinities are not supported; give None for a missing value"
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        return "the whole number is too large; give a float"
+    if value is None or isinstance(value, bool | int | float | str):
+        return None
+    return f"a {type(value).__name__} is not supported here"
+
+
+def _load(
+    document: Document,
+    directory: Path,
+    digest: str,
+    changes: _Changes,
+    methods: Methods,
+    *,
+    needs_data: bool,
+) -> LoadedConfig:
+    data, positions, problems = apply_overrides(document.data, document.positions, changes.overrides)
+    if not isinstance(data, dict):
+        message = "expected a mapping of keys: name, data, model, inference"
+        raise ConfigError([Problem((), message, positions.get(())), *document.problems])
+    if changes.seed is not None:
+        data["seed"], positions[("seed",)] = changes.seed, Where("--seed")
+    whole, more = _fill_in(data, positions, directory, Path(document.file) if document.file else None)
+    recipes = read_recipes(data["inference"], directory, methods) if "inference" in data else None
+    if recipes is not None:
+        more.extend(recipes.problems)
+        positions = recipes.positions | positions
+    config, found = _validate(data | {"inference": tuple(recipes.recipes) if recipes else ()})
+    more.extend(found)
+    more.extend(broken_rules(data, needs_data=needs_data, whole_model=whole))
+    source = ConfigSource(document.file or None, directory.absolute(), digest, positions)
+    refused = [problem.path for problem in document.problems if follow(data, problem.path)[1] is None]
+    echoes = [p for p in more if any(p.path[: len(path)] == path for path in refused)]
+    _raise_all([*problems, *document.problems, *(p for p in more if p not in echoes)], source)
+    return LoadedConfig(_checked(config), source)
+
+
+def _fill_in(
+    data: dict[Any, Any], positions: dict[KeyPath, Where], directory: Path, file: Path | None
+) -> tuple[bool, list[Problem]]:
+    """Fill in `model.use`; tell whether that went well."""
+    model = data.get("model")
+    if not isinstance(model, dict):
+        return True, []
+    try:
+        seen = frozenset({file.resolve()} if file else ())
+        data["model"], theirs = fill_model(model, directory, seen)
+    except ConfigError as error:
+        return False, list(error.problems)
+    for path, where in theirs.items():
+        positions.setdefault(path, where)
+    return True, []
+
+
+def _validate(data: dict[Any, Any]) -> tuple[RunConfig | None, list[Problem]]:
+    try:
+        return RunConfig.model_validate(data), []
+    except ValidationError as error:
+        # keys that are missing are the rules' business: they know what was misspelt
+        required = {("likelihood",), ("name",), ("model",), ("inference",)}
+        return None, [
+            problem
+            for problem in explain(error, data, SECTIONS)
+            if not (problem.message == "this key is missing" and problem.path[-1:] in required)
+        ]
+
+
+def _raise_all(problems: Iterable[Problem], source: ConfigSource) -> None:
+    """Raise all problems, each once, in the order of their places."""
+    located = dict.fromkeys(source.locate(problem) for problem in problems)
+    if located:
+        raise ConfigError(sorted(located, key=lambda problem: _order(problem, source.file)))
+
+
+def _order(problem: Problem, file: str | None) -> tuple[bool, str, int, int, str]:
+    where = problem.where or Where("")
+    return where.file != (file or ""), where.file, where.line, where.column, str(problem)
+
+
+def _checked(config: RunConfig | None) -> RunConfig:
+    if config is None:
+        raise ConfigError([Problem((), "the configuration is not valid")])
+    return config

@@ -1,0 +1,237 @@
+"""The grammar of priors: `Normal(0, 10)`, read as data and never evaluated.
+
+    prior      = number expression | distribution ( arguments )
+    arguments  = positional ones in PyMC's order, then name=value ones
+    value      = number expression, or [list of them] where the argument is a vector
+    expression = numbers, + - * / **, parentheses
+
+Names, order, defaults and supports of the arguments come from the table of distributions.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from bayescope.config.arithmetic import GrammarError, evaluate, source, syntax_tree
+from bayescope.config.suggest import closest, suggest
+from bayescope.distributions.distributions import DISTRIBUTIONS, Argument, Distribution
+from bayescope.distributions.supports import Support
+from bayescope.errors import ConfigError, Problem
+
+type Value = float | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class PriorSpec:
+    """A prior as the user wrote it: every argument of the distribution, in the table's order."""
+
+    distribution: str
+    arguments: Mapping[str, Value]
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash((self.distribution, tuple(self.arguments.items())))
+
+    def __str__(self) -> str:
+        """Return the prior as a configuration writes it, every argument given."""
+        return f"{self.distribution}({', '.join(map(value_text, self.arguments.values()))})"
+
+
+def value_text(value: Value) -> str:
+    """Return the shortest text that reads back as the same number, or list of numbers."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(value_text, value))}]"
+    return repr(value).removesuffix(".0")
+
+
+def parse_prior(written: object) -> PriorSpec | float:
+    """Return the prior that `written` says: a `PriorSpec`, or the number that a parameter is fixed at.
+
+    >>> str(parse_prior("Normal(0, sigma=5 * 2)"))
+    'Normal(0, 10)'
+    >>> parse_prior("1 / 4")
+    0.25
+
+    Raises:
+        ConfigError: `written` is no prior; the problems have the empty path.
+    """
+    if isinstance(written, int | float) and not isinstance(written, bool):
+        return _fixed(written)
+    if not isinstance(written, str):
+        raise _config_error(["expected a prior such as Normal(0, 10), or a number"])
+    try:
+        tree = syntax_tree(written)
+        if isinstance(tree, ast.Call | ast.Name):
+            return _distribution_call(tree)
+        return evaluate(tree)
+    except GrammarError as error:
+        raise _config_error([str(error)]) from None
+
+
+def _config_error(messages: list[str]) -> ConfigError:
+    return ConfigError(Problem((), message) for message in messages)
+
+
+def _fixed(number: float) -> float:
+    if not math.isfinite(number):
+        raise _config_error([f"a parameter cannot be fixed at {number}"])
+    return float(number)
+
+
+def _distribution_call(tree: ast.Call | ast.Name) -> PriorSpec:
+    function = tree.func if isinstance(tree, ast.Call) else tree
+    if not isinstance(function, ast.Name):
+        raise GrammarError(f"{source(function)} is not a distribution; write one such as Normal(0, 10)")
+    distribution = DISTRIBUTIONS.get(function.id)
+    if distribution is None:
+        ending = suggest(function.id, DISTRIBUTIONS, "distributions")
+        raise GrammarError(f"unknown distribution '{function.id[:40]}'{ending}")
+    if not isinstance(tree, ast.Call):
+        raise GrammarError(f"'{function.id}' needs its arguments: {signature(distribution)}")
+    return _checked(distribution, tree)
+
+
+def signature(distribution: Distribution) -> str:
+    """Return how a distribution is written: "StudentT(nu, mu=0, sigma=1)"."""
+    inner = ", ".join(
+        a.name if a.default is None else f"{a.name}={value_text(float(a.default))}"
+        for a in distribution.arguments
+    )
+    return f"{distribution.name}({inner})"
+
+
+def _checked(distribution: Distribution, call: ast.Call) -> PriorSpec:
+    """Collect everything wrong with a call; a call without fault becomes a `PriorSpec`."""
+    messages: list[str] = []
+    values = _defaults(distribution)
+    given: set[str] = set()
+    for name, node in _bound(distribution, call, messages):
+        if name in given:
+            messages.append(f"{distribution.name}: '{name}' is given twice")
+        given.add(name)
+        try:
+            values[name] = _argument(_by_name(distribution)[name], node)
+        except GrammarError as error:
+            messages.append(f"{distribution.name}: {error}")
+    missing = [name for name in _by_name(distribution) if name not in values and name not in given]
+    if missing and not messages:
+        messages.append(f"{distribution.name} lacks '{missing[0]}'; write {signature(distribution)}")
+    if not messages:
+        messages.extend(_empty_support(distribution, values))
+    if messages:
+        raise _config_error(messages)
+    ordered = {argument.name: values[argument.name] for argument in distribution.arguments}
+    return PriorSpec(distribution.name, MappingProxyType(ordered))
+
+
+def _by_name(distribution: Distribution) -> dict[str, Argument]:
+    return {argument.name: argument for argument in distribution.arguments}
+
+
+def _defaults(distribution: Distribution) -> dict[str, Value]:
+    return {a.name: float(a.default) for a in distribution.arguments if a.default is not None}
+
+
+def _bound(distribution: Distribution, call: ast.Call, messages: list[str]) -> Iterator[tuple[str, ast.expr]]:
+    """Pair the arguments of a call with their names; note those that have none."""
+    names = tuple(_by_name(distribution))
+    if len(call.args) > len(names):
+        takes = f"at most {len(names)}" if names else "no arguments"
+        messages.append(f"{distribution.name} takes {takes}, not {len(call.args)}: {signature(distribution)}")
+    yield from zip(names, call.args, strict=False)
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            messages.append(f"{distribution.name}: '**' is not supported; write {signature(distribution)}")
+        elif keyword.arg not in names:
+            messages.append(_unknown_argument(distribution, keyword.arg))
+        else:
+            yield keyword.arg, keyword.value
+
+
+# What other libraries, and PyMC's alternative parametrisations, call an argument: the names here.
+_ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "sd": ("sigma",),
+        "std": ("sigma",),
+        "stdev": ("sigma",),
+        "scale": ("sigma", "beta", "b"),
+        "tau": ("sigma",),
+        "lam": ("sigma",),
+        "lambda_": ("lam",),
+        "variance": ("sigma",),
+        "mean": ("mu",),
+        "loc": ("mu", "alpha"),
+        "location": ("mu", "alpha"),
+        "df": ("nu",),
+        "rate": ("lam", "beta"),
+        "shape": ("alpha",),
+        "concentration": ("a",),
+        "a": ("alpha",),
+        "alpha": ("a",),
+        "b": ("beta",),
+        "beta": ("b",),
+        "low": ("lower",),
+        "min": ("lower",),
+        "high": ("upper",),
+        "max": ("upper",),
+    }
+)
+_CONVERSIONS = MappingProxyType(
+    {
+        ("tau", "sigma"): " = 1 / sqrt(tau)",
+        ("lam", "sigma"): " = 1 / sqrt(lam)",
+        ("variance", "sigma"): " = sqrt(variance)",
+        ("scale", "lam"): " = 1 / scale",
+    }
+)
+
+
+def _unknown_argument(distribution: Distribution, name: str) -> str:
+    names = tuple(_by_name(distribution))
+    meant = next((alias for alias in _ALIASES.get(name, ()) if alias in names), None)
+    if meant is not None:
+        ending = f"; write '{meant}'{_CONVERSIONS.get((name, meant), '')}"
+    elif closest(name, names):
+        ending = suggest(name, names)
+    else:
+        ending = f"; write {signature(distribution)}"
+    return f"{distribution.name} has no argument '{name[:40]}'{ending}"
+
+
+def _argument(argument: Argument, node: ast.expr) -> Value:
+    if argument.vector:
+        return _vector(argument, node)
+    if isinstance(node, ast.List | ast.Tuple):
+        raise GrammarError(f"'{argument.name}' must be a single number, not a list")
+    return _supported(argument, evaluate(node))
+
+
+def _vector(argument: Argument, node: ast.expr) -> tuple[float, ...]:
+    if not isinstance(node, ast.List) or len(node.elts) < 2:
+        raise GrammarError(f"'{argument.name}' must be a list of two or more numbers, such as [1, 1, 1]")
+    return tuple(_supported(argument, evaluate(element)) for element in node.elts)
+
+
+def _supported(argument: Argument, value: float) -> float:
+    support: Support = argument.support
+    if support.lower < value < support.upper:
+        return value
+    if math.isinf(support.upper):
+        wanted = f"greater than {support.lower:g}"
+    else:
+        wanted = f"between {support.lower:g} and {support.upper:g}"
+    raise GrammarError(f"'{argument.name}' must be {wanted}, not {value_text(value)}")
+
+
+def _empty_support(distribution: Distribution, values: Mapping[str, Value]) -> Iterator[str]:
+    """Yield a message when the arguments leave the distribution no room, as in Uniform(1, 0)."""
+    scalars = {name: value for name, value in values.items() if isinstance(value, float)}
+    if len(scalars) == len(values):
+        support = distribution.support(scalars)
+        if not support.lower < support.upper:
+            ends = f"{value_text(float(support.lower))} and {value_text(float(support.upper))}"
+            yield f"{distribution.name}: 'lower' must be less than 'upper', not {ends}"

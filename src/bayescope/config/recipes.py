@@ -1,0 +1,106 @@
+"""The `inference` section: names of recipes, with settings of one's own, to checked `Recipe`s."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from bayescope.config.files import find, is_name, unknown
+from bayescope.config.messages import explain, shown
+from bayescope.config.overrides import recipe_name
+from bayescope.config.schema import Recipe
+from bayescope.config.suggest import suggest
+from bayescope.errors import ConfigError, KeyPath, Problem, Where
+
+type Methods = Mapping[str, type[BaseModel]]
+
+_ENTRY = "expected the name of a recipe, or one name with settings such as `nuts: {draws: 2000}`"
+
+
+@dataclass
+class Recipes:
+    """What was read of `inference`: the recipes, the places of keys from recipe files, and problems."""
+
+    directory: Path
+    methods: Methods
+    recipes: list[Recipe] = field(default_factory=list)
+    positions: dict[KeyPath, Where] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_recipes(written: Any, directory: Path, methods: Methods) -> Recipes:
+    """Read the `inference` section; `methods` maps the name of a method to its settings' model."""
+    result = Recipes(directory, methods)
+    if not isinstance(written, list | tuple) or not written:
+        message = f"expected a list of recipes such as [mle, map, nuts], not {_empty_or(written)}"
+        result.problems.append(Problem(("inference",), message))
+        return result
+    names: set[str] = set()
+    for index, entry in enumerate(written):
+        name = recipe_name(entry)
+        path: KeyPath = ("inference", index)
+        if name is None or not is_name(name):
+            result.problems.append(Problem(path, f"{_ENTRY}, not {shown(entry)}"))
+        elif name.casefold() in names:
+            result.problems.append(Problem(path, _repeated(name, methods)))
+        else:
+            names.add(name.casefold())
+            _add(result, name, entry[name] if isinstance(entry, dict) else None, path)
+    return result
+
+
+def _empty_or(written: Any) -> str:
+    return "an empty one" if isinstance(written, list | tuple) else shown(written)
+
+
+def _repeated(name: str, methods: Methods) -> str:
+    method = name if name in methods else "nuts"
+    return f"'{name}' is there already; name the second one, as in `{name}-2: {{method: {method}}}`"
+
+
+def _add(result: Recipes, name: str, settings: Any, path: KeyPath) -> None:
+    """Read one entry into `result`; `settings` are those of the configuration, or None."""
+    place = path if settings is None else (*path, name)
+    if not isinstance(settings, dict | None):
+        message = f"expected a mapping of settings, not {shown(settings)}"
+        result.problems.append(Problem(place, message))
+        return
+    own = settings or {}
+    try:
+        base, positions = ({}, {}) if "method" in own else _recipe_file(name, place, result.directory)
+    except ConfigError as error:
+        result.problems.extend(error.problems)
+        return
+    result.positions.update({(*path, name, *key): where for key, where in positions.items() if key})
+    _check(result, name, {**base, **own}, (*path, name))
+
+
+def _recipe_file(name: str, place: KeyPath, directory: Path) -> tuple[dict[Any, Any], dict[KeyPath, Where]]:
+    document = find(name, "inference", directory)
+    if document is None:
+        raise ConfigError([Problem(place, unknown(name, "inference", directory))])
+    if document.problems:
+        raise ConfigError(Problem((*place, *p.path), p.message, p.where) for p in document.problems)
+    if not isinstance(document.data, dict) or "method" not in document.data:
+        message = "a recipe file is a mapping with a `method`, such as `method: nuts`"
+        raise ConfigError([Problem(place, message, document.positions[()])])
+    return document.data, document.positions
+
+
+def _check(result: Recipes, name: str, merged: dict[Any, Any], path: KeyPath) -> None:
+    method, methods = merged["method"], result.methods
+    if not isinstance(method, str) or method not in methods:
+        ending = suggest(method, methods, "methods") if isinstance(method, str) else ""
+        result.problems.append(Problem((*path, "method"), f"unknown method {shown(method)}{ending}"))
+        return
+    values = {key: value for key, value in merged.items() if key != "method"}
+    try:
+        settings = methods[method].model_validate(values)
+    except ValidationError as error:
+        result.problems.extend(explain(error, values, {(): methods[method]}, path))
+    else:
+        result.recipes.append(Recipe(name=name, method=method, settings=settings))

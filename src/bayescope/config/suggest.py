@@ -1,0 +1,36 @@
+"""Did you mean ...? Endings for messages about a name that is not known."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_LISTED_AT_MOST = 16
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the name in `known` that `name` is most likely a slip of, or None.
+
+    Letter case is ignored; likeness is `difflib`'s ratio, at least 0.6.
+    """
+    by_folded = {candidate.casefold(): candidate for candidate in known}
+    matches = difflib.get_close_matches(name[:100].casefold(), by_folded, n=1)
+    return by_folded[matches[0]] if matches else None
+
+
+def suggest(name: str, known: Iterable[str], kind: str = "known here") -> str:
+    """Return the ending of a message: "; did you mean 'x'?", or the list of what there is.
+
+    >>> suggest("sgima", ["mu", "sigma"])
+    "; did you mean 'sigma'?"
+    >>> suggest("zzz", ["mu", "sigma"])
+    '; known here: mu, sigma'
+    """
+    candidates = tuple(known)
+    match = closest(name, candidates)
+    if match is not None:
+        return f"; did you mean '{match}'?"
+    if not candidates:
+        return ""
+    more = ", ..." if len(candidates) > _LISTED_AT_MOST else ""
+    return f"; {kind}: {', '.join(candidates[:_LISTED_AT_MOST])}{more}"

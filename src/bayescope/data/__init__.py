@@ -1,0 +1,1 @@
+"""Source -> `Table`, and formulas -> design matrices."""

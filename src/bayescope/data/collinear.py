@@ -1,0 +1,159 @@
+"""Constant and collinear columns of a design matrix, by name, with the relation between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescope.data.design import Design
+from bayescope.data.terms import INTERCEPT
+from bayescope.errors import Finding
+
+type Floats = NDArray[np.float64]
+
+TOLERANCE = 1e-9
+_EPS = float(np.finfo(np.float64).eps)
+_NO_SHARE = 1e-7
+_SHOWN_AT_MOST = 5
+
+
+@dataclass(frozen=True)
+class DesignFinding:
+    """One thing that keeps coefficients of a design from being determined by the data alone.
+
+    Attributes:
+        kind: "constant": the column (or term) does not vary; "collinear": it is a combination of
+            others; "rows": there are fewer rows than coefficients.
+        label: the column of the design; for kind "rows", "".
+        involved: the columns it depends on, "Intercept" among them where the constant is not zero.
+        message: what a user is told.
+    """
+
+    kind: Literal["constant", "collinear", "rows"]
+    label: str
+    involved: tuple[str, ...]
+    message: str
+
+    def finding(self) -> Finding:
+        """Return it as a finding of the data."""
+        return Finding(self.message)
+
+
+def check_design(design: Design) -> tuple[DesignFinding, ...]:
+    """Find constant and collinear columns, the later column of a relation being the dependent one.
+
+    Columns are centred (where the model has an intercept) and scaled to unit length; a column
+    whose distance from the span of those before it is below 1e-9 (plus its own rounding error)
+    is collinear. So neither a scale of 1e8 nor a mean far from zero (years) is an alarm.
+    """
+    constants = _constants(design)
+    left_out = {finding.label for finding in constants}
+    kept = [
+        i
+        for i, label in enumerate(design.labels)
+        if label not in left_out and not (design.intercept and i == 0)
+    ]
+    rows, coefficients = design.matrix.shape[0], len(kept) + design.intercept
+    if rows < coefficients:
+        message = (
+            f"there are {rows} rows for {coefficients} coefficients, so the data alone cannot determine them"
+        )
+        return (*constants, DesignFinding("rows", "", (), message))
+    return (*constants, *(_collinear(_columns(design, kept)) if kept else ()))
+
+
+def _constants(design: Design) -> list[DesignFinding]:
+    found = [
+        DesignFinding(
+            "constant", term.name, (), f"`{term.name}` has a single level, so it has no effect to estimate"
+        )
+        for term in design.terms
+        if term.start == term.stop
+    ]
+    low, high = design.matrix.min(axis=0, initial=np.inf), design.matrix.max(axis=0, initial=-np.inf)
+    for i, label in enumerate(design.labels):
+        largest = max(abs(low[i]), abs(high[i]))
+        constant = high[i] - low[i] <= 4 * _EPS * largest
+        if design.intercept and i == 0:
+            continue
+        if constant and design.intercept:
+            message = f"`{label}` is constant ({high[i]:.6g} in every row), as the intercept is already"
+            found.append(DesignFinding("constant", label, ("Intercept",), message))
+        elif constant and largest == 0:
+            found.append(DesignFinding("constant", label, (), f"`{label}` is zero in every row"))
+    return found
+
+
+class _Columns(NamedTuple):
+    """The columns to be told apart: labels, means (0 without an intercept), lengths, R of their QR."""
+
+    labels: tuple[str, ...]
+    means: Floats
+    lengths: Floats
+    triangle: Floats
+    rounding: Floats
+    intercept: bool
+
+
+def _columns(design: Design, kept: list[int]) -> _Columns:
+    matrix = design.matrix[:, kept]
+    means = matrix.mean(axis=0) if design.intercept else np.zeros(len(kept))
+    centred = matrix - means
+    peak = np.abs(centred).max(axis=0)
+    lengths = peak * np.linalg.norm(centred / peak, axis=0)  # no overflow in the squares
+    return _Columns(
+        labels=tuple(design.labels[i] for i in kept),
+        means=means,
+        lengths=lengths,
+        triangle=np.linalg.qr(centred / lengths, mode="r"),
+        rounding=8 * _EPS * np.abs(matrix).max(axis=0) * np.sqrt(len(matrix)) / lengths,
+        intercept=design.intercept,
+    )
+
+
+def _collinear(columns: _Columns) -> list[DesignFinding]:
+    """Work through the columns in order by Gram-Schmidt (twice, for accuracy) on the R of a QR."""
+    triangle = columns.triangle
+    independent: list[int] = []
+    basis = np.empty((triangle.shape[0], 0))
+    found = []
+    for j in range(len(columns.labels)):
+        rest = triangle[:, j].copy()
+        for _ in range(2):
+            rest -= basis @ (basis.T @ rest)
+        distance = float(np.linalg.norm(rest))
+        if distance > TOLERANCE + columns.rounding[j]:
+            independent.append(j)
+            basis = np.column_stack([basis, rest / distance])
+            continue
+        shares = np.linalg.lstsq(triangle[:, independent], triangle[:, j], rcond=None)[0]
+        used = {
+            i: float(share) for i, share in zip(independent, shares, strict=True) if abs(share) > _NO_SHARE
+        }
+        found.append(_relation(columns, j, used))
+    return found
+
+
+def _relation(columns: _Columns, dependent: int, shares: dict[int, float]) -> DesignFinding:
+    """Write the dependent column as a combination of the others, in their own units."""
+    label, length, mean = columns.labels[dependent], columns.lengths[dependent], columns.means[dependent]
+    factors = {i: share * length / columns.lengths[i] for i, share in shares.items()}
+    constant = mean - sum(factor * columns.means[i] for i, factor in factors.items())
+    involved = [columns.labels[i] for i in factors]
+    pieces = [_piece(factor, columns.labels[i]) for i, factor in factors.items()]
+    if columns.intercept and abs(constant) > _NO_SHARE * max(abs(mean), length):
+        involved.insert(0, INTERCEPT)
+        pieces.append(f"{constant:.6g}")
+    shown = " + ".join(pieces[:_SHOWN_AT_MOST]).replace("+ -", "- ")
+    more = f" + ... ({len(pieces) - _SHOWN_AT_MOST} more)" if len(pieces) > _SHOWN_AT_MOST else ""
+    message = f"`{label}` is collinear with other columns: {label} = {shown}{more}"
+    return DesignFinding("collinear", label, tuple(involved), message)
+
+
+def _piece(factor: float, label: str) -> str:
+    if abs(factor - 1) < 1e-9:
+        return label
+    return f"-{label}" if abs(factor + 1) < 1e-9 else f"{factor:.6g} {label}"

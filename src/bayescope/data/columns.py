@@ -1,0 +1,142 @@
+"""From the values of a source to the arrays of a `Table`: numbers, bools and text; the rest is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+MISSING_WORDS = (
+    "", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "<NA>",
+    "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN",
+)  # fmt: skip
+
+
+class Column(NamedTuple):
+    """The values of a column, and what it holds when no model can use it (else "")."""
+
+    values: NDArray[Any]
+    unusable: str = ""
+
+
+def from_values(values: Sequence[Any]) -> Column:
+    """Turn Python values into a column.
+
+    Whole numbers become int64; numbers with a missing value (None) or a fraction, float64;
+    bools, bool; text, and any mixture of text, numbers and bools, text.
+    """
+    kinds = {type(value) for value in values} - {type(None)}
+    if any(issubclass(kind, np.generic) for kind in kinds):
+        return from_values([value.item() if isinstance(value, np.generic) else value for value in values])
+    missing = any(value is None for value in values)
+    if kinds <= {int, float, Decimal}:
+        return Column(_numbers(values, whole=kinds == {int} and not missing))
+    if kinds == {bool}:
+        return Column(_objects(values) if missing else np.array(values, dtype=np.bool_))
+    strange = sorted(kind.__name__ for kind in kinds - {int, float, Decimal, bool, str})
+    if strange:
+        return Column(
+            _objects([None if value is None else str(value) for value in values]), _plural(strange[0])
+        )
+    return Column(_objects([None if value is None else _as_text(value) for value in values]))
+
+
+def _numbers(values: Sequence[Any], *, whole: bool) -> NDArray[Any]:
+    if whole:
+        try:
+            return np.array(values, dtype=np.int64)
+        except OverflowError:
+            pass  # beyond 64 bits: float64, as CSV readers do
+    return np.array([np.nan if value is None else _as_float(value) for value in values], dtype=np.float64)
+
+
+def _as_float(value: float | Decimal) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def _objects(values: Sequence[Any]) -> NDArray[Any]:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _as_text(value: object) -> str:
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+_PLURALS = {
+    "date": "dates",
+    "datetime": "dates and times",
+    "time": "times",
+    "timedelta": "durations",
+    "list": "lists",
+    "dict": "mappings",
+}
+
+
+def _plural(kind: str) -> str:
+    return _PLURALS.get(kind, f"values of the type {kind}")
+
+
+def from_arrow(column: Any) -> Column:
+    """Turn a `pyarrow.ChunkedArray` into a column, by the same rules."""
+    import pyarrow as pa
+
+    kind, is_a = column.type, pa.types
+    if is_a.is_dictionary(kind):
+        return from_arrow(column.cast(kind.value_type))
+    if is_a.is_string(kind) or is_a.is_large_string(kind) or is_a.is_string_view(kind):
+        return _from_arrow_text(column)
+    if is_a.is_null(kind) or is_a.is_floating(kind):
+        return Column(_buffer(column.cast(pa.float64()).fill_null(float("nan"))))
+    if is_a.is_boolean(kind) or is_a.is_integer(kind) or is_a.is_decimal(kind):
+        plain = not column.null_count and not is_a.is_decimal(kind) and kind != pa.uint64()
+        return Column(_plain_numbers(column)) if plain else from_values(column.to_pylist())
+    return Column(_objects([None if v is None else str(v) for v in column.to_pylist()]), _arrow_plural(kind))
+
+
+def _plain_numbers(column: Any) -> NDArray[Any]:
+    import pyarrow as pa
+
+    if pa.types.is_boolean(column.type):
+        return _buffer(column.cast(pa.uint8())).astype(np.bool_)
+    return _buffer(column).astype(np.int64, copy=False)
+
+
+def _buffer(column: Any) -> NDArray[Any]:
+    # not `to_numpy`, which imports pandas (0.3 s)
+    return np.from_dlpack(column.combine_chunks())
+
+
+def _arrow_plural(kind: Any) -> str:
+    import pyarrow as pa
+
+    names = {
+        "dates": pa.types.is_date,
+        "dates and times": pa.types.is_timestamp,
+        "times": pa.types.is_time,
+        "durations": pa.types.is_duration,
+    }
+    return next((name for name, is_it in names.items() if is_it(kind)), f"values of the type {kind}")
+
+
+def _from_arrow_text(column: Any) -> Column:
+    """Take text without the blanks around it; text whose trimmed values are all numbers is numbers."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.utf8_trim_whitespace(column)
+    if trimmed.equals(column):
+        return Column(_objects(column.to_pylist()))
+    words = pa.array(MISSING_WORDS, type=trimmed.type)
+    trimmed = pc.if_else(pc.is_in(trimmed, value_set=words), pa.scalar(None, trimmed.type), trimmed)
+    try:
+        return from_arrow(trimmed.cast(pa.float64()))
+    except pa.ArrowInvalid:
+        return Column(_objects(trimmed.to_pylist()))

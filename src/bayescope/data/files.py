@@ -1,0 +1,235 @@
+"""Tables from files: CSV, Parquet and Feather, read by Arrow; what is wrong with one is a `DataError`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bayescope.config.suggest import suggest
+from bayescope.data.columns import MISSING_WORDS, Column, from_arrow
+from bayescope.data.table import Table, make_table
+from bayescope.errors import DataError, Finding
+
+_LISTED_AT_MOST = 5
+_INDEX = re.compile(r"__index_level_\d+__|")  # what pandas calls its index, and the unnamed one of a CSV file
+
+
+def read_file(path: Path, needed: Collection[str] | None = None, source: str | None = None) -> Table:
+    """Read a `.csv`, `.parquet` or `.feather` file.
+
+    CSV is UTF-8 with commas, a line of column names and one row a line; an empty cell, NA, NaN,
+    N/A or NULL is a missing value. A column without a name is left out.
+
+    Args:
+        path: the file.
+        needed: the columns to keep, which the fingerprint covers. When one of them is not in the
+            file all are kept, so that the caller can say what there is.
+        source: what messages call the file; by default its path.
+
+    Raises:
+        DataError: the file cannot be read; the findings name the rows.
+    """
+    source = source or str(path)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        known = ", ".join(_READERS)
+        kind = f"the ending '{path.suffix}'" if path.suffix else "a name without an ending"
+        _refuse(source, f"{kind} is not known; use one of {known}")
+    _check_exists(path, source)
+    try:
+        arrow = reader(path, source)
+    except PermissionError:
+        _refuse(source, "this file may not be read; check its permissions")
+    except OSError as error:
+        _refuse(source, f"this file cannot be read as {path.suffix[1:].capitalize()}: {_first_line(error)}")
+    return _to_table(arrow, needed, source)
+
+
+def _refuse(source: str, message: str) -> NoReturn:
+    raise DataError([Finding(message)], source) from None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def _check_exists(path: Path, source: str) -> None:
+    try:
+        if path.is_dir():
+            _refuse(source, "this is a folder, not a file")
+        if not path.exists():
+            siblings = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+            files = [name for name in siblings if Path(name).suffix.lower() in _READERS]
+            place = (
+                suggest(path.name, files, "files there") if path.parent.is_dir() else "; nor does its folder"
+            )
+            _refuse(source, f"this file does not exist{place}")
+        if path.stat().st_size == 0:
+            _refuse(source, "this file is empty; it needs a line of column names and rows of values")
+    except OSError as error:
+        _refuse(source, f"this file cannot be read: {error.strerror}")
+
+
+def _to_table(arrow: Any, needed: Collection[str] | None, source: str) -> Table:
+    """Check the names and convert the columns that are needed."""
+    _check_names(arrow.column_names, source)
+    if arrow.num_rows == 0:
+        _refuse(source, "there are column names but no rows")
+    named = [name for name in arrow.column_names if not _INDEX.fullmatch(name.strip())]
+    kept = named if needed is None or not set(needed) <= set(named) else [n for n in named if n in needed]
+    columns = {name: from_arrow(arrow[name]) for name in kept}
+    return from_columns(columns, source, needed)
+
+
+def from_columns(columns: Mapping[str, Column], source: str, needed: Collection[str] | None) -> Table:
+    """Make a table of converted columns; the fingerprint covers those that are needed."""
+    unusable = {name: column.unusable for name, column in columns.items() if column.unusable}
+    arrays = {name: column.values for name, column in columns.items()}
+    return make_table(arrays, source, unusable=unusable, fingerprinted=needed)
+
+
+def _check_names(names: list[str], source: str) -> None:
+    findings = [
+        Finding(f"{count} columns have this name; names must differ", column=name)
+        for name, count in Counter(names).items()
+        if count > 1 and not _INDEX.fullmatch(name)
+    ]
+    if findings:
+        raise DataError(findings, source)
+
+
+def _read_csv(path: Path, source: str) -> Any:
+    import pyarrow as pa
+
+    try:
+        table = _parse_csv(path, on_ragged=None)
+        table = table.rename_columns([name.strip() for name in table.column_names])
+    except UnicodeDecodeError:
+        _refuse(source, _NOT_UTF8.format(place="the line of column names"))
+    except pa.ArrowInvalid as error:
+        _explain_csv(path, source, error)
+    _check_header(table.column_names, source)
+    for name, kind in zip(table.column_names, table.schema.types, strict=True):
+        if pa.types.is_binary(kind):
+            _refuse_binary(table[table.column_names.index(name)], name, source)
+    _check_quotes(path, table, source)
+    return table
+
+
+_NOT_UTF8 = "{place} is not UTF-8 text; save the file as UTF-8 (in Excel: 'CSV UTF-8')"
+
+
+def _parse_csv(path: Path, on_ragged: Callable[[Any], str] | None, *, blank_rows: bool = False) -> Any:
+    """Parse with Arrow; a handler of ragged rows costs the threads but is told the row numbers."""
+    import pyarrow.csv
+
+    table = pyarrow.csv.read_csv(
+        path,
+        read_options=pyarrow.csv.ReadOptions(use_threads=on_ragged is None, block_size=1 << 24),
+        parse_options=pyarrow.csv.ParseOptions(
+            newlines_in_values=True, invalid_row_handler=on_ragged, ignore_empty_lines=not blank_rows
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(
+            null_values=list(MISSING_WORDS), strings_can_be_null=True, auto_dict_encode=False
+        ),
+    )
+    if table.num_columns == 1 and not blank_rows:  # the blank lines of a single column are missing values
+        return _parse_csv(path, on_ragged, blank_rows=True)
+    return table
+
+
+def _explain_csv(path: Path, source: str, error: Exception) -> NoReturn:
+    """Name the ragged rows of a file that Arrow refused; else give Arrow's own reason."""
+    import pyarrow as pa
+
+    ragged: list[Finding] = []
+
+    def note(row: Any) -> str:
+        if row.actual_columns != row.expected_columns:
+            message = f"{row.actual_columns} values in a row, but {row.expected_columns} column names"
+            ragged.append(Finding(message, row=None if row.number is None else row.number - 1))
+        return "skip"
+
+    if _starts_as_utf16(path):
+        _refuse(source, _NOT_UTF8.format(place="the file"))
+    try:
+        _parse_csv(path, on_ragged=note)
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        _refuse(source, f"this file cannot be read as CSV: {_first_line(error)}")
+    if len(ragged) > _LISTED_AT_MOST:
+        ragged[_LISTED_AT_MOST:] = [Finding(f"... and {len(ragged) - _LISTED_AT_MOST:,} more such rows")]
+    raise DataError(
+        ragged or [Finding(f"this file cannot be read as CSV: {_first_line(error)}")], source
+    ) from None
+
+
+def _starts_as_utf16(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+
+
+def _check_header(names: list[str], source: str) -> None:
+    """Refuse a first line that is not column names: numbers, or names joined by another separator."""
+    if all(_is_number(name) for name in names):
+        line = ",".join(names)[:60]
+        _refuse(source, f"the first line ({line}) is values, not column names; add a line of names above it")
+    separators = {";": "semicolons", "\t": "tabs", "|": "bars"}
+    found = next((word for mark, word in separators.items() if len(names) == 1 and mark in names[0]), None)
+    if found:
+        _refuse(source, f"the columns seem to be separated by {found}; save the file with commas")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_binary(column: Any, name: str, source: str) -> NoReturn:
+    for row, value in enumerate(column.to_pylist(), start=1):
+        try:
+            (value or b"").decode("utf-8")
+        except UnicodeDecodeError:
+            raise DataError([Finding(_NOT_UTF8.format(place="this value"), name, row)], source) from None
+    _refuse(source, _NOT_UTF8.format(place=f"column '{name}'"))
+
+
+def _check_quotes(path: Path, table: Any, source: str) -> None:
+    """Refuse an opening quote that is never closed: it swallows the rest of the file into one value."""
+    last = table.slice(max(table.num_rows - 1, 0)).to_pylist()
+    swallowed = [name for row in last for name, value in row.items() if "\n" in str(value)]
+    if swallowed and path.read_bytes().count(b'"') % 2:
+        message = 'a quoted value starts here and is never closed; add the missing "'
+        raise DataError([Finding(message, swallowed[-1], table.num_rows)], source)
+
+
+def _read_parquet(path: Path, source: str) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    try:
+        return pyarrow.parquet.ParquetFile(path).read()
+    except pa.ArrowException as error:
+        _refuse(source, f"this file cannot be read as Parquet: {_first_line(error)}")
+
+
+def _read_feather(path: Path, source: str) -> Any:
+    import pyarrow as pa
+    import pyarrow.feather
+
+    try:
+        return pyarrow.feather.read_table(path)
+    except pa.ArrowException as error:
+        _refuse(source, f"this file cannot be read as Feather: {_first_line(error)}")
+
+
+_READERS: Mapping[str, Callable[[Path, str], Any]] = {
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+    ".feather": _read_feather,
+}

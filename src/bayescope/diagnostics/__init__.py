@@ -1,0 +1,1 @@
+"""Diagnostics: summaries, comparison and checks of fits, and one verdict on them all."""

@@ -1,0 +1,226 @@
+"""The posterior predictive check: could the fitted model have made data like these?
+
+Replicated data sets are drawn from p(y_rep | y) = E[p(y_rep | theta)] over the posterior and
+compared with the data by test statistics and by a histogram: Gelman et al., Bayesian Data
+Analysis, 3rd edition (2013), section 6.3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import starmap
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescope.diagnostics.estimates import INTERVAL
+from bayescope.diagnostics.records import PredictiveCheck
+from bayescope.distributions.supports import BINARY
+from bayescope.inference.fit import Fit
+from bayescope.models.density import psi
+from bayescope.models.model import Model, Predictor
+
+type Floats = NDArray[np.float64]
+type Indices = NDArray[np.intp]
+
+REPLICATES = 400
+MAX_ROWS = 100_000
+MAX_BINS = 40
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """How data sets of one kind are reduced, and made anew.
+
+    Attributes:
+        statistics: names of the k test statistics.
+        edges: ends of the b bins, shape (b + 1,).
+        observed: the data, as `reduce` takes it.
+        reduce: data -> (test statistics, shape (k,); counts in the bins, shape (b,)).
+        replicate: (generator, theta) -> a replicated data set like `observed`.
+    """
+
+    statistics: tuple[str, ...]
+    edges: Floats
+    observed: Floats
+    reduce: Callable[[Floats], tuple[Floats, Floats]]
+    replicate: Callable[[np.random.Generator, Floats], Floats]
+
+
+def posterior_predictive_check(model: Model, fit: Fit, seed: int) -> PredictiveCheck | None:
+    """Compare the data with 400 data sets replicated from the posterior draws of `fit`.
+
+    A binary response is compared by its success rate, overall and in thirds of the rows by
+    predicted probability; a repeated row is replicated as a Binomial count. Any other response
+    is compared by mean, sd, min and max, its repeated rows as single observations. Beyond
+    100,000 rows (or such observations) a random sample of that many is checked, and `note` says so:
+    time and memory are bounded. Equal seeds give equal results. None for a fit without draws.
+    """
+    if fit.draws is None or not fit.draws.size:
+        return None
+    rng = np.random.default_rng([seed, 1])
+    flat = fit.draws.reshape(-1, fit.draws.shape[2])
+    thetas = flat[rng.choice(len(flat), min(REPLICATES, len(flat)), replace=False)]
+    prepare = _binary if model.likelihood.response == BINARY else _general
+    comparison, note = prepare(model, fit, rng)
+    with np.errstate(all="ignore"):
+        reduced = [comparison.reduce(comparison.replicate(rng, theta)) for theta in thetas]
+        return _record(fit.name, comparison, reduced, note)
+
+
+def _record(
+    method: str, comparison: _Comparison, reduced: Sequence[tuple[Floats, Floats]], note: str
+) -> PredictiveCheck:
+    observed, counts = comparison.reduce(comparison.observed)
+    replicated = np.array([statistics for statistics, _ in reduced])
+    lower, median, upper = _band(np.array([bins for _, bins in reduced]))
+    summaries = starmap(_summary, zip(observed, replicated.T, strict=True))
+    return PredictiveCheck(
+        method=method,
+        replicates=len(reduced),
+        statistics=dict(zip(comparison.statistics, summaries, strict=True)),
+        edges=tuple(comparison.edges.tolist()),
+        observed=tuple(counts.tolist()),
+        lower=tuple(lower.tolist()),
+        median=tuple(median.tolist()),
+        upper=tuple(upper.tolist()),
+        note=note,
+    )
+
+
+def _summary(observed: float, replicated: Floats) -> dict[str, float]:
+    """Summarise one test statistic; the p-value counts ties half, so that discrete data are not extreme."""
+    lower, _, upper = _band(replicated)
+    p = np.mean(replicated > observed) + np.mean(replicated == observed) / 2
+    values = {"observed": observed, "mean": replicated.mean(), "lower": lower, "upper": upper, "p": p}
+    return {name: float(value) for name, value in values.items()}
+
+
+def _band(replicated: Floats) -> Floats:
+    """Return the ends and the middle of the central 89 % of the replicates (along the first axis)."""
+    return np.asarray(np.quantile(replicated, [INTERVAL[0], 0.5, INTERVAL[1]], axis=0))
+
+
+def _binary(model: Model, fit: Fit, rng: np.random.Generator) -> tuple[_Comparison, str]:
+    """Compare numbers of successes: of w repetitions of a row they are Binomial(w, p), without expansion."""
+    rows = len(model.response.values)
+    note = _sample_note(rows, "rows")
+    if note:
+        model = _take(model, rng.choice(rows, MAX_ROWS, replace=False))
+    values, weights = model.response.values, model.response.weights
+    repeats = np.ones(len(values)) if weights is None else np.rint(weights)
+    counts = repeats.astype(np.int64)
+    names, groups = _thirds(model, np.asarray(fit.estimate), repeats)
+
+    def reduce(successes: Floats) -> tuple[Floats, Floats]:
+        total, tried = successes.sum(), repeats.sum()
+        rates = np.bincount(groups, successes)[list(names)] / np.bincount(groups, repeats)[list(names)]
+        bins = np.array([tried - total, total])
+        return np.array([total / tried, *(rates if len(names) > 1 else ())]), bins
+
+    labels = tuple(f"success rate of {name} third" for name in names.values()) if len(names) > 1 else ()
+    comparison = _Comparison(
+        statistics=("success rate", *labels),
+        edges=np.array([-0.5, 0.5, 1.5]),
+        observed=values * repeats,
+        reduce=reduce,
+        replicate=lambda rng, theta: rng.binomial(counts, _success(model, theta)).astype(np.float64),
+    )
+    return comparison, note
+
+
+def _thirds(model: Model, theta: Floats, repeats: Floats) -> tuple[dict[int, str], Indices]:
+    """Divide the rows into thirds by predicted probability: (names of those in use, third of each row)."""
+    predicted = _success(model, theta)
+    groups = np.searchsorted(np.quantile(predicted, [1 / 3, 2 / 3]), predicted)
+    sizes = np.bincount(groups, repeats, minlength=3)
+    names = ("lowest", "middle", "highest")
+    return {third: name for third, name in enumerate(names) if sizes[third] > 0}, groups
+
+
+def _success(model: Model, theta: Floats) -> Floats:
+    """Return the probability of a 1 in each row, shape (n,), whatever the parameters of the head are."""
+    ones = np.ones_like(model.response.values)
+    density = np.exp(model.likelihood.log_density(ones, None, psi(model, theta)))
+    return np.broadcast_to(np.clip(density, 0.0, 1.0), ones.shape)
+
+
+def _general(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Comparison, str]:
+    """Compare single observations by their mean, sd, smallest and largest value."""
+    note = _sample_note(model.response.observations, "observations")
+    model = _take(model, _observations(model, rng))
+    values, trials = model.response.values, model.response.trials
+    edges = _edges(model)
+
+    def replicate(rng: np.random.Generator, theta: Floats) -> Floats:
+        parameters = tuple(np.broadcast_to(value, values.shape) for value in psi(model, theta))
+        return model.likelihood.sample(rng, trials, parameters)
+
+    def reduce(values: Floats) -> tuple[Floats, Floats]:
+        sd = values.std(ddof=min(1, len(values) - 1))
+        return np.array([values.mean(), sd, values.min(), values.max()]), _histogram(values, edges)
+
+    return _Comparison(("mean", "sd", "min", "max"), edges, values, reduce, replicate), note
+
+
+def _observations(model: Model, rng: np.random.Generator) -> Indices:
+    """Return the row of each observation; of more than 100,000, a random sample of that many."""
+    rows, weights = len(model.response.values), model.response.weights
+    if weights is None:
+        return np.arange(rows) if rows <= MAX_ROWS else np.sort(rng.choice(rows, MAX_ROWS, replace=False))
+    total = weights.sum()
+    # with replacement: of so many repetitions hardly one would be drawn twice
+    counts = np.rint(weights) if total <= MAX_ROWS else rng.multinomial(MAX_ROWS, weights / total)
+    return np.repeat(np.arange(rows), counts.astype(np.int64))
+
+
+def _take(model: Model, rows: Indices) -> Model:
+    """Return the model of the given rows, which may repeat."""
+    response = model.response
+    taken = replace(
+        response,
+        values=response.values[rows],
+        trials=None if response.trials is None else response.trials[rows],
+        weights=None if response.weights is None else response.weights[rows],
+    )
+    return replace(model, response=taken, predictors=tuple(_rows_of(p, rows) for p in model.predictors))
+
+
+def _rows_of(predictor: Predictor, rows: Indices) -> Predictor:
+    matrix, offset = predictor.matrix, predictor.offset
+    return replace(
+        predictor,
+        matrix=None if matrix is None else matrix[rows],
+        offset=offset[rows] if isinstance(offset, np.ndarray) and offset.ndim else offset,
+    )
+
+
+def _edges(model: Model) -> Floats:
+    """Choose bins over the observed range and a quarter of it on both sides, shape (b + 1,).
+
+    Their number follows the Rice rule, 2 n^(1/3) over the observed range; whole numbers are centred.
+    """
+    values, support = model.response.values, model.likelihood.response
+    low, high = float(values.min()), float(values.max())
+    margin = (high - low) / 4 or max(abs(low), 1.0) / 4
+    ends = max(low - margin, support.lower), min(high + margin, support.upper)
+    if support.integer:
+        start, stop = math.floor(ends[0]), math.ceil(ends[1]) + 1
+        step = math.ceil((stop - start) / MAX_BINS)
+        count = math.ceil((stop - start) / step)
+        return np.linspace(start - 0.5, start - 0.5 + step * count, count + 1)
+    bins = math.ceil(1.5 * min(max(2 * len(values) ** (1 / 3), 5), MAX_BINS / 1.5))
+    return np.linspace(*ends, bins + 1)
+
+
+def _histogram(values: Floats, edges: Floats) -> Floats:
+    """Count the values in bins of equal width; values outside are not counted."""
+    position = (values - edges[0]) / (edges[1] - edges[0])
+    inside = position[(position >= 0) & (position < len(edges) - 1)]
+    return np.bincount(inside.astype(np.intp), minlength=len(edges) - 1).astype(np.float64)
+
+
+def _sample_note(size: int, what: str) -> str:
+    return f"Checked on a random sample of {MAX_ROWS:,} of {size:,} {what}." if size > MAX_ROWS else ""

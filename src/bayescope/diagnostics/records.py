@@ -1,0 +1,115 @@
+"""What diagnostics find, as plain data: rows of tables, checks, a predictive check, a verdict."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+def finite(value: float | None) -> float | None:
+    """Return the number as a plain float, or None where it is undefined (None, nan, infinite)."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class Estimate(_Record):
+    """A row of estimates.csv; None where undefined."""
+
+    parameter: str
+    method: str
+    estimate: float | None
+    sd: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    median: float | None = None
+    mode: float | None = None
+    ess_bulk: float | None = None
+    ess_tail: float | None = None
+    r_hat: float | None = None
+    mcse_mean: float | None = None
+
+
+class ComparisonRow(_Record):
+    """A row of comparison.csv; None where undefined."""
+
+    parameter: str
+    method: str
+    reference: str
+    mean_shift_in_sd: float | None = None
+    sd_ratio: float | None = None
+    wasserstein_1_in_sd: float | None = None
+    kl_nats: float | None = None
+    z: float | None = None
+    z_sd: float | None = None
+
+
+class Check(_Record):
+    """One check of one method's answer.
+
+    `verdict` "fail" makes `--strict` exit with 4; "note" is worth reading but no failure.
+    """
+
+    method: str
+    name: str
+    verdict: Literal["pass", "note", "fail"]
+    value: float | None
+    threshold: float | None
+    parameter: str | None = None
+    message: str = ""
+    advice: str = ""
+
+
+def make_check(
+    method: str,
+    name: str,
+    verdict: Literal["pass", "note", "fail"],
+    *,
+    message: str,
+    advice: str = "",
+    value: float | None = None,
+    threshold: float | None = None,
+    parameter: str | None = None,
+) -> Check:
+    """Return a `Check`; advice is kept only where something calls for it, an undefined value is None."""
+    return Check(
+        method=method,
+        name=name,
+        verdict=verdict,
+        value=finite(value),
+        threshold=threshold,
+        parameter=parameter,
+        message=message,
+        advice="" if verdict == "pass" else advice,
+    )
+
+
+class PredictiveCheck(_Record):
+    """Posterior predictive check of one method: test statistics, and a histogram with bands.
+
+    `statistics`: name -> {"observed", "mean", "lower", "upper", "p"}; `edges` has one more
+    element than `observed`, `lower`, `median`, `upper` (89 % bands of replicated counts).
+    `p` is P(replicated > observed) + P(replicated = observed) / 2. `note` says when the check
+    used a sample of the observations only.
+    """
+
+    method: str
+    replicates: int
+    statistics: dict[str, dict[str, float]]
+    edges: tuple[float, ...]
+    observed: tuple[float, ...]
+    lower: tuple[float, ...]
+    median: tuple[float, ...]
+    upper: tuple[float, ...]
+    note: str = ""
+
+
+class Verdict(_Record):
+    """What a machine, or a hurried reader, needs: pass / attention / fail, and why in a sentence."""
+
+    status: Literal["pass", "attention", "fail"]
+    sentence: str

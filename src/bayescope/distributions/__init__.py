@@ -1,0 +1,1 @@
+"""The vocabulary of models: one table of distributions (priors), one of likelihoods (heads)."""

@@ -1,0 +1,86 @@
+"""The table of links: how a linear predictor becomes a parameter of the likelihood.
+
+A link g maps the parameter mu to its linear predictor eta = g(mu) (McCullagh and Nelder,
+Generalized Linear Models, 1989, section 2.2). The density and its derivatives need the inverse,
+mu = g^-1(eta), and the first two derivatives of that in eta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import scipy
+from numpy.typing import ArrayLike, NDArray
+
+type Floats = NDArray[np.float64]
+
+_quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore")
+
+
+@dataclass(frozen=True)
+class Link:
+    """One link: `apply(mu)` = eta, `inverse(eta)` = mu, `slope` = d mu / d eta, `curvature` = d2 mu / d eta2.
+
+    All four are vectorised. A predictor too large for its exponential gives inf, never a warning.
+    """
+
+    name: str
+    apply: Callable[[ArrayLike], Floats]
+    inverse: Callable[[ArrayLike], Floats]
+    slope: Callable[[ArrayLike], Floats]
+    curvature: Callable[[ArrayLike], Floats]
+
+
+def _same(value: ArrayLike) -> Floats:
+    return np.asarray(value, dtype=np.float64)
+
+
+def _zero(value: ArrayLike) -> Floats:
+    return np.zeros(np.shape(value))
+
+
+def _one(value: ArrayLike) -> Floats:
+    return np.ones(np.shape(value))
+
+
+def _logit(p: ArrayLike) -> Floats:
+    return np.asarray(scipy.special.logit(p))
+
+
+def _expit(eta: ArrayLike) -> Floats:
+    return np.asarray(scipy.special.expit(eta))
+
+
+def _expit_slope(eta: ArrayLike) -> Floats:
+    # p (1 - p), with 1 - p = expit(-eta) so that it keeps its digits as p -> 1
+    return _expit(eta) * _expit(np.negative(eta))
+
+
+def _expit_curvature(eta: ArrayLike) -> Floats:
+    # p (1 - p) (1 - 2 p), with 1 - 2 p = -tanh(eta / 2)
+    return -_expit_slope(eta) * np.tanh(np.multiply(eta, 0.5))
+
+
+@_quiet
+def _log(mu: ArrayLike) -> Floats:
+    return np.asarray(np.log(mu))
+
+
+@_quiet
+def _exp(eta: ArrayLike) -> Floats:
+    return np.asarray(np.exp(eta))
+
+
+LINKS: Mapping[str, Link] = MappingProxyType(
+    {
+        link.name: link
+        for link in (
+            Link("identity", apply=_same, inverse=_same, slope=_one, curvature=_zero),
+            Link("logit", apply=_logit, inverse=_expit, slope=_expit_slope, curvature=_expit_curvature),
+            Link("log", apply=_log, inverse=_exp, slope=_exp, curvature=_exp),
+        )
+    }
+)

@@ -1,0 +1,111 @@
+"""Every error that bayescope raises on purpose, with the exit code it ends a command with.
+
+A stage that finds something wrong raises one error that lists *all* the problems it found.
+Problems carry the path of the offending key (`model.priors.sigma`) or the column and row of
+the offending value; the pipeline turns key paths into `file:line:column`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+type KeyPath = tuple[str | int, ...]
+
+
+class BayescopeError(Exception):
+    """A failure with a message for the user.
+
+    The command line prints the message, never a traceback, and exits with `exit_code`.
+    """
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class Where:
+    """A place in a text: `file`, 1-based `line` and `column` (line 0: the whole source)."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a configuration: where, which key, what, and what to do about it."""
+
+    path: KeyPath
+    message: str
+    where: Where | None = None
+
+    def __str__(self) -> str:
+        key = ".".join(str(part) for part in self.path)
+        return ": ".join(str(part) for part in (self.where, key, self.message) if part)
+
+
+class ConfigError(BayescopeError):
+    """The command line or the configuration is wrong; `problems` lists everything found."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing wrong with the data: the column and the 1-based data row, where they apply."""
+
+    message: str
+    column: str | None = None
+    row: int | None = None
+
+    def __str__(self) -> str:
+        place = ", ".join(
+            text
+            for text in (
+                self.column is not None and f"column '{self.column}'",
+                self.row is not None and f"row {self.row}",
+            )
+            if text
+        )
+        return f"{place}: {self.message}" if place else self.message
+
+
+class DataError(BayescopeError):
+    """The data were refused; `findings` lists everything found, `source` names the data."""
+
+    exit_code = 3
+
+    def __init__(self, findings: Iterable[Finding], source: str = "data") -> None:
+        self.findings = tuple(findings)
+        self.source = source
+        super().__init__("\n".join(f"{source}: {finding}" for finding in self.findings))
+
+
+class FitError(BayescopeError):
+    """One method could not give an answer; `advice` says what the user can do."""
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        self.message = message
+        self.advice = advice
+        super().__init__(f"{message} {advice}".strip())
+
+
+class NotApplicable(FitError):
+    """The method has no answer for this model, by its nature; nothing went wrong."""
+
+
+class RunFolderError(BayescopeError):
+    """A run folder cannot be read or written."""
+
+
+class StrictError(BayescopeError):
+    """A check failed and `--strict` was given."""
+
+    exit_code = 4

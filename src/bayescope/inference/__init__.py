@@ -1,0 +1,1 @@
+"""One module a method; each is a function from a `Model` to a `Fit`."""

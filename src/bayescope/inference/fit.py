@@ -1,0 +1,91 @@
+"""`Fit`: the one frozen answer that every method returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+type Floats = NDArray[np.float64]
+type Status = Literal["ok", "flagged", "not applicable", "failed"]
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class Marginal(Protocol):
+    """The posterior of one scalar parameter. `x` and `q` are arrays of any shape."""
+
+    @property
+    def mean(self) -> float: ...
+    @property
+    def sd(self) -> float: ...
+    @property
+    def mode(self) -> float: ...
+    def pdf(self, x: Floats) -> Floats: ...
+    def cdf(self, x: Floats) -> Floats: ...
+    def quantile(self, q: Floats) -> Floats: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a method ended: `flagged` is an answer with a warning; the last two are no answer."""
+
+    status: Status = "ok"
+    message: str = ""
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The answer of one method to one model; all vectors follow `names`.
+
+    Attributes:
+        name: the recipe as the user named it (`nuts-long`); unique within a run.
+        method: the method behind it (`nuts`).
+        kind: "point" (mle, map) or "posterior" (exact, nuts).
+        names: labels of the unknowns, in the order of the model.
+        estimate: the point of a point method, else the posterior mean; shape (d,). None: no answer.
+        covariance: shape (d, d); of the Wald approximation (mle, map) or of the posterior.
+        marginals: the posterior of each unknown by name, for posterior methods.
+        draws: posterior draws, shape (chain, draw, d).
+        tree: the ArviZ DataTree of a sampler (posterior, sample_stats), when there is one.
+        log_evidence: log p(y), nats; None where undefined (flat priors) or unknown.
+        settings: the recipe's settings as plain data.
+        timings: seconds by phase; always has "total" once a method was run.
+        details: what else the method has to say (`kkt_residual`, `iterations`, `boundary`, ...), JSON-able.
+    """
+
+    name: str
+    method: str
+    kind: Literal["point", "posterior"]
+    names: tuple[str, ...]
+    outcome: Outcome = Outcome()
+    estimate: Floats | None = None
+    covariance: Floats | None = None
+    marginals: Mapping[str, Marginal] | None = None
+    draws: Floats | None = None
+    tree: xr.DataTree | None = None
+    log_evidence: float | None = None
+    settings: Mapping[str, Any] = field(default=_EMPTY)
+    timings: Mapping[str, float] = field(default=_EMPTY)
+    details: Mapping[str, Any] = field(default=_EMPTY)
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer to show."""
+        return self.estimate is not None
+
+    @property
+    def sd(self) -> Floats | None:
+        """Standard error or posterior sd of each unknown, shape (d,); nan where undefined."""
+        if self.covariance is None:
+            return None
+        variances = np.diag(self.covariance)
+        return np.sqrt(np.where(variances >= 0, variances, np.nan))

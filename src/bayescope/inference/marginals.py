@@ -1,0 +1,260 @@
+"""Posteriors of one scalar parameter: closed forms, a Normal mixture, quadrature, draws.
+
+Every class here follows the `Marginal` protocol and prints as the field writes it (`Beta(8, 6)`).
+`to_arrays` gives its content as a plain dict of floats and arrays, from which
+`marginal_from_arrays` makes an equal marginal again; that is how fits are stored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, override
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from bayescope.inference.fit import Marginal
+from bayescope.inference.marginal_base import StoredMarginal, invert, peak
+from bayescope.inference.tabulated import Tabulated
+
+type Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Beta(StoredMarginal):
+    """Beta(alpha, beta) on [0, 1].
+
+    The mode is (alpha - 1) / (alpha + beta - 2) inside, an end of the interval where the density
+    grows towards that end only, and nan where no single value is most probable (Beta(1, 1), or
+    both arguments under 1).
+    """
+
+    alpha: float
+    beta: float
+
+    @override
+    def __str__(self) -> str:
+        return f"Beta({self.alpha:.12g}, {self.beta:.12g})"
+
+    @property
+    @override
+    def mean(self) -> float:
+        return self.alpha / (self.alpha + self.beta)
+
+    @property
+    @override
+    def sd(self) -> float:
+        return math.sqrt(self.mean * (1 - self.mean) / (self.alpha + self.beta + 1))
+
+    @property
+    @override
+    def mode(self) -> float:
+        if max(self.alpha, self.beta) < 1 or self.alpha == self.beta == 1:
+            return math.nan
+        if min(self.alpha, self.beta) < 1:
+            return float(self.beta < 1)
+        return (self.alpha - 1) / (self.alpha + self.beta - 2)
+
+    @override
+    def pdf(self, x: Floats) -> Floats:
+        x = np.asarray(x, dtype=float)
+        inside = np.clip(x, 0.0, 1.0)
+        log = scipy.special.xlogy(self.alpha - 1, inside) + scipy.special.xlog1py(self.beta - 1, -inside)
+        density = np.exp(log - scipy.special.betaln(self.alpha, self.beta))
+        return np.where(inside == x, density, 0.0)
+
+    @override
+    def cdf(self, x: Floats) -> Floats:
+        return np.asarray(scipy.special.betainc(self.alpha, self.beta, np.clip(x, 0.0, 1.0)))
+
+    @override
+    def quantile(self, q: Floats) -> Floats:
+        return np.asarray(scipy.special.betaincinv(self.alpha, self.beta, q))
+
+
+@dataclass(frozen=True)
+class Normal(StoredMarginal):
+    """Normal(mu, sigma) on the real line."""
+
+    mu: float
+    sigma: float
+
+    @override
+    def __str__(self) -> str:
+        return f"Normal({self.mu:.6g}, {self.sigma:.6g})"
+
+    @property
+    @override
+    def mean(self) -> float:
+        return self.mu
+
+    @property
+    @override
+    def sd(self) -> float:
+        return self.sigma
+
+    @property
+    @override
+    def mode(self) -> float:
+        return self.mu
+
+    @override
+    def pdf(self, x: Floats) -> Floats:
+        return _normal_pdf((np.asarray(x) - self.mu) / self.sigma) / self.sigma
+
+    @override
+    def cdf(self, x: Floats) -> Floats:
+        return np.asarray(scipy.special.ndtr((np.asarray(x) - self.mu) / self.sigma))
+
+    @override
+    def quantile(self, q: Floats) -> Floats:
+        return self.mu + self.sigma * np.asarray(scipy.special.ndtri(q))
+
+
+@dataclass(frozen=True, eq=False)
+class NormalMixture(StoredMarginal):
+    """A mixture of k Normals: the marginal of a coefficient with sigma integrated out.
+
+    `weights` (summing to 1), `means` and `sds` have shape (k,). `finite_moments` tells how many
+    moments of the integral behind the mixture are finite: with fewer than two the sd is inf, with
+    none the mean is nan.
+    """
+
+    weights: Floats
+    means: Floats
+    sds: Floats
+    finite_moments: int = 2
+
+    @override
+    def __str__(self) -> str:
+        return f"a mixture of {len(self.weights)} Normals"
+
+    @property
+    @override
+    def mean(self) -> float:
+        return float(self.weights @ self.means) if self.finite_moments >= 1 else math.nan
+
+    @property
+    @override
+    def sd(self) -> float:
+        if self.finite_moments < 2:
+            return math.inf
+        return math.sqrt(float(self.weights @ (self.sds**2 + (self.means - self.mean) ** 2)))
+
+    @cached_property
+    @override
+    def mode(self) -> float:
+        # A mode of a Normal mixture lies between the least and the largest mean.
+        lower, upper = float(self.means.min()), float(self.means.max())
+        return peak(self.pdf, np.unique(np.concatenate([self.means, np.linspace(lower, upper, 101)])))
+
+    @override
+    def pdf(self, x: Floats) -> Floats:
+        return self._average(x, lambda z: _normal_pdf(z) / self.sds)
+
+    @override
+    def cdf(self, x: Floats) -> Floats:
+        return self._average(x, scipy.special.ndtr)
+
+    @override
+    def quantile(self, q: Floats) -> Floats:
+        q = np.asarray(q, dtype=float)
+        z = scipy.special.ndtri(np.clip(q, 1e-300, 1 - 1e-16))[..., None]
+        each = self.means + z * self.sds
+        root = invert(self.cdf, self.pdf, q, each.min(axis=-1), each.max(axis=-1))
+        return np.where(q <= 0, -np.inf, np.where(q >= 1, np.inf, root))
+
+    def _average(self, x: Floats, function: Callable[[Floats], Floats]) -> Floats:
+        x = np.asarray(x, dtype=float)
+        parts = np.array_split(x.ravel(), max(1, x.size * len(self.weights) // 1_000_000))
+        means = [function((part[:, None] - self.means) / self.sds) @ self.weights for part in parts]
+        return np.concatenate(means).reshape(x.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Draws(StoredMarginal):
+    """Posterior draws of one parameter, shape (chain, draw).
+
+    mean, sd (divisor S - 1) and quantiles (linear between order statistics) are of the draws; pdf
+    is a Gaussian kernel density estimate with bandwidth 0.9 min(sd, IQR / 1.349) S^(-1/5) (Silverman,
+    Density Estimation, eq. 3.31), and the mode its maximum.
+    """
+
+    values: Floats
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.values.size} draws"
+
+    @cached_property
+    def _sorted(self) -> Floats:
+        return np.sort(self.values, axis=None)
+
+    @property
+    @override
+    def mean(self) -> float:
+        return float(self.values.mean())
+
+    @property
+    @override
+    def sd(self) -> float:
+        return float(self.values.std(ddof=1))
+
+    @cached_property
+    @override
+    def mode(self) -> float:
+        if self._sorted[0] == self._sorted[-1]:
+            return float(self._sorted[0])
+        return peak(self.pdf, np.linspace(self._sorted[0], self._sorted[-1], 201))
+
+    @override
+    def pdf(self, x: Floats) -> Floats:
+        return self._kernels.pdf(x)
+
+    @cached_property
+    def _kernels(self) -> NormalMixture:
+        """The kernel density estimate, with draws counted in bins far narrower than the kernel."""
+        ordered = self._sorted
+        quarter, three_quarters = np.quantile(ordered, [0.25, 0.75])
+        spread = min(self.sd, (three_quarters - quarter) / 1.349) or self.sd
+        bandwidth = 0.9 * spread * ordered.size ** (-0.2) or 1.0
+        bins = int(np.clip(50 * (ordered[-1] - ordered[0]) / bandwidth, 1, 20_000))
+        counts, edges = np.histogram(ordered, bins=bins)
+        held = np.flatnonzero(counts)
+        centers = 0.5 * (edges[held] + edges[held + 1])
+        return NormalMixture(counts[held] / ordered.size, centers, np.full(len(held), bandwidth))
+
+    @override
+    def cdf(self, x: Floats) -> Floats:
+        return np.searchsorted(self._sorted, np.asarray(x), side="right") / self.values.size
+
+    @override
+    def quantile(self, q: Floats) -> Floats:
+        return np.asarray(np.quantile(self._sorted, q))
+
+
+def _normal_pdf(z: Floats) -> Floats:
+    return np.asarray(np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi))
+
+
+def central_interval(marginal: Marginal, probability: float) -> tuple[float, float]:
+    """Ends of the interval that leaves (1 - probability) / 2 of the posterior on either side."""
+    tail = 0.5 * (1.0 - probability)
+    lower, upper = marginal.quantile(np.array([tail, 1.0 - tail]))
+    return float(lower), float(upper)
+
+
+MARGINALS: Mapping[str, type[StoredMarginal]] = MappingProxyType(
+    {kind.__name__: kind for kind in (Beta, Normal, NormalMixture, Tabulated, Draws)}
+)
+
+
+def marginal_from_arrays(kind: str, arrays: Mapping[str, Any]) -> Marginal:
+    """Make the marginal of class name `kind` from what its `to_arrays` gave."""
+    values = {key: np.asarray(value) for key, value in arrays.items()}
+    return MARGINALS[kind](**{key: value if value.ndim else value.item() for key, value in values.items()})

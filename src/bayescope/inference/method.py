@@ -1,0 +1,41 @@
+"""What a method is: a name, its settings, and a function from a model to a `Fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from bayescope.inference.fit import Fit
+from bayescope.models.model import Model
+
+
+class Settings(BaseModel):
+    """Base of the settings of a method: frozen, strict, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a method may know beside the model: the seed, and whom to tell of its progress."""
+
+    seed: int
+    report_progress: Callable[[str], None] = lambda _message: None
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the registry.
+
+    `fit(model, settings, context)` returns a `Fit` (its `name`, `settings` and total timing are
+    filled in by the registry), or raises `NotApplicable` or `FitError`.
+    """
+
+    name: str
+    summary: str
+    settings: type[Settings]
+    fit: Callable[[Model, Any, Context], Fit]
+    kind: Literal["point", "posterior"] = "posterior"

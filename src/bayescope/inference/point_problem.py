@@ -1,0 +1,133 @@
+"""A model as the objective of a point estimate: -log p(y | theta), for MAP with -log p(theta) added.
+
+Inside the solver a positive parameter (sigma) is replaced by its logarithm *without* a Jacobian: the
+density is only relabelled, so its mode does not move.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from bayescope.inference.method import Settings
+from bayescope.inference.newton import Objective, Solution, minimise
+from bayescope.inference.normal_statistics import NormalStatistics, normal_statistics
+from bayescope.models import density
+from bayescope.models.model import Model
+
+type Floats = NDArray[np.float64]
+type Flags = NDArray[np.bool_]
+
+
+class PointSettings(Settings):
+    """Settings of MLE and MAP.
+
+    Attributes:
+        tolerance: largest KKT residual that is accepted as converged (in conditional sds).
+        max_iterations: Newton steps before giving up.
+    """
+
+    tolerance: float = Field(default=1e-8, gt=0, le=1e-2)
+    max_iterations: int = Field(default=200, ge=1, le=100_000)
+
+
+class PointProblem:
+    """A model as an objective to be minimised, with (MAP) or without (MLE) its prior."""
+
+    def __init__(self, model: Model, *, prior: bool) -> None:
+        self.model = model
+        self.prior = prior
+
+    @cached_property
+    def normal(self) -> NormalStatistics | None:
+        """The data, compressed, when the likelihood is Normal with one sigma."""
+        return normal_statistics(self.model)
+
+    @cached_property
+    def objective(self) -> Objective:
+        """The negative log density in theta itself."""
+        model = self.model
+        lower, upper = density.prior_bounds(model) if self.prior else density.likelihood_bounds(model)
+        nothing = np.zeros(len(model.names))
+        location, weight = density.kinks(model) if self.prior else (nothing, nothing)
+        return Objective(self._value, self._derivatives, lower, upper, location, weight)
+
+    @cached_property
+    def positive(self) -> Flags:
+        """Elements of theta that the solver sees by their logarithm."""
+        lower, upper = density.likelihood_bounds(self.model)
+        return np.asarray((lower == 0) & np.isinf(upper))
+
+    def _value(self, theta: Floats) -> float:
+        value = self.log_likelihood(theta)
+        return -value - (density.smooth_prior_derivatives(self.model, theta)[0] if self.prior else 0.0)
+
+    def _derivatives(self, theta: Floats) -> tuple[float, Floats, Floats]:
+        if self.normal is None:
+            value, gradient, hessian = density.likelihood_derivatives(self.model, theta)
+        else:
+            value, gradient, hessian = self.normal.derivatives(theta)
+        if self.prior:
+            smooth, slope, curvature = density.smooth_prior_derivatives(self.model, theta)
+            value, gradient, hessian = value + smooth, gradient + slope, hessian + np.diag(curvature)
+        return -value, -gradient, -hessian
+
+    def log_likelihood(self, theta: Floats) -> float:
+        """Return log p(y | theta) in nats."""
+        if self.normal is not None:
+            return self.normal.log_likelihood(theta)
+        return density.log_likelihood(self.model, theta)
+
+    def minimise(self, start: Floats, settings: PointSettings) -> Solution:
+        """Solve from `start`; theta of the solution is in the model's own parameters."""
+        inner = in_logs(self.objective, self.positive)
+        found = minimise(
+            inner,
+            np.where(self.positive, np.log(np.where(self.positive, start, 1.0)), start),
+            tolerance=settings.tolerance,
+            max_iterations=settings.max_iterations,
+        )
+        theta = _from_logs(found.theta, self.positive, self.objective)
+        return Solution(**{**vars(found), "theta": theta})
+
+
+def in_logs(objective: Objective, positive: Flags) -> Objective:
+    """Return `objective` as a function of log theta_j for the `positive` elements, without a Jacobian.
+
+    With theta = exp(phi): df/dphi = theta f', d2f/dphi2 = theta^2 f'' + theta f'.
+    """
+    if not positive.any():
+        return objective
+
+    def value(phi: Floats) -> float:
+        return objective.value(_from_logs(phi, positive, objective))
+
+    def derivatives(phi: Floats) -> tuple[float, Floats, Floats]:
+        theta = _from_logs(phi, positive, objective)
+        smooth, gradient, hessian = objective.derivatives(theta)
+        stretch = np.where(positive, theta, 1.0)
+        diagonal = np.diag(np.where(positive, gradient * theta, 0.0))
+        return smooth, gradient * stretch, hessian * np.outer(stretch, stretch) + diagonal
+
+    def log(bound: Floats) -> Floats:
+        with np.errstate(divide="ignore"):
+            return np.where(positive, np.log(np.where(positive, bound, 1.0)), bound)
+
+    return Objective(
+        value,
+        derivatives,
+        log(objective.lower),
+        log(objective.upper),
+        objective.location,
+        objective.weight,
+    )
+
+
+def _from_logs(phi: Floats, positive: Flags, objective: Objective) -> Floats:
+    with np.errstate(over="ignore"):
+        theta = np.where(positive, np.exp(np.where(positive, phi, 0.0)), phi)
+    # exp(log(bound)) may miss the bound by a rounding error
+    return np.clip(theta, objective.lower, objective.upper)

@@ -1,0 +1,50 @@
+"""The registry of methods, and how one of them is run without endangering the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from pydantic import BaseModel
+
+from bayescope.errors import FitError, NotApplicable
+from bayescope.inference.exact import EXACT
+from bayescope.inference.fit import Fit, Outcome
+from bayescope.inference.map import MAP
+from bayescope.inference.method import Context, Method, Settings
+from bayescope.inference.mle import MLE
+from bayescope.inference.nuts import NUTS
+from bayescope.models.model import Model
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {method.name: method for method in (MLE, MAP, EXACT, NUTS)}
+)
+
+SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(
+    {method.name: method.settings for method in METHODS.values()}
+)
+
+
+def run_method(name: str, method: Method, settings: BaseModel, model: Model, context: Context) -> Fit:
+    """Fit `model` by one method; a method that cannot answer returns a Fit that says why.
+
+    Only interrupts propagate: whatever goes wrong in one method, the others' answers stay.
+    """
+    start = time.perf_counter()
+    try:
+        fit = method.fit(model, settings, context)
+    except NotApplicable as reason:
+        fit = _no_answer(method, model, Outcome("not applicable", reason.message, reason.advice))
+    except FitError as failure:
+        fit = _no_answer(method, model, Outcome("failed", failure.message, failure.advice))
+    except Exception as bug:  # noqa: BLE001  an unforeseen failure of one method must not lose the others
+        message = f"{type(bug).__name__}: {bug}"
+        fit = _no_answer(method, model, Outcome("failed", message, "This is a bug in bayescope: please report it."))
+    total = time.perf_counter() - start
+    return replace(fit, name=name, settings=settings.model_dump(), timings={**fit.timings, "total": total})
+
+
+def _no_answer(method: Method, model: Model, outcome: Outcome) -> Fit:
+    return Fit(name=method.name, method=method.name, kind=method.kind, names=model.names, outcome=outcome)

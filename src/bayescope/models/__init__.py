@@ -1,0 +1,1 @@
+"""`Model`: likelihood, design and priors as numbers; its log-density; its PyMC graph."""

@@ -1,0 +1,182 @@
+"""The PyMC graph of a model: what NUTS samples, and an ordinary `pm.Model` for anybody else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescope.models.model import Block, Model, Predictor, Prior
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+type Floats = NDArray[np.float64]
+
+# Names that mean something else in an ArviZ group.
+_RESERVED = ("chain", "draw", "__sample__")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What a block is called in the graph: its variable, and the dimension of a vector (None: scalar)."""
+
+    name: str
+    dim: str | None
+
+
+def _unique(wanted: str, taken: set[str]) -> str:
+    """Take `wanted`, made a legal name of PyMC, xarray and netCDF, and followed by `_` until it is free."""
+    name = wanted.replace("/", "÷").replace(",", ";")
+    if name.endswith("__"):
+        name += "."  # PyMC keeps a final `__` for transformed variables and leaves them out of traces
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
+def _variables(model: Model, taken: set[str]) -> dict[str, Variable]:
+    names = {block.name: _unique(block.name, taken) for block in model.blocks}
+    dims = {
+        block.name: _unique("coefficient" if block.name == "coefficients" else f"{block.name}_dim", taken)
+        for block in model.blocks
+        if not block.scalar
+    }
+    return {block.name: Variable(names[block.name], dims.get(block.name)) for block in model.blocks}
+
+
+def variables(model: Model) -> dict[str, Variable]:
+    """Tell what each block, by name, is called in the graph and in a tree of draws.
+
+    Names are the blocks' own, but for three signs with a meaning elsewhere: `/` becomes `÷`, `,` becomes `;`,
+    and a name that is taken (`chain`, `draw`) gets a final `_`. Labels are coordinates, and stay as they are.
+    """
+    return _variables(model, set(_RESERVED))
+
+
+def split(model: Model, theta: Floats) -> dict[str, Floats]:
+    """Cut theta, shape (..., d), into the graph's variables: name -> shape (...) or (..., k)."""
+    named = variables(model)
+    parts = {block.name: theta[..., block.start : block.stop] for block in model.blocks}
+    return {
+        variable.name: parts[block] if variable.dim else parts[block].squeeze(-1)
+        for block, variable in named.items()
+    }
+
+
+def compile_graph(model: Model) -> pm.Model:
+    """Build the PyMC model: one random variable for each block, named dimensions, data in `pm.Data`.
+
+    The graph holds, with the dimensions in brackets:
+
+    - the unknowns by the names of `variables(model)`: scalars, `coefficients` [coefficient], a categorical
+      term [<term>_dim];
+    - `X` [row, column], `offset` [row], `trials` [row] and `weights` [row] where the model has them, and
+      parameters that are fixed by their names;
+    - the observed response under its own name (`<name>_observed` if an unknown is called so) [row];
+    - with row weights w, the potential `repeated_rows` = sum_i (w_i - 1) log p(y_i | psi_i), so that the
+      whole is the log-likelihood of the rows as often as they occur.
+
+    A logit link is passed on as `logit_p`, so that log p stays exact where p rounds to 0 or 1.
+    """
+    import pymc as pm
+
+    taken = set(_RESERVED)
+    named = _variables(model, taken)
+    observed = f"{model.response.name}_observed" if model.response.name in taken else model.response.name
+    observed = _unique(observed, taken)
+    row = _unique("row", taken)
+    with pm.Model() as graph:
+        unknowns = {block.name: _random_variable(block, named[block.name]) for block in model.blocks}
+        arguments: dict[str, Any] = {}
+        for predictor in model.predictors:
+            eta = _linear_predictor(model, predictor, unknowns, row, taken)
+            arguments |= _head_argument(predictor, eta)
+        _observe(model, arguments, observed, row, taken)
+    return graph
+
+
+def _random_variable(block: Block, variable: Variable) -> Any:
+    import pymc as pm
+
+    distribution = getattr(pm, block.prior.distribution)
+    arguments = _prior_arguments(block.prior, block.scalar)
+    if variable.dim is None:
+        return distribution(variable.name, **arguments)
+    pm.modelcontext(None).add_coord(variable.dim, block.labels)
+    return distribution(variable.name, **arguments, dims=variable.dim)
+
+
+def _prior_arguments(prior: Prior, scalar: bool) -> dict[str, Floats]:
+    # A plain 10.0 becomes a float32 constant, and so does its logarithm: the density would lose nine digits.
+    arguments = {name: np.asarray(value, dtype=np.float64) for name, value in prior.arguments.items()}
+    return {name: value.reshape(()) for name, value in arguments.items()} if scalar else arguments
+
+
+def _linear_predictor(
+    model: Model, predictor: Predictor, unknowns: Mapping[str, Any], row: str, taken: set[str]
+) -> Any:
+    suffix = "" if predictor.parameter == model.likelihood.location else f"_{predictor.parameter}"
+    known = _known_part(predictor, suffix, row, taken)
+    if not len(predictor.index):
+        return known
+    coefficients = _coefficients(model, predictor.index, unknowns)
+    if predictor.matrix is None:
+        linear = coefficients[0]
+    else:
+        import pymc as pm
+
+        column = _unique(f"column{suffix}", taken)
+        pm.modelcontext(None).add_coord(column, [model.names[i] for i in predictor.index])
+        linear = pm.Data(_unique(f"X{suffix}", taken), predictor.matrix, dims=(row, column)) @ coefficients
+    return linear if known is None else linear + known
+
+
+def _known_part(predictor: Predictor, suffix: str, row: str, taken: set[str]) -> Any:
+    """The offset as data; None where it adds nothing."""
+    import pymc as pm
+
+    if np.ndim(predictor.offset):
+        return pm.Data(_unique(f"offset{suffix}", taken), predictor.offset, dims=row)
+    if not len(predictor.index):
+        wanted = predictor.parameter if predictor.link == "identity" else f"offset{suffix}"
+        return pm.Data(_unique(wanted, taken), float(predictor.offset))
+    return float(predictor.offset) if predictor.offset else None
+
+
+def _coefficients(model: Model, index: NDArray[np.intp], unknowns: Mapping[str, Any]) -> Any:
+    """theta[index], put together from the blocks that it touches."""
+    import pytensor.tensor as pt
+
+    used = [block for block in model.blocks if np.any((block.start <= index) & (index < block.stop))]
+    flat = pt.concatenate([pt.atleast_1d(unknowns[block.name]) for block in used])
+    positions = np.concatenate([np.arange(block.start, block.stop) for block in used])
+    return flat if np.array_equal(positions, index) else flat[np.searchsorted(positions, index)]
+
+
+def _head_argument(predictor: Predictor, eta: Any) -> dict[str, Any]:
+    import pymc as pm
+
+    if (predictor.parameter, predictor.link) == ("p", "logit"):
+        return {"logit_p": eta}
+    inverse = {"identity": lambda x: x, "log": pm.math.exp, "logit": pm.math.sigmoid}[predictor.link]
+    return {predictor.parameter: inverse(eta)}
+
+
+def _observe(model: Model, arguments: dict[str, Any], name: str, row: str, taken: set[str]) -> None:
+    import pymc as pm
+
+    response = model.response
+    values = response.values.astype(np.int64) if model.likelihood.response.integer else response.values
+    if response.trials is not None:
+        arguments["n"] = pm.Data(_unique("trials", taken), response.trials.astype(np.int64), dims=row)
+    data = pm.Data(_unique(f"{name}_data", taken), values, dims=row)
+    head = getattr(pm, model.likelihood.name)(name, **arguments, observed=data, dims=row)
+    if response.weights is not None:
+        weights = pm.Data(_unique("weights", taken), response.weights, dims=row)
+        repeats = pm.math.sum((weights - 1.0) * pm.logp(head, data))
+        pm.Potential(_unique("repeated_rows", taken), repeats)

@@ -1,0 +1,1 @@
+"""`RunRecord` and fits -> tables, figures, report and run folder."""

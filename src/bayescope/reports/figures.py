@@ -1,0 +1,64 @@
+"""All figures of a run, by name: the model, the posteriors, the sampler, the predictive check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bayescope.inference.fit import Fit
+from bayescope.reports.figures_posterior import density_figure, forest_figure, small_multiples
+from bayescope.reports.figures_predictive import predictive_figure
+from bayescope.reports.figures_sampler import energy_figure, ess_figure, rank_trace_figure
+from bayescope.reports.plate import plate_picture
+from bayescope.reports.record import RunRecord
+from bayescope.reports.style import Picture, house_style
+from bayescope.reports.tables import parameters
+
+_MOST_SINGLE = 12
+
+
+def figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Picture]:
+    """Draw every figure of a run; names are file names without their ending.
+
+    Up to twelve unknowns have a figure each; more share small multiples and a forest plot.
+    """
+    with house_style():
+        pictures = {"plate": plate_picture(record)}
+        pictures |= _posterior_figures(record, fits)
+        for fit in fits:
+            if is_sampler(record, fit):
+                pictures |= _sampler_figures(record, fit)
+        if record.predictive is not None:
+            pictures["predictive"] = predictive_figure(record, record.predictive)
+    return pictures
+
+
+def _posterior_figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Picture]:
+    names = parameters(record)
+    if not names or not any(fit.answered for fit in fits):
+        return {}
+    if len(names) > _MOST_SINGLE:
+        return {"forest": forest_figure(record, fits), "densities": small_multiples(record, fits)}
+    return {
+        f"density-{position:02d}-{file_stem(name)}": density_figure(record, fits, name)
+        for position, name in enumerate(names, start=1)
+    }
+
+
+def _sampler_figures(record: RunRecord, fit: Fit) -> dict[str, Picture]:
+    stem = file_stem(fit.name)
+    pictures = {f"rank-trace-{stem}": rank_trace_figure(record, fit), f"ess-{stem}": ess_figure(record, fit)}
+    energy = energy_figure(fit)
+    return pictures | ({f"energy-{stem}": energy} if energy else {})
+
+
+def is_sampler(record: RunRecord, fit: Fit) -> bool:
+    """Tell whether a fit has draws of Markov chains (the draws of `exact` are independent)."""
+    return fit.draws is not None and any(
+        row.method == fit.name and row.r_hat is not None for row in record.estimates
+    )
+
+
+def file_stem(name: str) -> str:
+    """Turn a name into a part of a file name that is safe everywhere."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:40] or "x"

@@ -1,0 +1,81 @@
+"""Does the model reproduce the data? Observed counts against those of replicated data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayescope.diagnostics.records import PredictiveCheck
+from bayescope.reports.formatting import plain, shorten, whole
+from bayescope.reports.record import RunRecord
+from bayescope.reports.style import INK, Picture, colour_of, new_figure, picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_BAND = colour_of("exact")
+
+
+def predictive_figure(record: RunRecord, check: PredictiveCheck) -> Picture:
+    """Draw the observed counts with 89 % bands of replicated counts: bars for a few whole numbers."""
+    figure = new_figure(5.1, 2.8)
+    axes = figure.add_subplot()
+    if _is_discrete(check):
+        _bars(axes, check)
+    else:
+        _histogram(axes, check)
+    axes.set_ylim(0, None)
+    axes.set(xlabel=shorten(plain(record.model.response), 40), ylabel="observations")
+    axes.legend(loc="best")
+    alt = (
+        f"Observed counts of {plain(record.model.response)} and 89 % bands of {whole(check.replicates)} "
+        f"data sets replicated from the posterior of {check.method}; "
+        f"{_outside(check)} of {len(check.observed)} bins lie outside."
+    )
+    return picture(figure, "predictive", "Posterior predictive check", alt)
+
+
+def _outside(check: PredictiveCheck) -> int:
+    triples = zip(check.observed, check.lower, check.upper, strict=True)
+    return sum(not low <= seen <= high for seen, low, high in triples)
+
+
+def _is_discrete(check: PredictiveCheck) -> bool:
+    """Bins of width one around whole numbers hold one value each."""
+    edges = np.asarray(check.edges)
+    return len(edges) <= 16 and bool(np.allclose(np.diff(edges), 1) and np.allclose(edges % 1, 0.5))
+
+
+def _bars(axes: Axes, check: PredictiveCheck) -> None:
+    centres = (np.asarray(check.edges[:-1]) + np.asarray(check.edges[1:])) / 2
+    axes.bar(centres, check.observed, width=0.6, color="#c9d1d9", label="observed")
+    median = np.asarray(check.median)
+    spread = np.vstack([median - np.asarray(check.lower), np.asarray(check.upper) - median])
+    axes.errorbar(
+        centres,
+        median,
+        np.maximum(spread, 0),
+        fmt="o",
+        color=_BAND,
+        capsize=4,
+        markersize=4,
+        label="replicated, 89 %",
+    )
+    axes.set_xticks(centres, [f"{centre:.0f}" for centre in centres])
+    axes.set_xlim(centres[0] - 0.8, centres[-1] + 0.8)
+
+
+def _histogram(axes: Axes, check: PredictiveCheck) -> None:
+    edges = np.asarray(check.edges)
+    axes.stairs(
+        check.upper,
+        edges,
+        baseline=np.asarray(check.lower),
+        fill=True,
+        color=_BAND,
+        alpha=0.22,
+        label="replicated, 89 %",
+    )
+    axes.stairs(check.median, edges, color=_BAND, linewidth=1.1, baseline=None, label="replicated, median")
+    axes.stairs(check.observed, edges, color=INK, linewidth=1.5, baseline=None, label="observed")

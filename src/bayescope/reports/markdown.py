@@ -1,0 +1,178 @@
+"""report.md: the report as GitHub Markdown, its figures beside it in figures/."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from bayescope.inference.fit import Fit
+from bayescope.reports.figures import is_sampler
+from bayescope.reports.formatting import code_spans, plain, whole
+from bayescope.reports.html import figures_by_section, report_tables
+from bayescope.reports.provenance import config_text
+from bayescope.reports.record import RunRecord
+from bayescope.reports.style import Picture
+from bayescope.reports.tables import TextTable, outcome_notes, sampler_table
+
+type _Sections = Mapping[str, Mapping[str, Picture]]
+type _Tables = Mapping[str, TextTable]
+
+
+def render_markdown(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[str, Picture]) -> str:
+    """Render a run as Markdown; user text is escaped, so that it can be no markup and no HTML."""
+    tables, sections = report_tables(record, fits), figures_by_section(pictures)
+    parts = [
+        *_verdict(record, fits, tables),
+        *_estimates(tables),
+        *_data(record, tables),
+        *_model(record, tables, sections),
+        *_loss(record, tables),
+        *_section("Prior and posterior", figures(sections["posterior"])),
+        *_section("Agreement", _table(tables["agreement"])),
+        *_section("Checks", _table(tables["checks"])),
+        *_section("Sampler", [*_sampler(record, fits), *figures(sections["sampler"])]),
+        *_predictive(record, tables, sections),
+        *_provenance(record, tables),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    r"""Escape what Markdown, GitHub's maths or HTML would read as markup.
+
+    >>> print(escape("a_b|<c>*"))
+    a_b\|&lt;c&gt;\*
+    """
+    text = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"([\\`*|\[\]$~#!])", r"\\\1", text)
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
+
+
+def fence(text: str, language: str = "text") -> str:
+    """Put text into a code block whose fence is longer than any run of backticks in it."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return f"{ticks}{language}\n{text.rstrip()}\n{ticks}"
+
+
+def table_text(table: TextTable) -> str:
+    """Write a table in GitHub's syntax; numbers are right-aligned, second lines follow in parentheses."""
+    head = [escape(heading) for heading in table.headings]
+    rule = ["---:" if numeric else "---" for numeric in table.numeric]
+    return "\n".join(_line(cells) for cells in (head, rule, *_body(table)))
+
+
+def _body(table: TextTable) -> Iterable[list[str]]:
+    for i, row in enumerate(table.rows):
+        details = table.details[i] if table.details else ("",) * len(row)
+        yield [
+            escape(cell) + (f" ({escape(detail)})" if detail else "")
+            for cell, detail in zip(row, details, strict=True)
+        ]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _table(table: TextTable) -> list[str]:
+    return [table_text(table)] if table else []
+
+
+def figures(pictures: Mapping[str, Picture]) -> list[str]:
+    """Link figures, with their descriptions as alternative text."""
+    return [f"![{escape(picture.alt)}](figures/{name}.svg)" for name, picture in pictures.items()]
+
+
+def _section(title: str, parts: Sequence[str]) -> list[str]:
+    return [f"## {title}", *parts] if parts else []
+
+
+def _verdict(record: RunRecord, fits: Sequence[Fit], tables: _Tables) -> list[str]:
+    model = record.model
+    formula = f", {escape(model.formula)}" if model.formula else ""
+    return [
+        f"# {escape(record.title)}",
+        (
+            f"{model.likelihood} model of {escape(model.response)}{formula}; "
+            f"{whole(record.data.observations)} observations; seed {record.seed}."
+        ),
+        f"**{record.verdict.status.upper()}.** {escape(record.verdict.sentence)}",
+        *_table(tables["methods"]),
+        *(f"- {escape(name)}, {status}: {escape(text)}" for name, status, text in outcome_notes(fits)),
+    ]
+
+
+def _estimates(tables: _Tables) -> list[str]:
+    explanation = "Estimate ± sd (89 % interval)."
+    return _section("Estimates", [explanation, *_table(tables["estimates"])] if tables["estimates"] else [])
+
+
+def _data(record: RunRecord, tables: _Tables) -> list[str]:
+    data = record.data
+    dropped = f" {whole(data.dropped)} rows with missing values were dropped." if data.dropped else ""
+    counted = f", {whole(data.observations)} observations" if data.observations != data.rows else ""
+    return _section(
+        "Data",
+        [f"{escape(data.source)}: {whole(data.rows)} rows{counted}.{dropped}", *_table(tables["columns"])],
+    )
+
+
+def _model(record: RunRecord, tables: _Tables, sections: _Sections) -> list[str]:
+    notes = "\n".join(f"- {escape(note)}" for note in record.model.notes)
+    parts = [
+        fence("\n".join(record.model.notation)),
+        notes,
+        *figures(sections["model"]),
+        *_table(tables["priors"]),
+    ]
+    return _section("Model", [part for part in parts if part])
+
+
+def _loss(record: RunRecord, tables: _Tables) -> list[str]:
+    calls = "\n".join(f"- {_with_code(sentence)}" for sentence in record.loss.equivalents)
+    parts = [
+        f"Loss: {escape(record.loss.loss)}, summed over the observations.",
+        fence(record.loss.formula),
+        *_table(tables["penalties"]),
+        *_table(tables["totals"]),
+        f"The same in scikit-learn:\n\n{calls}" if calls else "",
+    ]
+    return _section("What loss is this?", [part for part in parts if part])
+
+
+def _with_code(sentence: str) -> str:
+    return "".join(f"`{text}`" if is_code else escape(text) for is_code, text in code_spans(sentence))
+
+
+def _sampler(record: RunRecord, fits: Sequence[Fit]) -> list[str]:
+    return [
+        part
+        for fit in fits
+        if is_sampler(record, fit)
+        for part in (f"### {escape(fit.name)}", table_text(sampler_table(record, fit.name)))
+    ]
+
+
+def _predictive(record: RunRecord, tables: _Tables, sections: _Sections) -> list[str]:
+    check = record.predictive
+    if check is None:
+        return []
+    sentence = f"{whole(check.replicates)} data sets replicated from the posterior of {escape(check.method)}."
+    note = f" {escape(check.note)}" if check.note else ""
+    return _section(
+        "Posterior predictive check",
+        [sentence + note, *figures(sections["predictive"]), *_table(tables["statistics"])],
+    )
+
+
+def _provenance(record: RunRecord, tables: _Tables) -> list[str]:
+    return _section(
+        "Provenance",
+        [
+            *_table(tables["provenance"]),
+            *_table(tables["versions"]),
+            *_table(tables["timings"]),
+            fence(config_text(record.config), "yaml"),
+        ],
+    )

@@ -1,0 +1,256 @@
+"""The tables of a report as text cells, the same for HTML, Markdown and the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from bayescope.diagnostics.records import Estimate
+from bayescope.inference.fit import Fit
+from bayescope.reports.formatting import (
+    DASH,
+    compact,
+    decimals_for,
+    duration,
+    listing,
+    number,
+    plain,
+    significant,
+    whole,
+)
+from bayescope.reports.record import ColumnSummary, RunRecord
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """Cells as text. `numeric` tells which columns are numbers; `states` has a word for each row or is empty.
+
+    The first column names the row. `details` has a second line for cells, or is empty.
+    """
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[bool, ...]
+    states: tuple[str, ...] = ()
+    details: tuple[tuple[str, ...], ...] = field(default=())
+
+    def __bool__(self) -> bool:
+        """Whether there is a row to show."""
+        return bool(self.rows)
+
+
+def text_table(headings: str, rows: Iterable[Sequence[str]], numeric: str = "") -> TextTable:
+    """Build a table; `headings` are separated by "|", `numeric` names those of numbers."""
+    names = tuple(headings.split("|"))
+    numbers = set(numeric.split("|"))
+    return TextTable(names, tuple(tuple(row) for row in rows), tuple(name in numbers for name in names))
+
+
+@dataclass(frozen=True)
+class EstimateCell:
+    """One method's answer for one parameter, with decimals that its whole row shares."""
+
+    point: str
+    sd: str
+    interval: str
+
+    def __str__(self) -> str:
+        """Write the estimate with its sd, where it has one."""
+        return self.point if self.sd == DASH else f"{self.point} ± {self.sd}"
+
+
+_NO_ANSWER = EstimateCell(DASH, DASH, "")
+
+
+def parameters(record: RunRecord) -> tuple[str, ...]:
+    """List the unknowns in the order of the model."""
+    return tuple(prior.parameter for prior in record.model.priors)
+
+
+def answered_methods(fits: Sequence[Fit]) -> tuple[str, ...]:
+    """Name the fits that have an answer, in the order they were asked for."""
+    return tuple(fit.name for fit in fits if fit.answered)
+
+
+def estimate_rows(record: RunRecord, methods: Sequence[str]) -> list[tuple[str, list[EstimateCell]]]:
+    """Lay the answers of `methods` side by side: one row a parameter, one cell a method."""
+    by_key = {(row.parameter, row.method): row for row in record.estimates}
+    return [
+        (name, _estimate_cells([by_key.get((name, method)) for method in methods]))
+        for name in parameters(record)
+    ]
+
+
+def _estimate_cells(row: Sequence[Estimate | None]) -> list[EstimateCell]:
+    present = [estimate for estimate in row if estimate is not None]
+    decimals = decimals_for([e.estimate for e in present], [e.sd for e in present])
+    return [_NO_ANSWER if estimate is None else _estimate_cell(estimate, decimals) for estimate in row]
+
+
+def _estimate_cell(estimate: Estimate, decimals: int | None) -> EstimateCell:
+    bounds = [number(bound, decimals) for bound in (estimate.lower, estimate.upper)]
+    interval = "" if DASH in bounds else f"{bounds[0]} to {bounds[1]}"
+    return EstimateCell(number(estimate.estimate, decimals), number(estimate.sd, decimals), interval)
+
+
+def estimates_table(record: RunRecord, fits: Sequence[Fit]) -> TextTable:
+    """All methods side by side: estimate ± sd, with the 89 % interval as the second line."""
+    methods = answered_methods(fits)
+    rows = estimate_rows(record, methods)
+    return TextTable(
+        headings=("parameter", *methods),
+        rows=tuple((plain(name), *(str(cell) for cell in cells)) for name, cells in rows),
+        numeric=(False, *(True for _ in methods)),
+        details=tuple(("", *(cell.interval for cell in cells)) for _, cells in rows),
+    )
+
+
+def methods_table(fits: Sequence[Fit]) -> TextTable:
+    """How each method ended, how long it took, and its log evidence."""
+    return text_table(
+        "method|kind|outcome|time|log evidence",
+        [
+            (
+                fit.name,
+                "point" if fit.kind == "point" else "posterior",
+                fit.outcome.status,
+                duration(fit.timings["total"]) if "total" in fit.timings else DASH,
+                significant(fit.log_evidence, 6),
+            )
+            for fit in fits
+        ],
+        numeric="time|log evidence",
+    )
+
+
+def outcome_notes(fits: Sequence[Fit]) -> list[tuple[str, str, str]]:
+    """(method, status, message with advice) of every fit that has something to say."""
+    return [
+        (fit.name, fit.outcome.status, plain(f"{fit.outcome.message} {fit.outcome.advice}".strip()))
+        for fit in fits
+        if fit.outcome.status != "ok"
+    ]
+
+
+def columns_table(record: RunRecord) -> TextTable:
+    """The columns of the data that the model uses."""
+    return text_table(
+        "column|kind|mean|sd|minimum|maximum|levels",
+        [_column_row(column) for column in record.data.columns],
+        numeric="mean|sd|minimum|maximum",
+    )
+
+
+def _column_row(column: ColumnSummary) -> tuple[str, ...]:
+    levels = [f"{plain(level)} ({whole(count)})" for level, count in (column.levels or {}).items()]
+    numbers = (column.mean, column.sd, column.minimum, column.maximum)
+    return (
+        plain(column.name),
+        column.kind,
+        *(significant(value) if value is not None else "" for value in numbers[:2]),
+        *(compact(value) if value is not None else "" for value in numbers[2:]),
+        listing(levels, 6),
+    )
+
+
+def priors_table(record: RunRecord) -> TextTable:
+    """The priors; neighbours that share one share a row."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for prior in record.model.priors:
+        groups.setdefault((prior.text, prior.origin), []).append(plain(prior.parameter))
+    rows = [
+        (
+            listing(names, 6),
+            text,
+            "given in the configuration" if origin == "given" else "default, scaled to the data",
+        )
+        for (text, origin), names in groups.items()
+    ]
+    return text_table("parameter|prior|origin", rows)
+
+
+def penalties_table(record: RunRecord) -> TextTable:
+    """The penalty that each prior amounts to."""
+    return text_table(
+        "parameter|prior|penalty|formula|lambda",
+        [
+            (
+                listing([plain(name) for name in penalty.parameters], 6),
+                penalty.prior,
+                penalty.name,
+                penalty.formula,
+                "" if penalty.value is None else significant(penalty.value),
+            )
+            for penalty in record.loss.penalties
+        ],
+        numeric="lambda",
+    )
+
+
+def totals_table(record: RunRecord) -> TextTable:
+    """Loss and penalty at the point estimates, in nats."""
+    return text_table(
+        "method|loss (nll)|penalty|total",
+        [
+            (method, *(_nats(total[key]) for key in ("nll", "penalty", "total")))
+            for method, total in record.loss.totals.items()
+        ],
+        numeric="loss (nll)|penalty|total",
+    )
+
+
+def _nats(value: float) -> str:
+    return ("∞" if value > 0 else "-∞") if math.isinf(value) else number(value, 4)
+
+
+def agreement_table(record: RunRecord) -> TextTable:
+    """Every method against the reference."""
+    rows = [
+        (
+            plain(row.parameter),
+            row.method,
+            significant(row.mean_shift_in_sd, 3),
+            number(row.sd_ratio, 4),
+            *(significant(value, 3) for value in (row.wasserstein_1_in_sd, row.kl_nats)),
+            *(number(value, 2) for value in (row.z, row.z_sd)),
+        )
+        for row in record.comparison
+        if row.method != row.reference
+    ]
+    numeric = "shift of mean / sd|ratio of sds|Wasserstein-1 / sd|KL, nats|z of mean|z of sd"
+    return text_table(f"parameter|method|{numeric}", rows, numeric)
+
+
+def sampler_table(record: RunRecord, method: str) -> TextTable:
+    """Convergence of a sampler, one row a parameter."""
+    rows = [
+        (
+            plain(row.parameter),
+            *(DASH if value is None else whole(value) for value in (row.ess_bulk, row.ess_tail)),
+            number(row.r_hat, 4),
+            significant(row.mcse_mean, 3),
+            significant(row.median),
+            significant(row.mode),
+        )
+        for row in record.estimates
+        if row.method == method
+    ]
+    numeric = "ESS bulk|ESS tail|R-hat|MCSE of mean|median|mode"
+    return text_table(f"parameter|{numeric}", rows, numeric)
+
+
+def statistics_table(record: RunRecord) -> TextTable:
+    """Test statistics of the posterior predictive check."""
+    check = record.predictive
+    rows = [
+        (
+            plain(name),
+            *(significant(row.get(key)) for key in ("observed", "mean", "lower", "upper")),
+            number(row.get("p"), 3),
+        )
+        for name, row in (check.statistics if check else {}).items()
+    ]
+    return text_table(
+        "statistic|observed|replicated mean|89 % from|to|p", rows, "observed|replicated mean|89 % from|to|p"
+    )

@@ -1,0 +1,176 @@
+"""What `bayescope run` prints: the answers side by side, the verdict, and what needs attention."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bayescope.diagnostics.records import Check
+from bayescope.inference.fit import Fit
+from bayescope.reports.checklist import check_lines
+from bayescope.reports.formatting import compact, plain, shorten, whole
+from bayescope.reports.record import RunRecord
+from bayescope.reports.tables import answered_methods, estimate_rows, outcome_notes
+
+_STYLES = {"pass": "green", "attention": "yellow", "note": "yellow", "fail": "bold red"}
+_WIDEST_NAME = 32
+_ASCII = str.maketrans({"±": "+/-", "—": "-", "…": "~", "·": "-", "─": "-", "␤": "~", "␍": "~", "␉": "~"})
+
+
+def render(
+    record: RunRecord,
+    fits: Sequence[Fit],
+    width: int = 80,
+    *,
+    folder: Path | None = None,
+    colour: bool = False,
+) -> str:
+    """Write a run as text of at most `width` columns (at least 60); `colour` adds ANSI styles.
+
+    Only the path of the run folder is never broken, so that it can be copied.
+    """
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer,
+        width=max(width, 60),
+        force_terminal=colour,
+        no_color=not colour,
+        color_system="standard" if colour else None,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    console.print(_heading(record))
+    for table in (
+        *_estimate_tables(record, answered_methods(fits), console.width),
+        _verdict_table(record, fits),
+    ):
+        console.print()
+        console.print(table)
+    if folder is not None:
+        console.print()
+        console.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def print_run(
+    record: RunRecord, fits: Sequence[Fit], stream: TextIO | None = None, *, folder: Path | None = None
+) -> None:
+    """Print a run to a stream (standard output): in colour only on a terminal without NO_COLOR."""
+    stream = stream or sys.stdout
+    terminal = stream.isatty()
+    width = shutil.get_terminal_size().columns if terminal else 80
+    colour = terminal and not os.environ.get("NO_COLOR")
+    text = render(record, fits, min(width, 120), folder=folder, colour=colour)
+    stream.write(encodable(text, stream.encoding or "utf-8"))
+
+
+def encodable(text: str, encoding: str) -> str:
+    """Replace what the encoding of a stream cannot write (an ASCII terminal gets + for ±)."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_ASCII).encode(encoding, errors="replace").decode(encoding)
+    return text
+
+
+def _heading(record: RunRecord) -> Text:
+    rows = f"{whole(record.data.observations)} observation{'s' if record.data.observations != 1 else ''}"
+    model = record.model
+    body = plain(model.formula) if model.formula else plain(model.response)
+    if len(body) > 40:
+        body = f"{shorten(plain(model.response), 24)} ~ {len(model.predictors)} predictors"
+    return Text.assemble(
+        (record.name, "bold"), "  ", f"{model.likelihood} · {body} · {rows} · seed {record.seed}"
+    )
+
+
+def _estimate_tables(record: RunRecord, methods: Sequence[str], width: int) -> list[Table]:
+    """One table, or several below each other when the methods do not fit side by side."""
+    rows = estimate_rows(record, methods)
+    if not rows or not methods:
+        return []
+    names = [shorten(plain(name), _WIDEST_NAME) for name, _ in rows]
+    columns = [_pad([str(cells[k]) for _, cells in rows]) for k in range(len(methods))]
+    widths = [max(map(cell_len, (method, *column))) for method, column in zip(methods, columns, strict=True)]
+    room = width - max(map(cell_len, names))
+    return [
+        _estimate_table(names, {methods[k]: columns[k] for k in group}) for group in _groups(widths, room)
+    ]
+
+
+def _groups(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Split columns into groups that fit into `room`, two spaces between columns."""
+    groups: list[list[int]] = [[]]
+    used = 0
+    for position, width in enumerate(widths):
+        if groups[-1] and used + width + 2 > room:
+            groups.append([])
+            used = 0
+        groups[-1].append(position)
+        used += width + 2
+    return groups
+
+
+def _estimate_table(names: Sequence[str], columns: Mapping[str, Sequence[str]]) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", show_edge=False
+    )
+    table.add_column("", no_wrap=True)
+    for method in columns:
+        table.add_column(Text(method), justify="right", no_wrap=True)
+    for name, *cells in zip(names, *columns.values(), strict=True):
+        table.add_row(Text(name), *(Text(cell) for cell in cells))
+    return table
+
+
+def _pad(cells: Sequence[str]) -> list[str]:
+    """Align the ± signs of one column with spaces."""
+    halves = [cell.partition(" ± ") for cell in cells]
+    left = max(len(point) for point, _, _ in halves)
+    right = max(len(sign + sd) for _, sign, sd in halves)
+    return [point.rjust(left) + (sign + sd).ljust(right) for point, sign, sd in halves]
+
+
+def _notes(record: RunRecord, fits: Sequence[Fit]) -> list[tuple[str, str]]:
+    """What needs attention: (a word, a sentence), of methods and of checks."""
+    lines = [
+        ("note" if status in {"flagged", "not applicable"} else "fail", f"{name}, {status}: {text}")
+        for name, status, text in outcome_notes(fits)
+    ]
+    lines += [
+        (check.verdict, _check_text(check)) for check, _ in check_lines(record) if check.verdict != "pass"
+    ]
+    return lines
+
+
+def _check_text(check: Check) -> str:
+    where = f" of {shorten(plain(check.parameter), _WIDEST_NAME)}" if check.parameter else ""
+    value = f" {compact(check.value)}" if check.value is not None else ""
+    limit = f" (threshold {compact(check.threshold)})" if check.threshold is not None else ""
+    message = plain(f"{check.message} {check.advice}".strip())
+    return f"{check.method}, {plain(check.name)}{where}{value}{limit}: {message}"
+
+
+def _verdict_table(record: RunRecord, fits: Sequence[Fit]) -> Table:
+    """The verdict and the notes, words left and sentences right with a hanging indent."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    verdict = record.verdict
+    lines = [(verdict.status, plain(verdict.sentence)), *_notes(record, fits)]
+    for k, (word, sentence) in enumerate(lines):
+        table.add_row(Text(word if k else word.upper(), _STYLES[word]), Text(sentence))
+    return table

@@ -1,0 +1,290 @@
+"""Checks before any fit: each finding names its column and row, and what is fine raises no alarm."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bayescope.data.checks import check_columns, check_design, check_response
+from bayescope.data.design import build_design
+from bayescope.data.formula import parse
+from bayescope.data.read import read_columns, read_counts
+from bayescope.distributions.supports import BINARY, COUNT, POSITIVE, REAL
+from bayescope.errors import DataError
+
+
+def checked(formula, missing="refuse", **columns):
+    parsed = parse(formula)
+    table = read_columns(columns)
+    return check_columns(table, parsed.numeric, parsed.columns, missing, categorical=parsed.categorical)
+
+
+USE_LEVELS = "; correct it, leave the cell empty if it is missing, or write C(x) for categories"
+UNUSABLE = ", which a model cannot use; make it numbers (such as years, or days since a start) or text"
+
+BAD_TABLES = {
+    "missing number": ("y ~ x", {"y": [1, 2], "x": [1.5, None]}, ["column 'x', row 2: is missing"]),
+    "missing text": ("y ~ g", {"y": [1, 2], "g": [None, "a"]}, ["column 'g', row 1: is missing"]),
+    "missing bool": ("y ~ g", {"y": [1, 2], "g": [None, True]}, ["column 'g', row 1: is missing"]),
+    "missing response": ("y ~ x", {"y": [None, 2], "x": [1, 2]}, ["column 'y', row 1: is missing"]),
+    "infinite": (
+        "y ~ x",
+        {"y": [1.0, -np.inf], "x": [np.inf, 2.0]},
+        ["column 'y', row 2: is infinite", "column 'x', row 1: is infinite"],
+    ),
+    "a word among numbers": (
+        "y ~ x",
+        {"y": [1, 2, 3], "x": [1, "low", 3]},
+        ["column 'x', row 2: 'low' is text, but a number is expected" + USE_LEVELS],
+    ),
+    "a word among numbers in arithmetic": (
+        "y ~ log(x)",
+        {"y": [1, 2, 3], "x": [1, "low", 3]},
+        ["column 'x', row 2: 'low' is text, but a number is expected"],
+    ),
+    "text in arithmetic": (
+        "y ~ log(x)",
+        {"y": [1, 2], "x": ["a", "b"]},
+        ["column 'x': holds text ('a', 'b', ...), but numbers are expected here"],
+    ),
+    "quoted numbers in arithmetic": (
+        "y ~ log(x)",
+        {"y": [1, 2], "x": ["1", "2"]},
+        ["column 'x': holds numbers written as text; write them without quotes"],
+    ),
+    "bools among numbers": (
+        "y ~ x",
+        {"y": [1, 2, 3], "x": [1, True, 3]},
+        ["column 'x', row 2: 'True' is text, but a number is expected" + USE_LEVELS],
+    ),
+    "beyond 2^53": (
+        "y ~ x",
+        {"y": [1, 2], "x": [2**53 + 1, 2**53]},
+        ["column 'x', row 1: is beyond 2^53 and would be rounded; subtract a constant first"],
+    ),
+    "dates": (
+        "y ~ x",
+        {"y": [1], "x": [np.datetime64("2020-01-02").item()]},
+        ["column 'x': holds dates" + UNUSABLE],
+    ),
+    "lists": ("y ~ x", {"y": [1], "x": [[1, 2]]}, ["column 'x': holds lists" + UNUSABLE]),
+    "several columns": (
+        "y ~ x + z",
+        {"y": [1.0, 2.0], "x": [None, 1], "z": [float("inf"), None]},
+        [
+            "column 'x', row 1: is missing",
+            "column 'z', row 2: is missing",
+            "column 'z', row 1: is infinite",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("formula", "columns", "expected"), BAD_TABLES.values(), ids=BAD_TABLES.keys())
+def test_bad_tables(formula, columns, expected):
+    with pytest.raises(DataError) as caught:
+        checked(formula, **columns)
+    assert [str(finding) for finding in caught.value.findings] == expected
+    assert caught.value.exit_code == 3
+
+
+class TestWhatIsFine:
+    def test_columns_that_are_not_used_are_not_checked(self):
+        assert len(checked("y ~ x", y=[1, 2], x=[1, 2], note=[None, "low"], bad=[float("inf"), None])) == 2
+
+    def test_text_and_bools_as_categories(self):
+        checked(
+            "y ~ g + flag + C(code)",
+            y=[1, 2, 3],
+            g=["a", "b", "7"],
+            flag=[True, False, True],
+            code=["1", "2", "x"],
+        )
+
+    def test_large_whole_numbers_as_categories(self):
+        checked("y ~ C(card)", y=[1, 2], card=[2**60, 2**60 + 1])
+
+
+class TestMissing:
+    def test_only_five_rows_of_many_are_listed(self):
+        with pytest.raises(DataError) as caught:
+            checked("y ~ 1", y=[1.0] + [None] * 1208)
+        lines = str(caught.value).splitlines()
+        assert len(lines) == 6
+        assert lines[-1] == "inline columns: column 'y': ... and 1,203 more rows"
+
+    def test_drop_keeps_the_numbers_of_the_rows(self):
+        table = checked(
+            "y ~ x + g",
+            "drop",
+            y=[1, 2, 3, None],
+            x=[None, 5, 6, 7],
+            g=["a", None, "b", "c"],
+            other=[None] * 4,
+        )
+        assert table.rows.tolist() == [3]
+        assert table.dropped == 3
+        assert table.columns["x"].tolist() == [6]
+
+    def test_dropped_rows_are_checked_no_further(self):
+        assert len(checked("y ~ x", "drop", y=[None, 2.0], x=[float("inf"), 1.0])) == 1
+
+    def test_rows_that_stay_keep_their_numbers_in_findings(self):
+        with pytest.raises(DataError, match="column 'x', row 3: is infinite"):
+            checked("y ~ x", "drop", y=[None, 2.0, 3.0], x=[1.0, 1.0, float("inf")])
+
+    def test_a_bool_column_is_one_again(self):
+        assert checked("y ~ f", "drop", y=[1, 2], f=[None, True]).columns["f"].dtype == np.bool_
+
+    def test_what_stays_has_the_fingerprint_of_the_same_data_without_the_gaps(self):
+        dropped = checked("y ~ x", "drop", y=[1, 2, 3], x=[1, None, 3])
+        assert dropped.fingerprint == read_columns({"y": [1, 3], "x": [1, 3]}).fingerprint
+
+    def test_nothing_to_drop(self):
+        table = checked("y ~ x", "drop", y=[1, 2], x=[1, 2])
+        assert table.dropped == 0
+
+    def test_no_row_stays(self):
+        with pytest.raises(DataError, match="every one of the 2 rows has a missing value"):
+            checked("y ~ x", "drop", y=[1, None], x=[None, 2])
+
+
+def response(values, support, trials=None):
+    array = np.array(values, dtype=object) if isinstance(values[0], str) else np.array(values)
+    rows = np.arange(1, len(values) + 1)
+    counts = None if trials is None else np.array(trials, dtype=float)
+    return [str(found) for found in check_response(array, support, "y", rows, counts, trials_name="n")]
+
+
+class TestResponse:
+    def test_outside_the_support(self):
+        assert response([0, 3, 1, 0.5], BINARY) == [
+            "column 'y', row 2: 3 is outside {0, 1}",
+            "column 'y', row 4: 0.5 is outside {0, 1}",
+        ]
+        assert response([0, 2.5], COUNT) == ["column 'y', row 2: 2.5 is outside whole numbers of at least 0"]
+        assert response([-1.0], POSITIVE) == ["column 'y', row 1: -1 is outside positive numbers"]
+
+    @pytest.mark.parametrize(
+        ("values", "support"),
+        [([0, 1], BINARY), ([True, False], BINARY), ([-1e300, 2.5], REAL), ([0, 7], COUNT)],
+    )
+    def test_inside(self, values, support):
+        assert response(values, support) == []
+
+    def test_not_finite(self):
+        assert response([np.nan, np.inf], REAL) == [
+            "column 'y', row 1: nan is outside all numbers",
+            "column 'y', row 2: inf is outside all numbers",
+        ]
+
+    def test_many(self):
+        found = response([2] * 100, BINARY)
+        assert len(found) == 6
+        assert found[-1] == "column 'y': ... and 95 more rows"
+
+    def test_two_words_are_not_coded_silently(self):
+        (found,) = response(["yes", "no", "yes"], BINARY)
+        assert "holds text ('no', 'yes'); recode it as 0 and 1" in found
+
+    def test_text(self):
+        assert "numbers are expected here" in response(["a", "b", "c"], REAL)[0]
+        assert response(["1", "2", "low"], REAL) == [
+            "column 'y', row 3: 'low' is text, but a number is expected"
+        ]
+
+    def test_binomial(self):
+        assert response([2, 7, -1, 1.5, 0], COUNT, [2, 5, 5, 5, 0]) == [
+            "column 'y', row 3: -1 is outside whole numbers of at least 0",
+            "column 'y', row 4: 1.5 is outside whole numbers of at least 0",
+            "column 'n', row 5: 0 is not a whole number of at least 1",
+            "column 'y', row 2: 7 successes in 5 trials",
+        ]
+
+
+def design_findings(formula, **columns):
+    return check_design(build_design(parse(formula), read_columns(columns)))
+
+
+RNG = np.random.default_rng(7)
+X, Z = RNG.normal(size=(2, 40))
+Y = [0.0] * 40
+
+
+class TestConstantColumns:
+    def test_beside_the_intercept(self):
+        (found,) = design_findings("y ~ x + c", y=Y, x=X, c=[5] * 40)
+        assert (found.kind, found.label, found.involved) == ("constant", "c", ("Intercept",))
+        assert "`c` is constant (5 in every row)" in found.message
+
+    def test_without_an_intercept_it_is_one(self):
+        assert design_findings("y ~ 0 + x + c", y=Y, x=X, c=[5] * 40) == ()
+
+    def test_zero_without_an_intercept(self):
+        (found,) = design_findings("y ~ 0 + x + c", y=Y, x=X, c=[0] * 40)
+        assert found.message == "`c` is zero in every row"
+
+    def test_a_single_level(self):
+        (found,) = design_findings("y ~ g", y=Y, g=["a"] * 40)
+        assert (found.kind, found.label) == ("constant", "g")
+
+    def test_empty_cells_of_an_interaction(self):
+        found = design_findings("y ~ g*h", y=[1, 2, 3, 4], g=["a", "a", "b", "b"], h=["u", "v", "u", "u"])
+        assert [finding.label for finding in found] == ["g[b]:h[v]"]
+
+
+class TestCollinearColumns:
+    def test_the_relation_is_told(self):
+        (found,) = design_findings("y ~ x + z + w", y=Y, x=X, z=Z, w=2 * X - Z + 5)
+        assert (found.kind, found.label, found.involved) == ("collinear", "w", ("Intercept", "x", "z"))
+        assert found.message.endswith("w = 2 x - z + 5")
+
+    def test_a_copy(self):
+        (found,) = design_findings("y ~ x + z + w", y=Y, x=X, z=Z, w=X)
+        assert found.involved == ("x",)
+        assert found.message.endswith("w = x")
+
+    def test_dummies_that_sum_to_one(self):
+        g = np.arange(40) % 2
+        (found,) = design_findings("y ~ a + b", y=Y, a=g, b=1 - g)
+        assert found.message.endswith("b = -a + 1")
+        assert design_findings("y ~ 0 + a + b", y=Y, a=g, b=1 - g) == ()
+
+    def test_several(self):
+        found = design_findings("y ~ a + b + c + d", y=Y, a=X, b=3 * X, c=Z, d=Z - X)
+        assert [finding.label for finding in found] == ["b", "d"]
+
+    def test_fewer_rows_than_coefficients(self):
+        (found,) = design_findings("y ~ x + z", y=[1, 2], x=[1, 2], z=[4, 5])
+        assert found.kind == "rows"
+        assert "2 rows for 3 coefficients" in found.message
+
+    @given(st.integers(-12, 12), st.integers(-12, 12), st.floats(-1e3, 1e3))
+    @settings(deadline=None)
+    def test_found_at_any_scale(self, scale, other_scale, shift):
+        x, z = X * 10.0**scale, Z * 10.0**other_scale
+        w = 2 * x - 3 * z + shift * 10.0**scale
+        (found,) = design_findings("y ~ x + z + w", y=Y, x=x, z=z, w=w)
+        assert found.label == "w"
+
+    @pytest.mark.parametrize(
+        "columns",
+        [
+            {"x": 1e8 * X, "z": 1e-8 * Z},
+            {"x": X + 1e8, "z": Z},
+            {"x": X * 1e-300, "z": Z * 1e300},
+            {"x": np.arange(1952, 1992), "z": X},
+            {"x": np.arange(1952, 1992), "z": np.arange(1952, 1992) ** 2},
+            {"x": np.arange(1952.0, 1992.0), "z": np.arange(1952.0, 1992.0) ** 3},
+            {"x": X, "z": X + 1e-6 * Z},
+            {"x": X, "z": np.eye(40)[3]},
+        ],
+        ids=["scales", "far mean", "extreme scales", "years", "squares", "cubes", "nearly equal", "one row"],
+    )
+    def test_no_false_alarm(self, columns):
+        assert design_findings("y ~ x + z", y=Y, **columns) == ()
+
+
+def test_counts_have_nothing_but_an_intercept():
+    design = build_design(parse("x ~ 1"), read_counts({"x": {0: 3, 1: 4}}))
+    assert check_design(design) == ()

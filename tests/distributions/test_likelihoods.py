@@ -1,0 +1,250 @@
+"""Likelihoods: everything that must hold for every entry of the table, and for the one built in the guide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy
+
+from bayescope.distributions.likelihoods import LIKELIHOODS, Likelihood
+from bayescope.distributions.links import LINKS
+
+GUIDE = Path(__file__).parents[2] / "docs" / "adding-a-likelihood.md"
+
+
+def built_in_the_guide() -> dict[str, Any]:
+    """Run the code blocks of docs/adding-a-likelihood.md, in order, in one namespace."""
+    names: dict[str, Any] = {}
+    for block in GUIDE.read_text(encoding="utf-8").split("```python\n")[1:]:
+        exec(block.split("```")[0], names)  # noqa: S102
+    return names
+
+
+# One row for each likelihood: parameters to try it at, responses possible there, and trials.
+ROWS: dict[str, dict[str, Any]] = {
+    "Bernoulli": {"psi": (np.array([0.03, 0.6, 0.9]),), "y": np.array([0.0, 1.0, 1.0]), "trials": None},
+    "Binomial": {
+        "psi": (np.array([0.03, 0.6, 0.9]),),
+        "y": np.array([0.0, 4.0, 12.0]),
+        "trials": np.array([5.0, 9.0, 12.0]),
+    },
+    "Normal": {
+        "psi": (np.array([-1.0, 0.4, 3.0]), np.array([0.5, 2.0, 1.3])),
+        "y": np.array([-1.2, 4.0, 3.0]),
+        "trials": None,
+    },
+}
+_GUIDE = built_in_the_guide()
+HEADS: dict[str, tuple[Likelihood, dict[str, Any]]] = {
+    **{name: (LIKELIHOODS[name], row) for name, row in ROWS.items()},
+    "Poisson (guide)": (_GUIDE["POISSON"], _GUIDE["ROW"]),
+}
+every_head = pytest.mark.parametrize(("head", "row"), HEADS.values(), ids=HEADS)
+STEP = 1e-5
+
+
+def test_every_likelihood_has_a_row_here() -> None:
+    assert set(ROWS) == set(LIKELIHOODS)
+    assert all(name == entry.name for name, entry in LIKELIHOODS.items())
+
+
+@every_head
+def test_an_entry_is_consistent(head: Likelihood, row: dict[str, Any]) -> None:
+    assert head.location in [parameter.name for parameter in head.parameters]
+    links = {link for parameter in head.parameters for link in parameter.links}
+    location = next(parameter for parameter in head.parameters if parameter.name == head.location)
+    assert links <= set(LINKS)
+    assert set(head.on_link) <= set(location.links)
+    assert head.needs_trials is (row["trials"] is not None)
+    assert not head.response.violations(row["y"]).any()
+
+
+# The density
+
+
+@every_head
+def test_log_density_is_that_of_pymc(head: Likelihood, row: dict[str, Any]) -> None:
+    import pymc as pm
+    import pytensor
+
+    given = {parameter.name: value for parameter, value in zip(head.parameters, row["psi"], strict=True)}
+    trials = {} if row["trials"] is None else {"n": row["trials"].astype(int)}
+    y = row["y"].astype(int) if head.response.integer else row["y"]
+    output = pm.logp(getattr(pm, head.name).dist(**given, **trials), y)
+    expected = pytensor.function([], output, mode="FAST_COMPILE")()
+    np.testing.assert_allclose(head.log_density(row["y"], row["trials"], row["psi"]), expected, rtol=1e-12)
+
+
+@every_head
+def test_the_density_sums_or_integrates_to_one(head: Likelihood, row: dict[str, Any]) -> None:
+    for i in range(len(row["y"])):
+        psi = tuple(value[i] for value in row["psi"])
+        trials = None if row["trials"] is None else row["trials"][i]
+
+        def density(y: Any, trials: Any = trials, psi: Any = psi) -> Any:
+            return np.exp(head.log_density(np.asarray(y), trials, psi))
+
+        if head.response.integer:
+            # beyond 200 lies nothing of the rows here
+            last = min(head.response.upper, 200.0 if trials is None else trials)
+            total = density(np.arange(head.response.lower, last + 1.0)).sum()
+        else:
+            total, _ = scipy.integrate.quad(density, head.response.lower, head.response.upper, epsabs=1e-12)
+        assert total == pytest.approx(1.0, abs=1e-10)
+
+
+@every_head
+def test_parameters_outside_their_support_have_no_density(head: Likelihood, row: dict[str, Any]) -> None:
+    for k, parameter in enumerate(head.parameters):
+        for outside in (parameter.support.lower - 0.5, parameter.support.upper + 0.5):
+            if np.isfinite(outside):
+                psi = (*row["psi"][:k], outside, *row["psi"][k + 1 :])
+                assert (head.log_density(row["y"], row["trials"], psi) == -np.inf).all()
+
+
+@every_head
+def test_a_parameter_may_be_one_number_for_all_rows(head: Likelihood, row: dict[str, Any]) -> None:
+    numbers = tuple(float(value[1]) for value in row["psi"])
+    arrays = tuple(np.full(3, number) for number in numbers)
+    values, trials = row["y"], row["trials"]
+    np.testing.assert_array_equal(
+        head.log_density(values, trials, numbers), head.log_density(values, trials, arrays)
+    )
+    for found, expected in zip(
+        head.derivatives(values, trials, numbers), head.derivatives(values, trials, arrays), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+# The derivatives: in psi, and in eta for every link that is taken directly
+
+
+def functions(head: Likelihood, row: dict[str, Any], link: str | None) -> tuple[Any, Any, list[Any]]:
+    """The log density and derivatives to test, and the point: psi, with eta for the location on a link."""
+    if link is None:
+        return head.log_density, head.derivatives, list(row["psi"])
+    place = [parameter.name for parameter in head.parameters].index(head.location)
+    point = list(row["psi"])
+    point[place] = LINKS[link].apply(point[place])
+    return *head.on_link[link], point
+
+
+direct_ways = [
+    pytest.param(head, row, link, id=f"{name}, {link or 'parameters'}")
+    for name, (head, row) in HEADS.items()
+    for link in (None, *head.on_link)
+]
+every_way = pytest.mark.parametrize(("head", "row", "link"), direct_ways)
+
+
+@every_way
+def test_derivatives_are_those_of_the_log_density(
+    head: Likelihood, row: dict[str, Any], link: str | None
+) -> None:
+    log_density, derivatives, point = functions(head, row, link)
+    first, second = derivatives(row["y"], row["trials"], tuple(point))
+    k, n = len(point), len(row["y"])
+    assert first.shape == (k, n)
+    assert second.shape == (k, k, n)
+    np.testing.assert_array_equal(second, np.swapaxes(second, 0, 1))
+    for j in range(k):
+        ahead, behind = ((*point[:j], point[j] + shift, *point[j + 1 :]) for shift in (STEP, -STEP))
+
+        def difference(function: Any, ahead: Any = ahead, behind: Any = behind) -> Any:
+            return (function(row["y"], row["trials"], ahead) - function(row["y"], row["trials"], behind)) / (
+                2.0 * STEP
+            )
+
+        # h^2 / 6 times a third derivative of up to 1e5 (2 / 0.03^3), and 1e-14 / h of rounding
+        np.testing.assert_allclose(first[j], difference(log_density), rtol=1e-5, atol=1e-8)
+        slopes = difference(lambda *arguments: derivatives(*arguments)[0])
+        np.testing.assert_allclose(second[:, j], slopes, rtol=1e-5, atol=1e-8)
+
+
+@every_way
+def test_the_density_on_a_link_is_the_density(
+    head: Likelihood, row: dict[str, Any], link: str | None
+) -> None:
+    log_density, _, point = functions(head, row, link)
+    np.testing.assert_allclose(
+        log_density(row["y"], row["trials"], tuple(point)),
+        head.log_density(row["y"], row["trials"], row["psi"]),
+        rtol=1e-12,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "link", "scale"),
+    [("Bernoulli", "logit", ()), ("Binomial", "logit", ()), ("Normal", "identity", (1.0,))],
+)
+def test_the_gradient_of_the_loss_in_eta_is_prediction_minus_truth(
+    name: str, link: str, scale: tuple[float, ...]
+) -> None:
+    head, row = HEADS[name]
+    eta = np.array([-0.7, 0.0, 2.2])
+    derivatives = head.on_link[link][1] if link in head.on_link else head.derivatives
+    gradient_of_loss = -derivatives(row["y"], row["trials"], (eta, *scale))[0][0]
+    trials = 1.0 if row["trials"] is None else row["trials"]
+    prediction = trials * LINKS[link].inverse(eta)
+    np.testing.assert_allclose(gradient_of_loss, prediction - row["y"], rtol=1e-14, atol=1e-15)
+
+
+# Binomial and Bernoulli at the edge
+
+
+def test_the_logit_keeps_its_digits_where_the_probability_rounds_to_one() -> None:
+    log_density, derivatives = LIKELIHOODS["Bernoulli"].on_link["logit"]
+    y, eta = np.array([1.0, 0.0, 1.0, 0.0]), np.array([40.0, -40.0, -800.0, 800.0])
+    np.testing.assert_allclose(
+        log_density(y, None, (eta,)), [-np.exp(-40.0), -np.exp(-40.0), -800.0, -800.0], rtol=1e-14
+    )
+    first, second = derivatives(y, None, (eta,))
+    np.testing.assert_allclose(first[0], [np.exp(-40.0), -np.exp(-40.0), 1.0, -1.0], rtol=1e-14)
+    np.testing.assert_allclose(second[0, 0], [-np.exp(-40.0), -np.exp(-40.0), 0.0, 0.0], rtol=1e-14)
+
+
+@pytest.mark.parametrize(("p", "y"), [(0.0, 0.0), (1.0, 1.0)])
+def test_a_certain_outcome_has_density_one_and_finite_derivatives(p: float, y: float) -> None:
+    head = LIKELIHOODS["Bernoulli"]
+    assert head.log_density(np.array([y]), None, (p,)).tolist() == [0.0]
+    first, second = head.derivatives(np.array([y]), None, (p,))
+    assert first.tolist() == [[2.0 * y - 1.0]]
+    assert second.tolist() == [[[-1.0]]]
+
+
+@pytest.mark.parametrize(("p", "y"), [(0.0, 1.0), (1.0, 0.0)])
+def test_an_impossible_outcome_has_no_density(p: float, y: float) -> None:
+    assert LIKELIHOODS["Bernoulli"].log_density(np.array([y]), None, (p,)).tolist() == [-np.inf]
+
+
+def test_the_binomial_coefficient_keeps_its_digits_for_many_trials() -> None:
+    # one success of n at p = 1 / n: n p (1 - p)^(n - 1)
+    n = 1e12
+    found = LIKELIHOODS["Binomial"].log_density(np.array([1.0]), np.array([n]), (1.0 / n,))
+    assert found == pytest.approx((n - 1.0) * np.log1p(-1.0 / n), rel=1e-12)
+
+
+# Sampling
+
+
+@every_head
+def test_samples_agree_with_the_derivatives(head: Likelihood, row: dict[str, Any]) -> None:
+    """The expected score is zero, and minus the expected curvature is its covariance (Bartlett's identities)."""
+    draws = 20_000
+    rng = np.random.default_rng(20261120)
+    for i in range(len(row["y"])):
+        psi = tuple(np.full(draws, value[i]) for value in row["psi"])
+        trials = None if row["trials"] is None else np.full(draws, row["trials"][i])
+        y = head.sample(rng, trials, psi)
+        assert y.shape == (draws,)
+        assert y.dtype == np.float64
+        assert not head.response.violations(y).any()
+        score, curvature = head.derivatives(y, trials, psi)
+        terms = [*score, *(score[:, np.newaxis] * score[np.newaxis] + curvature).reshape(-1, draws)]
+        for term in terms:
+            error = term.std() / np.sqrt(draws)
+            # five standard errors, plus rounding where a term is zero for every draw
+            assert abs(term.mean()) < 5.0 * error + 1e-9 * np.abs(score).max() ** 2

@@ -1,0 +1,222 @@
+"""Marginals: each against scipy, and the laws that hold for all of them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bayescope.inference.marginals import (
+    MARGINALS,
+    Beta,
+    Draws,
+    Normal,
+    NormalMixture,
+    Tabulated,
+    central_interval,
+    marginal_from_arrays,
+)
+from bayescope.inference.quadrature import integrate
+
+PROBABILITIES = np.array([1e-6, 0.001, 0.055, 0.3, 0.5, 0.7, 0.945, 0.999])
+
+
+def tabulated_gamma(shape):
+    """x ~ Gamma(shape, shape) on panels in tau = log x."""
+    answer = integrate(lambda tau: shape * (tau - np.expm1(tau)), -math.inf, math.inf, 2, 1e-10)
+    return Tabulated(1.0, answer.edges, answer.density, 0.0, math.inf)
+
+
+CONTINUOUS = {
+    "Beta": Beta(8.0, 6.0),
+    "Normal": Normal(-3.0, 0.2),
+    "NormalMixture": NormalMixture(
+        np.array([0.2, 0.5, 0.3]), np.array([-1.0, 0.0, 2.5]), np.array([0.1, 1.0, 3.0])
+    ),
+    "Tabulated": tabulated_gamma(3.0),
+}
+ALL = {**CONTINUOUS, "Draws": Draws(np.random.default_rng(1).normal(size=(4, 500)))}
+
+
+def test_every_kind_is_tested_here():
+    assert set(ALL) == set(MARGINALS)
+
+
+@pytest.mark.parametrize("kind", CONTINUOUS)
+def test_cdf_and_quantile_are_inverse(kind):
+    marginal = CONTINUOUS[kind]
+    x = marginal.quantile(PROBABILITIES)
+    np.testing.assert_allclose(marginal.cdf(x), PROBABILITIES, rtol=1e-9)
+    np.testing.assert_allclose(marginal.quantile(marginal.cdf(x)), x, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", CONTINUOUS)
+def test_mean_sd_cdf_are_integrals_of_the_density(kind):
+    marginal = CONTINUOUS[kind]
+    low, high = marginal.quantile(np.array([1e-13, 1 - 1e-13]))
+
+    def integral(function, upper=high):
+        inner = [point for point in marginal.quantile(np.array([0.1, 0.5, 0.9])) if point < upper]
+        return scipy.integrate.quad(
+            lambda x: function(x) * float(marginal.pdf(np.array(x))),
+            low,
+            upper,
+            points=inner,
+            limit=400,
+            epsabs=1e-12,
+        )[0]
+
+    mean = integral(lambda x: x)
+    assert mean == pytest.approx(marginal.mean, abs=1e-8)
+    assert integral(lambda x: (x - mean) ** 2) == pytest.approx(marginal.sd**2, rel=1e-7)
+    middle = float(marginal.quantile(np.array(0.4)))
+    assert integral(lambda _: 1.0, middle) == pytest.approx(0.4, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", CONTINUOUS)
+def test_the_mode_is_where_the_density_is_highest(kind):
+    marginal = CONTINUOUS[kind]
+    around = np.linspace(*marginal.quantile(np.array([1e-6, 1 - 1e-6])), 10_001)
+    assert marginal.pdf(np.array(marginal.mode)) >= marginal.pdf(around).max() * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_marginal_survives_storage(kind):
+    marginal = ALL[kind]
+    arrays = {key: np.asarray(value) for key, value in marginal.to_arrays().items()}
+    loaded = marginal_from_arrays(marginal.kind, arrays)
+    assert type(loaded) is type(marginal)
+    assert (loaded.mean, loaded.sd, loaded.mode, str(loaded)) == (
+        marginal.mean,
+        marginal.sd,
+        marginal.mode,
+        str(marginal),
+    )
+    np.testing.assert_array_equal(loaded.quantile(PROBABILITIES), marginal.quantile(PROBABILITIES))
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_any_shape_goes_through(kind):
+    marginal = ALL[kind]
+    x = marginal.quantile(np.full((2, 3), 0.3))
+    assert x.shape == (2, 3)
+    assert marginal.pdf(x).shape == marginal.cdf(x).shape == (2, 3)
+    assert np.ndim(marginal.cdf(marginal.quantile(np.array(0.3)))) == 0
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_central_interval_leaves_equal_tails(kind):
+    marginal = ALL[kind]
+    lower, upper = central_interval(marginal, 0.89)
+    slack = 1 / 2000 if kind == "Draws" else 1e-9
+    np.testing.assert_allclose(marginal.cdf(np.array([lower, upper])), [0.055, 0.945], atol=slack)
+
+
+def test_quantiles_at_the_ends_are_the_ends_of_the_support():
+    ends = np.array([0.0, 1.0])
+    assert list(CONTINUOUS["Beta"].quantile(ends)) == [0, 1]
+    assert list(CONTINUOUS["Tabulated"].quantile(ends)) == [0, math.inf]
+    for kind in ("Normal", "NormalMixture"):
+        assert list(CONTINUOUS[kind].quantile(ends)) == [-math.inf, math.inf]
+
+
+def test_closed_forms_print_as_the_field_writes_them():
+    assert str(Beta(8.0, 6.0)) == "Beta(8, 6)"
+    assert str(Beta(700_000_002.0, 0.5)) == "Beta(700000002, 0.5)"
+    assert str(Normal(0.61, 0.059)) == "Normal(0.61, 0.059)"
+
+
+@pytest.mark.parametrize(
+    ("alpha", "beta", "mode"),
+    [
+        (8, 6, 7 / 12),
+        (1, 3, 0),
+        (3, 1, 1),
+        (0.5, 3, 0),
+        (3, 0.5, 1),
+        (1, 0.5, 1),
+        (0.5, 1, 0),
+        (1, 1, math.nan),
+        (0.5, 0.5, math.nan),
+    ],
+)
+def test_the_mode_of_a_beta_may_be_at_an_end_or_nowhere(alpha, beta, mode):
+    assert Beta(float(alpha), float(beta)).mode == pytest.approx(mode, nan_ok=True)
+
+
+@settings(deadline=None)
+@given(alpha=st.floats(0.5, 1e9), beta=st.floats(0.5, 1e9), q=st.floats(0.001, 0.999))
+def test_beta_agrees_with_scipy(alpha, beta, q):
+    marginal, reference = Beta(alpha, beta), scipy.stats.beta(alpha, beta)
+    x = marginal.quantile(np.array(q))
+    assert x == pytest.approx(reference.ppf(q), rel=1e-9)
+    assert marginal.cdf(x) == pytest.approx(q, rel=1e-6)
+    assert marginal.sd == pytest.approx(reference.std(), rel=1e-9)
+    # log Beta(alpha, beta) is of the size of alpha + beta: its rounding error is the density's relative error
+    assert marginal.pdf(x) == pytest.approx(reference.pdf(x), rel=1e-9 + 2e-14 * (alpha + beta))
+
+
+def test_beta_is_zero_outside_of_its_support():
+    np.testing.assert_array_equal(Beta(2.0, 2.0).pdf(np.array([-1.0, 2.0])), 0)
+    np.testing.assert_array_equal(Beta(2.0, 2.0).cdf(np.array([-1.0, 2.0])), [0, 1])
+
+
+@settings(deadline=None)
+@given(shape=st.floats(1.5, 1e7))
+def test_tabulated_agrees_with_the_gamma_it_tabulates(shape):
+    marginal, reference = tabulated_gamma(shape), scipy.stats.gamma(shape, scale=1 / shape)
+    assert marginal.mean == pytest.approx(1.0, rel=1e-10)
+    assert marginal.sd == pytest.approx(1 / math.sqrt(shape), rel=1e-9)
+    assert marginal.mode == pytest.approx((shape - 1) / shape, abs=1e-6 * marginal.sd)
+    x = reference.ppf(PROBABILITIES[1:])
+    np.testing.assert_allclose(marginal.cdf(x), reference.cdf(x), rtol=1e-8)
+    np.testing.assert_allclose(marginal.pdf(x), reference.pdf(x), rtol=1e-7)
+    np.testing.assert_allclose(marginal.quantile(PROBABILITIES[1:]), x, rtol=1e-8)
+
+
+def test_tabulated_puts_the_mode_at_zero_when_the_density_falls_from_there():
+    assert tabulated_gamma(1.0).mode == 0.0  # an exponential distribution
+    assert tabulated_gamma(1.0).pdf(np.array([-1.0, 0.0])).tolist() == [0.0, 0.0]
+
+
+def test_missing_moments_are_inf_and_nan():
+    heavy = NormalMixture(np.ones(1), np.zeros(1), np.ones(1), finite_moments=1)
+    assert (heavy.mean, heavy.sd) == (0.0, math.inf)
+    assert math.isnan(NormalMixture(np.ones(1), np.zeros(1), np.ones(1), finite_moments=0).mean)
+    grid = CONTINUOUS["Tabulated"]
+    heavier = Tabulated(grid.origin, grid.edges, grid.density, grid.lower, grid.upper, finite_moments=0)
+    assert (heavier.mean, heavier.sd) == (math.inf, math.inf)
+
+
+def test_a_mixture_has_the_mode_of_its_highest_part():
+    mixture = NormalMixture(np.array([0.9, 0.1]), np.array([0.0, 5.0]), np.array([3.0, 0.01]))
+    assert mixture.mode == pytest.approx(5.0, abs=1e-4)
+
+
+def test_draws_are_summarised_as_numpy_does():
+    values = np.random.default_rng(2).gamma(3.0, size=(4, 1000))
+    draws = Draws(values)
+    assert draws.mean == values.mean()
+    assert draws.sd == values.std(ddof=1)
+    np.testing.assert_array_equal(draws.quantile(PROBABILITIES), np.quantile(values, PROBABILITIES))
+    assert draws.cdf(np.array(np.median(values))) == 0.5
+
+
+def test_the_kernel_density_of_draws_is_that_of_the_kernel():
+    draws = Draws(np.random.default_rng(3).normal(size=(2, 200)))
+    quarter, upper = np.quantile(draws.values, [0.25, 0.75])
+    width = 0.9 * min(draws.sd, (upper - quarter) / 1.349) * 400**-0.2
+    x = np.linspace(-4, 4, 41)
+    direct = scipy.stats.norm.pdf(x[:, None], draws.values.ravel(), width).mean(axis=1)
+    np.testing.assert_allclose(draws.pdf(x), direct, atol=1e-3 * direct.max())
+    # 3 standard errors of a kernel mode of 400 normal draws, about 0.2 each
+    assert abs(draws.mode) < 0.6
+
+
+def test_draws_that_are_all_equal_have_that_mode():
+    assert Draws(np.full((2, 5), 3.5)).mode == 3.5

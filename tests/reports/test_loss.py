@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
+
+from bayescope.models.model import Prior
+from bayescope.reports.loss import loss_view, totals_at
+
+FLAT = Prior("Flat", {})
+CALLS = {"LinearRegression": LinearRegression, "Ridge": Ridge, "Lasso": Lasso,
+         "LogisticRegression": LogisticRegression, "np": np}  # fmt: skip
+
+
+def normal(tau, mu=0.0):
+    return Prior("Normal", {"mu": mu, "sigma": tau})
+
+
+def laplace(b):
+    return Prior("Laplace", {"mu": 0.0, "b": b})
+
+
+def data(binary=False, n=60):
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(n, 3))
+    eta = 0.4 + X @ np.array([1.0, -0.7, 0.05])
+    y = (rng.uniform(size=n) < 1 / (1 + np.exp(-eta))).astype(float) if binary else eta + rng.normal(size=n)
+    return X, y
+
+
+def call(sentence):
+    """The estimator that a sentence names, made by running its text."""
+    return eval(sentence.split("`")[1], CALLS)  # noqa: S307
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "slopes", "sigma"),
+    [
+        ("Normal", FLAT, 1.3),
+        ("Normal", normal(0.8), 1.3),
+        ("Normal", normal(0.8), Prior("HalfCauchy", {"beta": 2.5})),
+        ("Normal", laplace(0.05), 1.3),
+        ("Bernoulli", FLAT, 1.0),
+        ("Bernoulli", normal(0.5), 1.0),
+        ("Bernoulli", laplace(0.2), 1.0),
+    ],
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_scikit_learn_call_minimises_our_loss_and_penalty(workshop, likelihood, slopes, sigma, weighted):
+    X, y = data(binary=likelihood == "Bernoulli")
+    weights = np.arange(len(y)) % 3 + 1.0 if weighted else None
+    model = workshop.regression(
+        X,
+        y,
+        ["a", "b", "c"],
+        likelihood=likelihood,
+        intercept=FLAT,
+        slopes=slopes,
+        sigma=sigma,
+        weights=weights,
+    )
+    free_sigma = [0.9] if isinstance(sigma, Prior) else []
+    fit = workshop.point_fit("map", model, [0.0, 0.0, 0.0, 0.0, *free_sigma])
+    (sentence,) = loss_view(model, [fit]).equivalents
+    assert "gives the coefficients of map" in sentence
+    assert ("sample_weight" in sentence) == weighted
+    estimator = call(sentence).fit(X, y, sample_weight=weights)
+    theta = np.concatenate([np.ravel(estimator.intercept_), np.ravel(estimator.coef_), free_sigma])
+    lowest = totals_at(model, theta)["total"]
+    for direction in np.eye(4):
+        for step in (1e-4, -1e-4):
+            moved = theta + step * np.pad(direction, (0, len(theta) - 4))
+            assert totals_at(model, moved)["total"] > lowest - 1e-10
+
+
+@pytest.mark.parametrize("likelihood", ["Normal", "Bernoulli"])
+def test_the_call_for_maximum_likelihood_has_no_penalty(workshop, likelihood):
+    X, y = data(binary=likelihood == "Bernoulli")
+    model = workshop.regression(
+        X, y, ["a", "b", "c"], likelihood=likelihood, intercept=normal(1), slopes=normal(2)
+    )
+    (sentence,) = loss_view(model, [workshop.point_fit("mle", model, np.zeros(4))]).equivalents
+    estimator = call(sentence).fit(X, y)
+    theta = np.concatenate([np.ravel(estimator.intercept_), np.ravel(estimator.coef_)])
+    lowest = totals_at(model, theta)["nll"]
+    moves = [step * axis for axis in np.eye(4) for step in (1e-4, -1e-4)]
+    assert all(totals_at(model, theta + move)["nll"] > lowest - 1e-10 for move in moves)
+
+
+def test_binomial_counts_are_fitted_as_one_row_a_trial(workshop):
+    X, _ = data(n=5)
+    model = workshop.regression(
+        X,
+        np.ones(5),
+        ["a", "b", "c"],
+        likelihood="Binomial",
+        intercept=FLAT,
+        slopes=normal(1),
+        trials=np.full(5, 3.0),
+    )
+    (sentence,) = loss_view(model, [workshop.point_fit("map", model, np.zeros(4))]).equivalents
+    assert sentence.endswith("Fit it on one row for each trial.")
+
+
+def test_a_penalised_intercept_is_said_to_differ(workshop):
+    X, y = data()
+    model = workshop.regression(X, y, ["a", "b", "c"], intercept=normal(10), slopes=normal(1))
+    (sentence,) = loss_view(model, [workshop.point_fit("map", model, np.zeros(4))]).equivalents
+    assert "is not equal" in sentence
+    assert "gives" not in sentence
+
+
+@pytest.mark.parametrize(
+    "slopes",
+    [
+        normal(1, mu=0.5),
+        Prior("Normal", {"mu": 0.0, "sigma": (1.0, 2.0, 3.0)}),
+        Prior("Cauchy", {"alpha": 0.0, "beta": 1.0}),
+    ],
+)
+def test_no_call_is_named_where_none_is_equal(workshop, slopes):
+    X, y = data()
+    model = workshop.regression(X, y, ["a", "b", "c"], intercept=FLAT, slopes=slopes)
+    assert loss_view(model, [workshop.point_fit("map", model, np.zeros(4))]).equivalents == ()
+
+
+def test_a_coin_has_no_scikit_learn_estimator(workshop):
+    model = workshop.coin([1, 0], Prior("Beta", {"alpha": 1.0, "beta": 1.0}))
+    assert loss_view(model, [workshop.point_fit("mle", model, [0.5])]).equivalents == ()
+
+
+@pytest.mark.parametrize(("y", "nll"), [(1, 0.223144), (0, 1.609438)])
+def test_worked_example_logistic_loss(workshop, y, nll):
+    model = workshop.coin([y], Prior("Beta", {"alpha": 1.0, "beta": 1.0}))
+    view = loss_view(model, [workshop.point_fit("mle", model, [0.8])])
+    assert view.loss == "binary cross-entropy"
+    assert view.totals["mle"]["nll"] == pytest.approx(nll, abs=5e-7)
+
+
+@pytest.mark.parametrize(
+    ("nll", "theta", "prior", "total"),
+    [
+        (0.5, [3, -4], normal(math.sqrt(1 / (2 * 0.01))), 0.75),
+        (0.4, [-2, 3, 1], normal(1.0), 7.4),  # lambda = 1 / (2 * 1^2) = 0.5
+        (0.4, [-2, 3, 1], laplace(2.0), 3.4),  # lambda = 1 / 2
+    ],
+)
+def test_worked_example_map_loss(workshop, nll, theta, prior, total):
+    # One observation at distance r from its mean: nll = log sigma + log(2 pi) / 2 + r^2 / (2 sigma^2).
+    sigma = math.exp(-1.0)
+    r = sigma * math.sqrt(2 * (nll + 1.0 - math.log(2 * math.pi) / 2))
+    X = np.array([np.eye(len(theta))[0]])
+    model = workshop.regression(
+        X, [theta[0] + r], [f"x{k}" for k in range(len(theta))], slopes=prior, sigma=sigma
+    )
+    found = loss_view(model, [workshop.point_fit("map", model, theta)]).totals["map"]
+    assert found["nll"] == pytest.approx(nll, rel=1e-12)
+    assert found["total"] == pytest.approx(total, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("prior", "name", "strength"),
+    [(normal(0.5), "L2 (ridge)", 2.0), (laplace(0.5), "L1 (lasso)", 2.0), (FLAT, "none", 0.0)],
+)
+def test_worked_example_regulariser_of_prior(workshop, prior, name, strength):
+    X, y = data()
+    model = workshop.regression(X, y, ["a", "b", "c"], slopes=prior)
+    (penalty,) = loss_view(model, []).penalties
+    assert (penalty.name, penalty.value, penalty.parameters) == (name, strength, ("a", "b", "c"))
+
+
+def test_worked_example_loss_of_head(workshop):
+    X, y = data()
+    assert loss_view(workshop.regression(X, y, ["a", "b", "c"]), []).loss == "squared error"
+    logistic = workshop.regression(X, y > 0, ["a", "b", "c"], likelihood="Bernoulli")
+    assert loss_view(logistic, []).loss == "binary cross-entropy"
+
+
+def test_shrinking_to_another_place_than_zero_is_said(workshop):
+    X, y = data()
+    model = workshop.regression(X, y, ["a", "b", "c"], slopes=normal(1.0, mu=0.5))
+    (penalty,) = loss_view(model, []).penalties
+    assert penalty.name == "L2 (ridge), shrinking towards 0.5"
+    assert penalty.formula == "lambda * (theta - 0.5)^2, lambda = 1 / (2 * 1^2)"
+
+
+def test_totals_are_given_for_point_fits_with_an_answer_only(workshop):
+    record, fits = workshop.run()
+    assert set(record.loss.totals) == {"mle", "map"}
+    assert record.loss.totals["map"]["total"] == sum(
+        record.loss.totals["map"][key] for key in ("nll", "penalty")
+    )
+    assert [fit.name for fit in fits if not fit.answered] == ["grid"]

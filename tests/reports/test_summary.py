@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bayescope.data.table import Table
+from bayescope.models.model import Prior
+from bayescope.reports.summary import data_summary, model_summary
+
+
+def table(columns, weights=None):
+    n = len(next(iter(columns.values())))
+    return Table(columns, "made up", "f" * 64, np.arange(1, n + 1), weights)
+
+
+def test_numbers_are_described_by_their_moments():
+    summary = data_summary(table({"x": np.array([1.0, 2.0, 6.0])}), ["x"])
+    column = summary.columns[0]
+    assert (column.mean, column.minimum, column.maximum) == (3.0, 1.0, 6.0)
+    assert column.sd == pytest.approx(np.std([1, 2, 6], ddof=1))
+
+
+def test_repeated_rows_count_as_often_as_they_occur():
+    counted = table({"flip": np.array([1, 0])}, np.array([700.0, 300.0]))
+    summary = data_summary(counted, ["flip"])
+    written_out = np.repeat([1.0, 0.0], [700, 300])
+    assert (summary.rows, summary.observations) == (2, 1000)
+    assert summary.columns[0].mean == pytest.approx(0.7)
+    assert summary.columns[0].sd == pytest.approx(written_out.std(ddof=1))
+
+
+def test_text_and_booleans_are_described_by_their_levels():
+    columns = {"g": np.array(["b", "a", "b", None], dtype=object), "t": np.array([True, False, True, True])}
+    text, boolean = data_summary(table(columns), ["g", "t"]).columns
+    assert text.levels == {"b": 2, "a": 1, "(missing)": 1}
+    assert boolean.kind == "boolean"
+    assert boolean.levels == {"True": 3, "False": 1}
+
+
+def test_the_tail_of_many_levels_is_counted_together():
+    column = data_summary(table({"g": np.array([str(k) for k in range(50)], dtype=object)}), ["g"]).columns[0]
+    assert len(column.levels) == 12
+    assert column.levels["(39 other levels)"] == 39
+
+
+def test_a_single_row_has_no_sd():
+    assert data_summary(table({"x": np.array([1.0])}), ["x"]).columns[0].sd is None
+
+
+def test_every_unknown_has_its_prior(workshop):
+    X = np.zeros((3, 2))
+    slopes = Prior("Normal", {"mu": 0.0, "sigma": (1.0, 2.5)})
+    model = workshop.regression(
+        X,
+        np.zeros(3),
+        ["a", "b"],
+        intercept=Prior("Flat", {}),
+        slopes=slopes,
+        sigma=Prior("HalfCauchy", {"beta": 2.5}),
+    )
+    summary = model_summary(model)
+    assert [(prior.parameter, prior.text, prior.origin) for prior in summary.priors] == [
+        ("Intercept", "Flat()", "given"),
+        ("a", "Normal(0, 1)", "given"),
+        ("b", "Normal(0, 2.5)", "given"),
+        ("sigma", "HalfCauchy(2.5)", "default"),
+    ]
+    assert (summary.link, summary.location, summary.predictors) == ("identity", "mu", ("a", "b"))
+    assert summary.priors[2].arguments == {"mu": 0.0, "sigma": 2.5}

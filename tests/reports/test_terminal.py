@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import pytest
+from rich.cells import cell_len
+
+from bayescope.diagnostics.records import Verdict
+from bayescope.reports.terminal import print_run, render
+
+LONG_NAMES = [f"a rather long name of column {k}" for k in range(30)]
+HOSTILE_NAMES = ["[red]x[/red]", "new\nline", "\x1b[31mred", "名前", "cost_$_$x"]
+
+
+def widths(text):
+    return [cell_len(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("names", [["mom_hs", "mom_iq"], LONG_NAMES, HOSTILE_NAMES])
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_line_is_wider_than_the_terminal(workshop, names, width):
+    assert max(widths(render(*workshop.run(names), width))) <= width
+
+
+def test_parameters_are_rows_and_methods_are_columns(workshop):
+    lines = render(*workshop.run()).splitlines()
+    assert lines[2].split() == ["mle", "map", "exact", "nuts"]
+    row = next(line for line in lines if line.startswith("Intercept"))
+    assert row.split() == [
+        "Intercept",
+        "20.20",
+        "±",
+        "0.20",
+        "19.60",
+        "±",
+        "0.20",
+        "20.00",
+        "±",
+        "0.20",
+        "20.02",
+        "±",
+        "0.20",
+    ]
+
+
+def test_an_exact_zero_is_told_from_a_small_number(workshop):
+    row = next(line for line in render(*workshop.run()).splitlines() if line.startswith("mom_hs"))
+    assert row.split()[4] == "0"
+
+
+def test_verdict_failed_checks_and_missing_answers_are_said(workshop):
+    text = " ".join(render(*workshop.run()).split())
+    assert "FAIL One of 2 checks failed" in text
+    assert "map, distance from the mean of sigma 1.6 (threshold 1): The mode is 1.6 sd" in text
+    assert "Report the posterior, not its mode." in text
+    assert "grid, not applicable: A grid has at most 3 axes. Use exact or nuts." in text
+
+
+def test_user_text_is_no_markup_and_no_control_sequence(workshop):
+    text = render(*workshop.run(HOSTILE_NAMES), colour=True)
+    assert "[red]x[/red]" in text
+    assert "\x1b[31mred" not in text
+    assert "new␤line" in text
+
+
+def test_a_run_without_answers_still_has_its_verdict(workshop):
+    record, fits = workshop.run()
+    verdict = Verdict(status="fail", sentence="No method gave an answer.")
+    assert "FAIL  No method gave an answer." in render(
+        record.model_copy(update={"verdict": verdict}), fits[-1:]
+    )
+
+
+def test_the_path_is_on_one_line(workshop, tmp_path):
+    folder = tmp_path / ("x" * 120)
+    assert f"report: {folder / 'report.html'}\n" in render(*workshop.run(), folder=folder)
+
+
+class Terminal(io.TextIOWrapper):
+    def __init__(self, encoding="utf-8"):
+        super().__init__(io.BytesIO(), encoding=encoding)
+
+    def isatty(self):
+        return True
+
+    @property
+    def text(self):
+        self.flush()
+        return self.buffer.getvalue().decode(self.encoding)
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_colours_are_for_terminals_that_want_them(workshop, monkeypatch, no_color, coloured):
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("COLUMNS", "100")
+    with Terminal() as stream:
+        print_run(*workshop.run(), stream)
+        assert ("\x1b[" in stream.text) == coloured
+
+
+def test_a_pipe_gets_plain_text(workshop):
+    stream = io.StringIO()
+    print_run(*workshop.run(), stream)
+    assert "\x1b[" not in stream.getvalue()
+
+
+def test_an_ascii_stream_is_written_to_without_an_error(workshop, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with Terminal("ascii") as stream:
+        print_run(*workshop.run(HOSTILE_NAMES), stream)
+        assert "20.20 +/- 0.20" in stream.text
+
+
+def test_printing_needs_no_heavy_library():
+    code = "import sys, bayescope.reports.terminal; print([m for m in ('matplotlib', 'jinja2', 'pymc', 'arviz', 'pandas') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

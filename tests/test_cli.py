@@ -1,0 +1,206 @@
+"""The command line as a user meets it: what is printed where, which exit code, what is left on disk."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bayescope.cli import main
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+COIN = """\
+name: coin
+data: {columns: {flip: [1, 0, 1, 1]}}
+model: {use: coin, response: flip}
+inference: [mle, map, exact]
+"""
+
+# x separates the classes, so there is no MLE; the MAP is there all the same
+SEPARATED = """\
+name: separated
+data: {columns: {y: [0, 0, 1, 1], x: [1, 2, 3, 4]}}
+model: {use: logistic, formula: y ~ x, priors: {coefficients: "Normal(0, 1)"}}
+inference: [mle, map]
+"""
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Run the command line in an empty folder; returns (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, **files):
+        for name, text in files.items():
+            Path(f"{name}.yaml").write_text(text)
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return end.value.code, out, err
+
+    return run
+
+
+def test_run_prints_the_table_and_writes_the_folder(command):
+    code, out, err = command("run", "coin.yaml", coin=COIN)
+    assert code == 0
+    assert "p  0.750" in out
+    assert "Traceback" not in err
+    (folder,) = Path("runs").iterdir()
+    assert folder.name.startswith("coin-")
+    assert f"report: {folder}/report.html" in out
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        "run.json", "estimates.csv", "comparison.csv", "fits", "figures", "report.html", "report.md",
+    }  # fmt: skip
+    assert {path.name for path in (folder / "fits").iterdir()} == {"mle.nc", "map.nc", "exact.nc"}
+
+
+def test_the_same_run_goes_to_the_same_folder_and_another_seed_to_another(command):
+    for seed in (1, 1, 2):
+        assert command("run", "coin.yaml", "--seed", seed, "--quiet", coin=COIN)[0] == 0
+    assert len(list(Path("runs").iterdir())) == 2
+
+
+def test_no_line_is_wider_than_80_columns(command):
+    _, out, _ = command("run", "coin.yaml", "separated.yaml", coin=COIN, separated=SEPARATED)
+    assert max(len(line) for line in out.splitlines() if "report:" not in line) <= 80
+
+
+def test_progress_goes_to_stderr_and_quiet_silences_it(command):
+    _, _, loud = command("run", "coin.yaml", coin=COIN)
+    _, _, quiet = command("run", "coin.yaml", "--quiet", coin=COIN)
+    assert "coin: map" in loud
+    assert quiet == ""
+
+
+def test_json_prints_the_record_and_nothing_else(command):
+    code, out, _ = command("run", "coin.yaml", "--json", coin=COIN)
+    record = json.loads(out)
+    assert code == 0
+    assert record["verdict"]["status"] == "pass"
+    assert record["seed"] == 0
+    assert {row["method"] for row in record["estimates"]} == {"mle", "map", "exact"}
+
+
+def test_strict_exits_4_when_a_check_fails_and_the_other_answers_are_kept(command):
+    relaxed, *_ = command("run", "separated.yaml", separated=SEPARATED)
+    strict, out, err = command("run", "separated.yaml", "--strict", separated=SEPARATED)
+    assert (relaxed, strict) == (0, 4)
+    assert "separation" in out
+    assert "x" in out
+    assert "separated" in err
+    (folder,) = Path("runs").iterdir()
+    assert "map" in (folder / "estimates.csv").read_text()
+
+
+def test_a_wrong_configuration_exits_2_and_names_the_place(command):
+    code, out, err = command("run", "coin.yaml", coin=COIN.replace("response", "respnse"))
+    assert code == 2
+    assert out == ""
+    assert err.startswith("coin.yaml:3:")
+    assert "did you mean 'response'?" in err
+    assert not Path("runs").exists()
+
+
+def test_one_wrong_configuration_among_several_stops_all_before_the_first_fit(command):
+    code, *_ = command("run", "coin.yaml", "bad.yaml", coin=COIN, bad="name: [")
+    assert code == 2
+    assert not Path("runs").exists()
+
+
+def test_a_misspelt_column_is_a_configuration_error_with_its_place(command):
+    code, _, err = command("validate", "coin.yaml", coin=COIN.replace("response: flip", "response: flop"))
+    assert code == 2
+    assert err.startswith("coin.yaml:3:")
+    assert "did you mean 'flip'?" in err
+
+
+def test_refused_data_exit_3_and_name_column_and_row(command):
+    code, _, err = command("run", "coin.yaml", coin=COIN.replace("[1, 0, 1, 1]", "[1, 0, 3, 1]"))
+    assert code == 3
+    assert "column 'flip', row 3: 3 is outside {0, 1}" in err
+    assert not Path("runs").exists()
+
+
+def test_an_override_is_validated_like_the_file(command):
+    code, _, err = command("validate", "coin.yaml", "--set", "model.priors.p=Beta(0, 1)", coin=COIN)
+    assert code == 2
+    assert err.startswith("--set model.priors.p")
+    assert command("validate", "coin.yaml", "--set", "model.priors.p=Beta(3, 1)", coin=COIN)[0] == 0
+
+
+@pytest.mark.parametrize("arguments", [("run",), ("run", "absent.yaml"), ("dance",), ("run", "x.yaml", "--seed", "-1")])
+def test_a_wrong_command_line_exits_2(command, arguments):
+    code, _, err = command(*arguments)
+    assert code == 2
+    assert "Traceback" not in err
+
+
+def test_report_rebuilds_the_report_without_fitting(command):
+    command("run", "coin.yaml", coin=COIN)
+    (folder,) = Path("runs").iterdir()
+    before = (folder / "report.html").read_bytes()
+    code, out, _ = command("report", folder)
+    assert code == 0
+    assert f"report: {folder}/report.html" in out
+    assert (folder / "report.html").read_bytes() == before
+
+
+def test_report_of_a_changed_folder_is_refused(command):
+    command("run", "coin.yaml", coin=COIN)
+    (folder,) = Path("runs").iterdir()
+    (folder / "estimates.csv").write_text("parameter\n")
+    code, _, err = command("report", folder)
+    assert code == 1
+    assert "estimates.csv" in err
+
+
+def test_schema_is_json_schema_of_configurations(command):
+    code, out, _ = command("schema")
+    schema = json.loads(out)
+    assert code == 0
+    assert {"name", "data", "model", "inference", "seed"} <= schema["properties"].keys()
+
+
+def test_init_lays_out_a_project_whose_runs_validate(command, monkeypatch):
+    assert command("init", "mine")[0] == 0
+    monkeypatch.chdir("mine")
+    assert {"models", "inference", "configs", "reports"} <= {path.name for path in Path().iterdir()}
+    assert command("validate", *sorted(Path("configs").glob("*.yaml")))[0] == 0
+
+
+def test_init_refuses_a_folder_with_something_in_it(command):
+    Path("mine").mkdir()
+    Path("mine/notes.txt").write_text("mine")
+    code, _, err = command("init", "mine")
+    assert code == 1
+    assert "not empty" in err
+    assert [path.name for path in Path("mine").iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_with_its_code_and_leaves_nothing(tmp_path, sent, code):
+    (tmp_path / "long.yaml").write_text(
+        COIN.replace("[mle, map, exact]", "[{nuts: {draws: 2000000, tune: 2000000}}]")
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bayescope", "run", "long.yaml"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert "nuts" in process.stderr.readline()
+    time.sleep(1)
+    process.send_signal(sent)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == code, err
+    assert "Traceback" not in err
+    assert not list(tmp_path.glob("runs/*"))

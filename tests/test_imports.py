@@ -1,0 +1,45 @@
+"""What each road imports: the fast roads pay for no heavy library."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"pymc", "pytensor", "arviz", "arviz_stats", "arviz_plots", "nutpie", "matplotlib", "jinja2", "numba"}
+
+
+def modules_after(statement):
+    """Top-level modules that a fresh interpreter has loaded after `statement`."""
+    code = f"import sys, json\n{statement}\nprint(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+VALIDATE = """
+from bayescope.cli import main
+try:
+    main(["validate", "configs/{config}.yaml"])
+except SystemExit as end:
+    assert end.code == 0
+"""
+
+FIT = """
+from bayescope.pipeline import execute, read_config
+finished = execute(read_config("configs/kidiq.yaml", overrides=["inference=[mle, map, exact]"]))
+assert all(fit.answered for fit in finished.fits)
+"""
+
+
+@pytest.mark.parametrize("config", ["coin", "kidiq", "wells"])
+def test_validate_imports_no_heavy_library(config):
+    loaded = modules_after(VALIDATE.format(config=config))
+    assert not loaded & (HEAVY | {"pandas", "scipy", "sqlalchemy"})
+
+
+def test_point_estimates_and_exact_answers_import_neither_pymc_nor_arviz():
+    assert not modules_after(FIT) & HEAVY
+
+
+def test_import_bayescope_is_light():
+    assert not modules_after("import bayescope") & (HEAVY | {"pandas", "scipy", "numpy", "pydantic"})

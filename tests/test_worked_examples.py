@@ -1,0 +1,139 @@
+"""Textbook answers, through the product: a configuration goes in, the answer comes out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+import bayescope
+
+EXAMPLES = YAML(typ="safe", pure=True).load(Path(__file__).with_name("worked-examples.yaml"))
+SIX_DECIMALS = 5.1e-7  # the answers are printed with six
+
+
+def answer(**configuration):
+    return bayescope.run({"name": "example", **configuration})
+
+
+def coin(heads, tails, prior, methods):
+    priors = {} if prior is None else {"p": prior}
+    return answer(
+        data={"counts": {"flip": {1: heads, 0: tails}}},
+        model={"use": "coin", "response": "flip", "priors": priors},
+        inference=methods,
+    )
+
+
+def coin_id(row):
+    return f"{row['heads']}-{row['tails']}-{row['prior']}"
+
+
+@pytest.mark.parametrize("row", [r for r in EXAMPLES["coin"] if r["prior"] is None], ids=coin_id)
+def test_coin_maximum_likelihood(row):
+    run = coin(row["heads"], row["tails"], None, ["mle"])
+    mle = run["mle"]
+    assert mle.estimate[0] == row["mle"]
+    if "nll" in row:
+        assert run.record.loss.totals["mle"]["nll"] == pytest.approx(row["nll"], abs=SIX_DECIMALS)
+    on_boundary = row["mle"] in {0.0, 1.0}
+    assert mle.outcome.status == ("flagged" if on_boundary else "ok")
+    assert np.isnan(mle.sd[0]) == on_boundary
+
+
+@pytest.mark.parametrize("row", [r for r in EXAMPLES["coin"] if r["prior"]], ids=coin_id)
+def test_coin_posterior(row):
+    run = coin(row["heads"], row["tails"], row["prior"], ["map", "exact"])
+    posterior = run["exact"].marginals["p"]
+    if "posterior" in row:
+        assert str(posterior) == row["posterior"]
+    if "mean" in row:
+        assert run["exact"].estimate[0] == pytest.approx(row["mean"], abs=SIX_DECIMALS)
+    if "map" in row:
+        assert run["map"].estimate[0] == pytest.approx(row["map"], abs=SIX_DECIMALS)
+        assert posterior.mode == pytest.approx(row["map"], abs=SIX_DECIMALS)
+
+
+def test_a_posterior_becomes_the_next_prior():
+    example = EXAMPLES["sequential_update"]
+    prior = example["prior"]
+    for flip, expected, mean in zip(example["flips"], example["posteriors"], example["means"], strict=True):
+        run = answer(
+            data={"columns": {"flip": [flip]}},
+            model={"use": "coin", "response": "flip", "priors": {"p": prior}},
+            inference=["exact"],
+        )
+        prior = str(run["exact"].marginals["p"])
+        assert prior == expected
+        assert run["exact"].estimate[0] == pytest.approx(mean, abs=SIX_DECIMALS)
+    batch = answer(
+        data={"columns": {"flip": example["flips"]}},
+        model={"use": "coin", "response": "flip", "priors": {"p": example["prior"]}},
+        inference=["mle", "map", "exact"],
+    )
+    assert str(batch["exact"].marginals["p"]) == prior
+    assert batch["mle"].estimate[0] == example["mle"]
+    assert batch["map"].estimate[0] == pytest.approx(example["map"], abs=SIX_DECIMALS)
+
+
+def test_least_squares_without_intercept():
+    example = EXAMPLES["ols_no_intercept"]
+    run = answer(
+        data={"columns": {"x": example["x"], "y": example["y"]}},
+        model={"use": "linear", "formula": "y ~ 0 + x"},
+        inference=["mle"],
+    )
+    slope, sigma = run["mle"].estimate
+    residuals = np.array(example["y"]) - slope * np.array(example["x"])
+    assert slope == pytest.approx(example["slope"], abs=SIX_DECIMALS)
+    assert residuals == pytest.approx(example["residuals"], abs=SIX_DECIMALS)
+    assert sigma**2 * len(residuals) == pytest.approx(example["sum_of_squares"], abs=SIX_DECIMALS)
+
+
+@pytest.mark.parametrize("truth", [0, 1])
+def test_logistic_loss_of_one_row(truth):
+    example = EXAMPLES["logistic_loss"]
+    eta = float(np.log(example["p_hat"] / (1 - example["p_hat"])))
+    run = answer(
+        data={"columns": {"y": [truth], "x": [1.0]}},
+        model={"use": "logistic", "formula": "y ~ 0 + x", "priors": {"x": f"Normal({eta!r}, 1e-9)"}},
+        inference=["map"],
+    )
+    nll = run.record.loss.totals["map"]["nll"]
+    assert nll == pytest.approx(example[f"nll_if_{truth}"], abs=SIX_DECIMALS)
+
+
+def theta_pinned_to(values, prior):
+    """One row a parameter, noise so small that the MAP is `values`; the penalty is then that of the prior."""
+    n = len(values)
+    columns = {f"x{j}": [1.0 if i == j else 0.0 for i in range(n)] for j in range(n)} | {"y": list(values)}
+    formula = "y ~ 0 + " + " + ".join(f"x{j}" for j in range(n))
+    return answer(
+        data={"columns": columns},
+        model={"likelihood": "Normal", "formula": formula, "priors": {"coefficients": prior, "sigma": 1e-6}},
+        inference=["map"],
+    )
+
+
+@pytest.mark.parametrize("row", EXAMPLES["map_loss"])
+def test_map_loss_is_nll_plus_penalty(row):
+    strength = row.get("l2", row.get("l1"))
+    # the penalty lambda theta^2 is the prior Normal(0, tau) with lambda = 1 / (2 tau^2); lambda |theta| is Laplace(0, 1 / lambda)
+    prior = f"Normal(0, {(0.5 / strength) ** 0.5!r})" if "l2" in row else f"Laplace(0, {1 / strength!r})"
+    run = theta_pinned_to(row["theta"], prior)
+    assert run["map"].estimate == pytest.approx(row["theta"], abs=1e-9)
+    (penalty,) = run.record.loss.penalties
+    assert penalty.value == pytest.approx(strength, rel=1e-12)
+    assert row["nll"] + run.record.loss.totals["map"]["penalty"] == pytest.approx(row["total"], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("prior", "name", "value"), [("Normal(0, 2)", "L2", 1 / 8), ("Laplace(0, 2)", "L1", 1 / 2)]
+)
+def test_regulariser_of_a_prior(prior, name, value):
+    (penalty,) = theta_pinned_to([1.0, 2.0], prior).record.loss.penalties
+    described = EXAMPLES["regulariser_of_prior"][prior.replace("2)", "tau)" if name == "L2" else "b)")]
+    assert penalty.name.startswith(name)
+    assert described.startswith(name)
+    assert penalty.value == pytest.approx(value)
+    assert penalty.formula.replace(" ", "") in described.replace(" ", "")
