@@ -88,15 +88,35 @@ def test_json_prints_the_record_and_nothing_else(command):
     assert {row["method"] for row in record["estimates"]} == {"mle", "map", "exact"}
 
 
+def test_an_mle_that_does_not_exist_is_named_and_the_map_goes_on(command):
+    code, out, _ = command("run", "separated.yaml", "--strict", separated=SEPARATED)
+    assert code == 0
+    assert "the MLE does not exist: complete separation of the response by x" in " ".join(out.split())
+    (folder,) = Path("runs").iterdir()
+    estimates = (folder / "estimates.csv").read_text()
+    assert "x,map," in estimates
+    assert ",mle," not in estimates
+
+
+def test_a_run_without_any_answer_exits_1(command):
+    alone = SEPARATED.replace("[mle, map]", "[mle]")
+    code, out, err = command("run", "separated.yaml", separated=alone)
+    assert code == 1
+    assert "does not exist" in out
+    assert "no method gave an answer in separated" in err
+
+
 def test_strict_exits_4_when_a_check_fails_and_the_other_answers_are_kept(command):
-    relaxed, *_ = command("run", "separated.yaml", separated=SEPARATED)
-    strict, out, err = command("run", "separated.yaml", "--strict", separated=SEPARATED)
+    # y = x fits every row: sigma goes to 0 and has no MLE, which is a failure of the method
+    perfect = SEPARATED.replace("logistic", "linear").replace("[0, 0, 1, 1]", "[1, 2, 3, 4]")
+    perfect = perfect.replace('"Normal(0, 1)"', '"Normal(0, 1)", sigma: "InverseGamma(2, 1)"')
+    relaxed, *_ = command("run", "separated.yaml", separated=perfect)
+    strict, out, err = command("run", "separated.yaml", "--strict", separated=perfect)
     assert (relaxed, strict) == (0, 4)
-    assert "separation" in out
-    assert "x" in out
+    assert "fail" in out
     assert "separated" in err
     (folder,) = Path("runs").iterdir()
-    assert "map" in (folder / "estimates.csv").read_text()
+    assert "x,map," in (folder / "estimates.csv").read_text()
 
 
 def test_a_wrong_configuration_exits_2_and_names_the_place(command):
@@ -135,7 +155,9 @@ def test_an_override_is_validated_like_the_file(command):
     assert command("validate", "coin.yaml", "--set", "model.priors.p=Beta(3, 1)", coin=COIN)[0] == 0
 
 
-@pytest.mark.parametrize("arguments", [("run",), ("run", "absent.yaml"), ("dance",), ("run", "x.yaml", "--seed", "-1")])
+@pytest.mark.parametrize(
+    "arguments", [("run",), ("run", "absent.yaml"), ("dance",), ("run", "x.yaml", "--seed", "-1")]
+)
 def test_a_wrong_command_line_exits_2(command, arguments):
     code, _, err = command(*arguments)
     assert code == 2
@@ -187,7 +209,7 @@ def test_init_refuses_a_folder_with_something_in_it(command):
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_with_its_code_and_leaves_nothing(tmp_path, sent, code):
     (tmp_path / "long.yaml").write_text(
-        COIN.replace("[mle, map, exact]", "[{nuts: {draws: 2000000, tune: 2000000}}]")
+        COIN.replace("[mle, map, exact]", "[{nuts: {draws: 1000000, tune: 1000000}}]")
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "bayescope", "run", "long.yaml"],

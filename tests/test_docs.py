@@ -27,7 +27,7 @@ def complete_runs():
                 yield pytest.param(content, id=f"{page.stem}-{number}")
 
 
-@pytest.mark.parametrize("content", complete_runs())
+@pytest.mark.parametrize("content", list(complete_runs()))
 def test_every_complete_run_in_the_docs_is_a_valid_configuration(content):
     loaded = load_mapping(content, ROOT / "configs", methods=SETTINGS)
     assert loaded.config.name == content["name"]

@@ -20,7 +20,9 @@ def data_for(model):
     x1, x2 = rng.normal(size=(2, 40))
     noise = rng.logistic(size=40)
     columns = {"x1": x1, "x2": x2, "y": 1 + 0.5 * x1 + 0.3 * noise, "flip": (x1 + 2 * noise > 0).astype(int)}
-    names = {"coin": ["flip"], "logistic": ["flip", "x1", "x2"], "linear": ["y", "x1", "x2"]}[model.split("-")[0]]
+    names = {"coin": ["flip"], "logistic": ["flip", "x1", "x2"], "linear": ["y", "x1", "x2"]}[
+        model.split("-")[0]
+    ]
     return {name: columns[name].tolist() for name in names}
 
 
@@ -30,7 +32,12 @@ def run_of(model):
     response, *predictors = data
     spec = {"formula": f"{response} ~ {' + '.join(predictors)}"} if predictors else {"response": response}
     quick = [{name: {"draws": 500, "tune": 500, "chains": 2}} if name == "nuts" else name for name in RECIPES]
-    configuration = {"name": model, "data": {"columns": data}, "model": {"use": model, **spec}, "inference": quick}
+    configuration = {
+        "name": model,
+        "data": {"columns": data},
+        "model": {"use": model, **spec},
+        "inference": quick,
+    }
     return execute(read_config(configuration))
 
 

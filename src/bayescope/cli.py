@@ -22,20 +22,24 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="One YAML file, every answer: MLE, MAP, exact posterior and NUTS side by side, checked against each other.",
+    help="One YAML file, every answer: MLE, MAP, exact posterior and NUTS, checked against each other.",
 )
 
-Configs = Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="YAML files to read.", show_default=False)]
+Configs = Annotated[
+    list[Path], typer.Argument(metavar="CONFIG...", help="YAML files to read.", show_default=False)
+]
 Overrides = Annotated[
     list[str],
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set 'model.priors.sigma=HalfNormal(1)'."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a key: --set 'model.priors.sigma=HalfNormal(1)'."
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Replace the seed of the configuration.")]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder.", show_default=False)]
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0917  typer makes options of them
     configs: Configs,
     out: Annotated[Path, typer.Option(help="Folder in which the run folders are made.")] = Path("runs"),
     seed: Seed = None,
@@ -48,17 +52,25 @@ def run(
     from bayescope import pipeline
     from bayescope.reports.terminal import print_run
 
-    loaded = [pipeline.read_config(config, seed=seed, overrides=overrides) for config in configs]
-    failed = []
+    loaded = _each(configs, lambda path: pipeline.read_config(path, seed=seed, overrides=overrides))
+    failed, silent = [], []
     for config, path in zip(loaded, configs, strict=True):
         with _progress(quiet) as progress:
             finished = pipeline.execute(config, progress=progress, command=_command(path, seed, overrides))
         if not as_json:
             print_run(finished.record, finished.fits, sys.stdout)
         folder = finished.save(out)
-        print((folder / "run.json").read_text(encoding="utf-8") if as_json else f"\nreport: {folder / 'report.html'}\n")
+        print(
+            (folder / "run.json").read_text(encoding="utf-8")
+            if as_json
+            else f"\nreport: {folder / 'report.html'}\n"
+        )
         if any(check.verdict == "fail" for check in finished.checks):
             failed.append(finished.record.name)
+        if not any(fit.answered for fit in finished.fits):
+            silent.append(finished.record.name)
+    if silent:
+        raise BayescopeError(f"no method gave an answer in {', '.join(silent)} (each says why above)")
     if strict and failed:
         raise StrictError(f"a check failed in {', '.join(failed)} (see the verdict and the report)")
 
@@ -68,15 +80,17 @@ def validate(configs: Configs, overrides: Overrides = []) -> None:  # noqa: B006
     """Do everything but fit: read configuration and data, check both, build the model."""
     from bayescope import pipeline
 
-    for path in configs:
+    def check(path: Path) -> None:
         loaded = pipeline.read_config(path, overrides=overrides)
         table, model = pipeline.prepare(loaded)
         methods = ", ".join(recipe.name for recipe in loaded.config.inference)
-        dropped = f" ({table.dropped:,} dropped: missing values)" if table.dropped else ""
+        dropped = f" ({table.dropped:,} rows dropped: missing values)" if table.dropped else ""
         print(
             f"{path}: fine: {model.likelihood.name}, {table.observations:,} observations{dropped}, "
-            f"{len(model.names)} unknowns; {methods}"
+            f"unknowns: {len(model.names)}, methods: {methods}"
         )
+
+    _each(configs, check)
 
 
 @app.command()
@@ -125,6 +139,21 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
         sys.exit(1)
     sys.exit(0)
+
+
+def _each[Result](paths: Sequence[Path], action: Callable[[Path], Result]) -> list[Result]:
+    """Do `action` for every path; what is wrong with any of them is told, the last as an error."""
+    results, errors = [], []
+    for path in paths:
+        try:
+            results.append(action(path))
+        except BayescopeError as error:
+            errors.append(error)
+    for error in errors[:-1]:
+        print(error, file=sys.stderr)
+    if errors:
+        raise errors[-1]
+    return results
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

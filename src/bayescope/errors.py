@@ -31,6 +31,7 @@ class Where:
     column: int = 0
 
     def __str__(self) -> str:
+        """Write the place as `file:line:column`."""
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
@@ -43,6 +44,7 @@ class Problem:
     where: Where | None = None
 
     def __str__(self) -> str:
+        """Write place, key and message, as the command line prints them."""
         key = ".".join(str(part) for part in self.path)
         return ": ".join(str(part) for part in (self.where, key, self.message) if part)
 
@@ -66,6 +68,7 @@ class Finding:
     row: int | None = None
 
     def __str__(self) -> str:
+        """Write column, row and message."""
         place = ", ".join(
             text
             for text in (
@@ -97,7 +100,7 @@ class FitError(BayescopeError):
         super().__init__(f"{message} {advice}".strip())
 
 
-class NotApplicable(FitError):
+class NotApplicable(FitError):  # noqa: N818  an outcome, not an error
     """The method has no answer for this model, by its nature; nothing went wrong."""
 
 

@@ -95,7 +95,9 @@ class Run:
             RunFolderError: the run was loaded from a folder, which holds no data.
         """
         if self.model is None:
-            raise RunFolderError("a run loaded from its folder has no data to build a graph on: run its config again")
+            raise RunFolderError(
+                "a run loaded from its folder has no data to build a graph on: run its config again"
+            )
         from bayescope.models.graph import compile_graph
 
         return compile_graph(self.model)
@@ -103,9 +105,9 @@ class Run:
     def report(self) -> str:
         """The report as one self-contained HTML page."""
         from bayescope.reports.figures import figures
-        from bayescope.reports.html import html_report
+        from bayescope.reports.html import render_html
 
-        return html_report(self.record, self.fits, figures(self.record, self.fits))
+        return render_html(self.record, self.fits, figures(self.record, self.fits))
 
     def save(self, parent: str | Path = "runs") -> Path:
         """Write the run folder under `parent`, whole or not at all, and return its path."""
@@ -175,7 +177,11 @@ def prepare(loaded: LoadedConfig, dataframe: pd.DataFrame | None = None) -> tupl
 
 
 def execute(
-    loaded: LoadedConfig, *, dataframe: pd.DataFrame | None = None, progress: Progress = _silent, command: str = ""
+    loaded: LoadedConfig,
+    *,
+    dataframe: pd.DataFrame | None = None,
+    progress: Progress = _silent,
+    command: str = "",
 ) -> Run:
     """Carry out a configuration, from the data to the record; nothing is written."""
     config = loaded.config
@@ -233,7 +239,11 @@ def versions() -> dict[str, str]:
 
 def run_folder_name(record: RunRecord) -> str:
     """`<name>-<hash>`: equal configuration, data, seed and version give an equal name."""
-    identity = {"config": record.config, "data": record.data.fingerprint, "version": record.versions["bayescope"]}
+    identity = {
+        "config": record.config,
+        "data": record.data.fingerprint,
+        "version": record.versions["bayescope"],
+    }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
     return f"{record.name}-{digest[:10]}"
 

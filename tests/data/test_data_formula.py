@@ -130,6 +130,7 @@ def test_terms(text, expected):
         ("y ~ `a", "backtick is not closed", 4),
         ("y ~ y + a", "y is the response", 4),
         ("log(y) ~ a + sqrt(y)", "y is the response", 18),
+        ("y ~ Intercept + a", "`Intercept` is the name of the constant", 4),
         ("1 ~ a", "left side of `~` must be a column", 0),
         ("log(2) ~ a", "left side of `~` has no column", 0),
         ("scale(y) ~ a", "leave the response in its own units", 0),

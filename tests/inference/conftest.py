@@ -151,3 +151,13 @@ def line_fit(line):
 def line_fit_by_pymc(line):
     """PyMC's own NUTS on `line`."""
     return fit_nuts_quickly(line, sampler="pymc")
+
+
+@pytest.fixture(scope="session")
+def compiled_line(line):
+    """`line` compiled for nutpie a second time, for tests that sample again."""
+    import nutpie
+
+    from bayescope.models.graph import compile_graph
+
+    return nutpie.compile_pymc_model(compile_graph(line))

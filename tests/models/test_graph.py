@@ -10,7 +10,7 @@ from pymc.model.transform.conditioning import remove_value_transforms
 from pytensor.compile.mode import Mode
 
 from bayescope.distributions.likelihoods import LIKELIHOODS
-from bayescope.distributions.supports import POSITIVE, REAL, UNIT
+from bayescope.distributions.supports import POSITIVE, REAL
 from bayescope.models.density import (
     kinks,
     likelihood_derivatives,
@@ -93,7 +93,9 @@ def regression(likelihood, slope_prior, sigma_prior=None, weights=None, offset=0
     ]
     link = "identity" if normal else "logit"
     index = np.arange(first, first + 3)
-    predictors = [Predictor(LIKELIHOODS[likelihood].location, link, X, index, ("Intercept", "a", "b"), offset)]
+    predictors = [
+        Predictor(LIKELIHOODS[likelihood].location, link, X, index, ("Intercept", "a", "b"), offset)
+    ]
     if normal:
         blocks.insert(0, scalar("sigma", sigma_prior, 0, POSITIVE))
         predictors.append(Predictor("sigma", "identity", None, np.array([0]), ("sigma",)))
@@ -111,7 +113,11 @@ def structures():
     half_normal = prior("HalfNormal", POSITIVE_PRIORS)
     for likelihood in LIKELIHOODS:
         for name in REAL_PRIORS:
-            yield f"{likelihood}-formula-{name}", regression, (likelihood, prior(name, REAL_PRIORS), half_normal)
+            yield (
+                f"{likelihood}-formula-{name}",
+                regression,
+                (likelihood, prior(name, REAL_PRIORS), half_normal),
+            )
     for likelihood in ("Bernoulli", "Binomial"):
         for name in UNIT_PRIORS:
             yield f"{likelihood}-response-{name}", plain_model, (likelihood, prior(name, UNIT_PRIORS), None)
@@ -127,7 +133,9 @@ def cases():
         for weighted in (False, True) if name.startswith("Normal-formula") else (bool(i % 2),):
             model = build(*arguments, WEIGHTS if weighted else None)
             yield pytest.param(model, id=f"{name}-{'weighted' if weighted else 'rows'}")
-    yield pytest.param(regression("Binomial", Prior("Flat", {}), offset=np.linspace(-1, 1, ROWS)), id="offset")
+    yield pytest.param(
+        regression("Binomial", Prior("Flat", {}), offset=np.linspace(-1, 1, ROWS)), id="offset"
+    )
     vector = Prior("Normal", {"mu": (0.0, 1.0), "sigma": (1.0, 3.0)})
     model = regression("Normal", vector, prior("HalfNormal", POSITIVE_PRIORS))
     yield pytest.param(model, id="a prior for each coefficient")
@@ -185,7 +193,9 @@ def test_graph_has_named_dimensions_with_the_labels_as_coordinates():
 def test_categorical_term_has_a_dimension_of_its_own():
     block = Block("origin", ("origin[b]", "origin[c]"), False, Prior("Flat", {}), 0, REAL, "given")
     predictor = Predictor("p", "logit", X[:, 1:], np.array([0, 1]), block.labels)
-    model = Model(LIKELIHOODS["Bernoulli"], response("Bernoulli", None), (predictor,), (block,), {}, "y ~ 0 + origin")
+    model = Model(
+        LIKELIHOODS["Bernoulli"], response("Bernoulli", None), (predictor,), (block,), {}, "y ~ 0 + origin"
+    )
     graph = compile_graph(model)
     assert graph.named_vars_to_dims["origin"] == ("origin_dim",)
     assert graph.coords["origin_dim"] == ("origin[b]", "origin[c]")
@@ -194,22 +204,42 @@ def test_categorical_term_has_a_dimension_of_its_own():
 def test_fixed_parameter_is_data():
     base = plain_model("Normal", Prior("Flat", {}), Prior("HalfFlat", {}))
     known = Predictor("sigma", "identity", None, np.array([], dtype=int), ("sigma",), 2.5)
-    model = Model(base.likelihood, base.response, (base.predictors[0], known), base.blocks[:1], {"sigma": 2.5}, None)
+    model = Model(
+        base.likelihood, base.response, (base.predictors[0], known), base.blocks[:1], {"sigma": 2.5}, None
+    )
     graph = compile_graph(model)
     assert graph["sigma"].get_value() == 2.5
     value, _ = density_and_gradient(model, np.array([0.3]))
     assert value == pytest.approx(log_likelihood(model, np.array([0.3])), rel=1e-12)
 
 
-AWKWARD = ("draw", "chain", "y", "X", "row", "column", "x / 100", "C(x, 3)", "a:b", "log(x)", "größe", "x_log__", "weights")
+AWKWARD = (
+    "draw",
+    "chain",
+    "y",
+    "X",
+    "row",
+    "column",
+    "x / 100",
+    "C(x, 3)",
+    "a:b",
+    "log(x)",
+    "größe",
+    "x_log__",
+    "weights",
+)
 
 
 def awkward_model():
     """One slope for each name that means something to PyMC, xarray or netCDF, or to the graph itself."""
     matrix = np.random.default_rng(2).normal(size=(ROWS, len(AWKWARD)))
-    blocks = tuple(scalar(name, Prior("Normal", {"mu": 0.0, "sigma": 1.0}), i, REAL) for i, name in enumerate(AWKWARD))
+    blocks = tuple(
+        scalar(name, Prior("Normal", {"mu": 0.0, "sigma": 1.0}), i, REAL) for i, name in enumerate(AWKWARD)
+    )
     predictor = Predictor("p", "logit", matrix, np.arange(len(AWKWARD)), AWKWARD)
-    return Model(LIKELIHOODS["Bernoulli"], response("Bernoulli", WEIGHTS), (predictor,), blocks, {}, "y ~ ...")
+    return Model(
+        LIKELIHOODS["Bernoulli"], response("Bernoulli", WEIGHTS), (predictor,), blocks, {}, "y ~ ..."
+    )
 
 
 def test_names_with_a_meaning_elsewhere_are_changed_and_stay_distinct():

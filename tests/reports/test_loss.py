@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -124,6 +125,22 @@ def test_no_call_is_named_where_none_is_equal(workshop, slopes):
     X, y = data()
     model = workshop.regression(X, y, ["a", "b", "c"], intercept=FLAT, slopes=slopes)
     assert loss_view(model, [workshop.point_fit("map", model, np.zeros(4))]).equivalents == ()
+
+
+def test_no_call_is_named_when_a_coefficient_is_fixed(workshop):
+    X, y = data()
+    model = workshop.regression(X, y, ["a", "b", "c"], intercept=FLAT, slopes=normal(1))
+    location = dataclasses.replace(model.location, columns=(*model.location.columns, "fixed at zero"))
+    model = dataclasses.replace(model, predictors=(location, *model.predictors[1:]))
+    assert loss_view(model, [workshop.point_fit("map", model, np.zeros(4))]).equivalents == ()
+
+
+def test_a_flat_prior_makes_map_the_mle_but_a_half_flat_one_does_not(workshop):
+    X, y = data()
+    for prior, said in ((FLAT, True), (Prior("HalfFlat", {}), False)):
+        model = workshop.regression(X, y, ["a", "b", "c"], intercept=FLAT, slopes=prior)
+        sentences = loss_view(model, [workshop.point_fit("map", model, np.zeros(4))]).equivalents
+        assert bool(sentences) == said
 
 
 def test_a_coin_has_no_scikit_learn_estimator(workshop):

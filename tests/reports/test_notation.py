@@ -59,6 +59,18 @@ def test_priors_that_differ_have_a_line_each_or_a_range(workshop):
     assert "coefficients[k], each of 10, ~ Normal(0, 1 to 10)" in model_notation(many)
 
 
+def test_a_name_that_is_no_word_stands_in_braces(workshop):
+    lines = model_notation(linear(workshop, ["dist / 100", "a:b"]))
+    assert lines[1] == "mu[i] = Intercept + {dist / 100} * x_{dist / 100}[i] + {a:b} * x_{a:b}[i]"
+
+
+def test_a_long_body_is_broken_before_a_plus(workshop):
+    names = [f"{letter}_long_column_name" for letter in "abcdef"]
+    lines = model_notation(linear(workshop, names))
+    assert max(map(len, lines[:7])) <= 90
+    assert lines[2].startswith("      + b_long_column_name * ")
+
+
 def test_a_name_cannot_break_a_line(workshop):
     model = linear(workshop, ["a\nb"])
     model = dataclasses.replace(model, response=Response("y\n", model.response.values))

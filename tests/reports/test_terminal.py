@@ -7,7 +7,7 @@ import sys
 import pytest
 from rich.cells import cell_len
 
-from bayescope.diagnostics.records import Verdict
+from bayescope.diagnostics.records import Check, Verdict
 from bayescope.reports.terminal import print_run, render
 
 LONG_NAMES = [f"a rather long name of column {k}" for k in range(30)]
@@ -56,6 +56,14 @@ def test_verdict_failed_checks_and_missing_answers_are_said(workshop):
     assert "map, distance from the mean of sigma 1.6 (threshold 1): The mode is 1.6 sd" in text
     assert "Report the posterior, not its mode." in text
     assert "grid, not applicable: A grid has at most 3 axes. Use exact or nuts." in text
+
+
+def test_a_check_that_repeats_an_outcome_is_not_said_twice(workshop):
+    record, fits = workshop.run()
+    message = fits[-1].outcome.message
+    check = Check(method="grid", name="answer", verdict="note", value=None, threshold=None, message=message)
+    text = " ".join(render(record.model_copy(update={"checks": (check,)}), fits).split())
+    assert text.count(message) == 1
 
 
 def test_user_text_is_no_markup_and_no_control_sequence(workshop):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -73,35 +74,64 @@ def unknown(name: str, shelf: Shelf, directory: Path) -> str:
     return f"unknown {kind} '{name[:64]}'{suggest(name, known, f'known {kind}s')}"
 
 
+@dataclass(frozen=True)
+class FilledModel:
+    """A `model` section together with what it starts from.
+
+    Attributes:
+        model: the keys of both.
+        positions: where the keys stand that came from files; paths begin with "model".
+        problems: what is wrong with the files.
+        refused: paths of values that the files have, but that could not be read.
+        whole: whether all that was referred to was found.
+    """
+
+    model: Mapping[Any, Any]
+    positions: Mapping[KeyPath, Where] = MappingProxyType({})
+    problems: tuple[Problem, ...] = ()
+    refused: frozenset[KeyPath] = frozenset()
+    whole: bool = True
+
+
 def fill_model(
-    model: Mapping[Any, Any], directory: Path, seen: frozenset[Path]
-) -> tuple[dict[Any, Any], dict[KeyPath, Where]]:
-    """Return the `model` section with the keys of the file that it starts from, and where those stand.
+    model: Mapping[Any, Any], directory: Path, seen: frozenset[Path], where: Where | None = None
+) -> FilledModel:
+    """Return the `model` section with the keys of the file that it starts from.
 
     Keys of the section override those of the file, `priors` key by key; a `formula` or a
-    `response` replaces either. The file may itself start from another.
-
-    Raises:
-        ConfigError: the file is not there or is wrong; the problems have their full key path.
+    `response` replaces either. The file may itself start from another, but not from one in `seen`.
+    `where` is the place of `use`, if it is not in the configuration itself.
     """
-    name = model.get("use")
-    if not is_name(name):
-        return dict(model), {}
-    document = _model_file(str(name), directory, seen)
-    base, positions = fill_model(document.data, directory, seen | {Path(document.file).resolve()})
-    own = {("model", *path): where for path, where in document.positions.items()}
-    return _merged(base, model), {**positions, **own}
+    if "use" not in model:
+        return FilledModel(model)
+    if not is_name(model["use"]):
+        return FilledModel(model, whole=False)  # the schema says what is wrong with it
+    try:
+        document = _model_file(model["use"], directory, seen, where)
+    except ConfigError as error:
+        return FilledModel(model, problems=tuple(error.problems), whole=False)
+    seen |= {Path(document.file).resolve()}
+    base = fill_model(document.data, directory, seen, document.positions.get(("use",)))
+    own = {("model", *path): place for path, place in document.positions.items()}
+    theirs = tuple(Problem(("model", *p.path), p.message, p.where) for p in document.problems)
+    return FilledModel(
+        model=_merged(base.model, model),
+        positions={**base.positions, **own},
+        problems=base.problems + theirs,
+        refused=base.refused | {("model", *path) for path in document.refused},
+        whole=base.whole,
+    )
 
 
-def _model_file(name: str, directory: Path, seen: frozenset[Path]) -> Document:
+def _model_file(name: str, directory: Path, seen: frozenset[Path], where: Where | None) -> Document:
     document = find(name, "models", directory, seen)
+    if document is None and find(name, "models", directory) is not None:
+        raise ConfigError([Problem(("model", "use"), f"'{name}' starts from itself, in a circle", where)])
     if document is None:
-        raise ConfigError([Problem(("model", "use"), unknown(name, "models", directory))])
+        raise ConfigError([Problem(("model", "use"), unknown(name, "models", directory), where)])
     if not isinstance(document.data, dict):
         message = "a model file holds the keys of `model`, such as `likelihood: Normal`"
         raise ConfigError([Problem(("model", "use"), message, document.positions[()])])
-    if document.problems:
-        raise ConfigError(Problem(("model", *p.path), p.message, p.where) for p in document.problems)
     return document
 
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bayescope.config.files import fill_model
-from bayescope.config.messages import explain, follow
-from bayescope.config.nodes import MAX_DEPTH, MAX_INTEGER, Document, path_part, read_document
+from bayescope.config.files import FilledModel, fill_model
+from bayescope.config.messages import explain
+from bayescope.config.nodes import MAX_DEPTH, Document, path_part, read_document, without_echoes
 from bayescope.config.overrides import apply_overrides
 from bayescope.config.recipes import Methods, read_recipes
 from bayescope.config.rules import broken_rules
+from bayescope.config.scalars import MAX_INTEGER
 from bayescope.config.schema import SECTIONS, RunConfig
 from bayescope.errors import ConfigError, KeyPath, Problem, Where
 
@@ -110,7 +111,8 @@ def load_mapping(
     problems: list[Problem] = []
     data = _plain(mapping, (), problems)
     digest = hashlib.sha256(json.dumps(data, default=str).encode()).hexdigest()
-    document = Document(data, {}, tuple(problems), "", "")
+    refused = frozenset(problem.path for problem in problems)
+    document = Document(data, {}, tuple(problems), "", "", refused)
     changes = _Changes(overrides, seed)
     return _load(document, Path(base_dir), digest, changes, methods, needs_data=needs_data)
 
@@ -158,36 +160,34 @@ def _load(
         raise ConfigError([Problem((), message, positions.get(())), *document.problems])
     if changes.seed is not None:
         data["seed"], positions[("seed",)] = changes.seed, Where("--seed")
-    whole, more = _fill_in(data, positions, directory, Path(document.file) if document.file else None)
+    filled = _fill_in(data, positions, directory, document.file)
+    more = list(filled.problems)
     recipes = read_recipes(data["inference"], directory, methods) if "inference" in data else None
     if recipes is not None:
         more.extend(recipes.problems)
         positions = recipes.positions | positions
     config, found = _validate(data | {"inference": tuple(recipes.recipes) if recipes else ()})
     more.extend(found)
-    more.extend(broken_rules(data, needs_data=needs_data, whole_model=whole))
+    more.extend(broken_rules(data, needs_data=needs_data, whole_model=filled.whole))
     source = ConfigSource(document.file or None, directory.absolute(), digest, positions)
-    refused = [problem.path for problem in document.problems if follow(data, problem.path)[1] is None]
-    echoes = [p for p in more if any(p.path[: len(path)] == path for path in refused)]
-    _raise_all([*problems, *document.problems, *(p for p in more if p not in echoes)], source)
+    problems += [*document.problems, *without_echoes(more, document.refused | filled.refused)]
+    _raise_all(problems, source)
     return LoadedConfig(_checked(config), source)
 
 
 def _fill_in(
-    data: dict[Any, Any], positions: dict[KeyPath, Where], directory: Path, file: Path | None
-) -> tuple[bool, list[Problem]]:
-    """Fill in `model.use`; tell whether that went well."""
+    data: dict[Any, Any], positions: dict[KeyPath, Where], directory: Path, file: str
+) -> FilledModel:
+    """Put the model that `model.use` names into `data`, and the places of its keys into `positions`."""
     model = data.get("model")
     if not isinstance(model, dict):
-        return True, []
-    try:
-        seen = frozenset({file.resolve()} if file else ())
-        data["model"], theirs = fill_model(model, directory, seen)
-    except ConfigError as error:
-        return False, list(error.problems)
-    for path, where in theirs.items():
+        return FilledModel({})
+    seen = frozenset({Path(file).resolve()} if file else ())
+    filled = fill_model(model, directory, seen)
+    data["model"] = filled.model
+    for path, where in filled.positions.items():
         positions.setdefault(path, where)
-    return True, []
+    return filled
 
 
 def _validate(data: dict[Any, Any]) -> tuple[RunConfig | None, list[Problem]]:
@@ -210,9 +210,9 @@ def _raise_all(problems: Iterable[Problem], source: ConfigSource) -> None:
         raise ConfigError(sorted(located, key=lambda problem: _order(problem, source.file)))
 
 
-def _order(problem: Problem, file: str | None) -> tuple[bool, str, int, int, str]:
+def _order(problem: Problem, file: str | None) -> tuple[bool, str, int, int]:
     where = problem.where or Where("")
-    return where.file != (file or ""), where.file, where.line, where.column, str(problem)
+    return where.file != (file or ""), where.file, where.line, where.column
 
 
 def _checked(config: RunConfig | None) -> RunConfig:

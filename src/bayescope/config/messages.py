@@ -36,7 +36,13 @@ def shown(value: object) -> str:
 
 def _expected(what: str) -> Callable[[Any, Mapping[str, Any]], str]:
     """Return a function that makes a sentence of `what`, which may name the error's context in braces."""
-    return lambda value, context: f"expected {what.format_map(context)}, not {shown(value)}"
+
+    def sentence(value: Any, context: Mapping[str, Any]) -> str:
+        named = {key: repr(item).removesuffix(".0") for key, item in context.items() if key != "expected"}
+        wanted = what.format_map({"expected": context.get("expected"), **named})
+        return f"expected {wanted}, not {shown(value)}"
+
+    return sentence
 
 
 _NAME = "a name of letters, digits, '_' and '-', at most 64 characters and not starting with '-'"
@@ -55,10 +61,8 @@ _SENTENCES: Mapping[str, Callable[[Any, Mapping[str, Any]], str]] = MappingProxy
         "model_attributes_type": _expected("a mapping of keys to values"),
         "list_type": _expected("a list"),
         "tuple_type": _expected("a list"),
-        "too_short": lambda _value, context: f"expected at least {context['min_length']}, found none",
-        "too_long": lambda _value, context: (
-            f"expected at most {context['max_length']}, found {context['actual_length']}"
-        ),
+        "too_short": lambda value, context: f"expected at least {context['min_length']}, found {len(value)}",
+        "too_long": lambda value, context: f"expected at most {context['max_length']}, found {len(value)}",
         "literal_error": _expected("{expected}"),
         "greater_than": _expected("a number greater than {gt}"),
         "greater_than_equal": _expected("a number of at least {ge}"),

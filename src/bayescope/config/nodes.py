@@ -1,16 +1,14 @@
 """YAML text to plain data, with the place of every key; what plain data cannot say is refused.
 
 The text is read as a stream of events by ruamel.yaml's pure parser (YAML 1.2), so that depth is
-limited before anything recurses. Scalars follow the core schema of YAML 1.2.2, section 10.3.2:
-`on` and `yes` are text, `1e3` is a number.
+limited before anything recurses.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,12 +26,12 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
+from bayescope.config.scalars import plain_scalar
 from bayescope.config.suggest import closest
 from bayescope.errors import ConfigError, KeyPath, Problem, Where
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
-MAX_INTEGER = 2**63 - 1
 
 _NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -42,7 +40,8 @@ _NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U0001
 class Document:
     """One YAML document: plain data, where each key stands, and what was refused on the way.
 
-    `positions` maps the path of a key, or of a list's element, to its place in the text.
+    `positions` maps the path of a key, or of a list's element, to its place in the text. Values
+    that could not be read are None in `data`, and their paths are in `refused`.
     """
 
     data: Any
@@ -50,6 +49,7 @@ class Document:
     problems: tuple[Problem, ...]
     text: str
     file: str
+    refused: frozenset[KeyPath] = frozenset()
 
     @property
     def sha256(self) -> str:
@@ -117,12 +117,18 @@ class _Walk:
     file: str
     positions: dict[KeyPath, Where] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    refused: set[KeyPath] = field(default_factory=set)
 
     def where(self, event: Event) -> Where:
         return Where(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
 
     def complain(self, path: KeyPath, message: str, event: Event) -> None:
         self.problems.append(Problem(path, message, self.where(event)))
+
+    def refuse(self, path: KeyPath, message: str, event: Event) -> None:
+        """Complain of a value that is nothing afterwards."""
+        self.complain(path, message, event)
+        self.refused.add(path)
 
 
 def parse_document(text: str, file: str) -> Document:
@@ -139,7 +145,7 @@ def parse_document(text: str, file: str) -> Document:
         raise _fatal(message, _place(text[: bad.start()], file))
     walk = _Walk(_events(text, file), file)
     data = _only_document(walk)
-    return Document(data, walk.positions, tuple(walk.problems), text, file)
+    return Document(data, walk.positions, tuple(walk.problems), text, file, frozenset(walk.refused))
 
 
 def _events(text: str, file: str) -> Iterator[Event]:
@@ -157,7 +163,10 @@ def _events(text: str, file: str) -> Iterator[Event]:
 _TRANSLATED = (
     ("\\t", "indent with spaces, not with tabs"),
     ("cannot start any token", "a value cannot begin with this character; put the text in quotes"),
-    ("mapping values are not allowed", "a ':' where none can stand; put text that contains ': ' in quotes"),
+    (
+        "mapping values are not allowed",
+        "a ':' where none can stand; check the indentation, or put text with ': ' in quotes",
+    ),
     ("could not find expected ':'", "a key without its ':'"),
     ("expected <block end>", "the indentation does not fit the lines above"),
     ("expected ',' or ']'", "a list opened with '[' is not closed, or lacks a ','"),
@@ -190,7 +199,7 @@ def _only_document(walk: _Walk) -> Any:
 def _value(walk: _Walk, event: Any, path: KeyPath, depth: int) -> Any:
     """Return what `event` begins; `depth` lists and mappings are open around it."""
     if isinstance(event, AliasEvent):
-        walk.complain(path, f"aliases are not supported; write the value of '*{event.anchor}' out", event)
+        walk.refuse(path, f"aliases are not supported; write the value of '*{event.anchor}' out", event)
         return None
     if event.anchor is not None:
         walk.complain(path, f"anchors are not supported; remove '&{event.anchor}'", event)
@@ -234,6 +243,15 @@ def _mapping(walk: _Walk, path: KeyPath, depth: int) -> dict[Any, Any]:
     return entries
 
 
+def without_echoes(problems: Iterable[Problem], refused: Collection[KeyPath]) -> list[Problem]:
+    """Leave out the problems of values that were refused before, and of what is in them."""
+    return [
+        problem
+        for problem in problems
+        if not any(problem.path[: length + 1] in refused for length in range(len(problem.path)))
+    ]
+
+
 def path_part(key: object) -> str | int:
     """Return a mapping's key as a part of a `KeyPath`."""
     return key if isinstance(key, str | int) and not isinstance(key, bool) else str(key)
@@ -251,46 +269,12 @@ def _key(walk: _Walk, event: Event, path: KeyPath, depth: int) -> str | int | fl
     return None
 
 
-def _number(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("the number is too large")
-    return number
-
-
-def _integer(text: str, base: int = 10) -> int:
-    number = int(text, base) if len(text) <= 25 else MAX_INTEGER + 1
-    if abs(number) > MAX_INTEGER:
-        raise ValueError("the whole number is too large; write it like 1e30")
-    return number
-
-
-def _refuse_infinite(_text: str) -> float:
-    raise ValueError("NaN and infinities are not supported; write null for a missing value")
-
-
-# Tag resolution of YAML 1.2.2, section 10.3.2: the first pattern that matches all of a plain scalar.
-_CORE_SCHEMA: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
-    (re.compile(r"null|Null|NULL|~|"), lambda _text: None),
-    (re.compile(r"true|True|TRUE"), lambda _text: True),
-    (re.compile(r"false|False|FALSE"), lambda _text: False),
-    (re.compile(r"[-+]?[0-9]+"), _integer),
-    (re.compile(r"0o[0-7]+"), lambda text: _integer(text[2:], 8)),
-    (re.compile(r"0x[0-9a-fA-F]+"), lambda text: _integer(text[2:], 16)),
-    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), _number),
-    (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), _refuse_infinite),
-)
-
-
 def _scalar(walk: _Walk, event: ScalarEvent, path: KeyPath) -> Any:
     text: str = event.value
     if event.style is not None:
         return text
-    for pattern, construct in _CORE_SCHEMA:
-        if pattern.fullmatch(text):
-            try:
-                return construct(text)
-            except ValueError as error:
-                walk.complain(path, str(error), event)
-                return None
-    return text
+    try:
+        return plain_scalar(text)
+    except ValueError as error:
+        walk.refuse(path, str(error), event)
+        return None

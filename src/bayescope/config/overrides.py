@@ -29,14 +29,14 @@ def apply_overrides(
         dotted, equals, text = override.partition("=")
         where = Where(f"--set {dotted.strip()}")
         try:
-            path = _assign(data, _parts(dotted, equals), _value(text, where))
+            made, path = _assign(data, _parts(dotted, equals), _value(text, where))
         except _PathError as error:
             problems.append(Problem((), str(error), where))
         except ConfigError as error:
             problems.extend(Problem((), problem.message, where) for problem in error.problems)
         else:
             positions = {known: at for known, at in positions.items() if known[: len(path)] != path}
-            positions[path] = where
+            positions |= {made: where, path: where}
     return data, positions, problems
 
 
@@ -55,8 +55,8 @@ def _value(text: str, where: Where) -> Any:
     return document.data
 
 
-def _assign(data: Any, parts: list[str], value: Any) -> KeyPath:
-    """Put `value` where `parts` lead, and return that place as a key path."""
+def _assign(data: Any, parts: list[str], value: Any) -> tuple[KeyPath, KeyPath]:
+    """Put `value` where `parts` lead; return the first key made on the way, and that place."""
     if not isinstance(data, dict):
         raise _PathError("the configuration is not a mapping")
     if parts[0] == "data" and isinstance(data.get("data"), str):
@@ -66,16 +66,20 @@ def _assign(data: Any, parts: list[str], value: Any) -> KeyPath:
     return _assign_plain(data, parts, value)
 
 
-def _assign_plain(container: Any, parts: list[str], value: Any, start: KeyPath = ()) -> KeyPath:
-    path = start
+def _assign_plain(
+    container: Any, parts: list[str], value: Any, start: KeyPath = ()
+) -> tuple[KeyPath, KeyPath]:
+    path, made = start, None
     for part in parts[:-1]:
         key = _key(container, part, path)
         if isinstance(container, dict) and container.get(key) is None:
             container[key] = {}
+            made = made or (*path, path_part(key))
         container, path = container[key], (*path, path_part(key))
     last = _key(container, parts[-1], path)
     container[last] = value
-    return (*path, path_part(last))
+    place: KeyPath = (*path, path_part(last))
+    return made or place, place
 
 
 def _key(container: Any, part: str, path: KeyPath) -> Any:
@@ -90,7 +94,7 @@ def _key(container: Any, part: str, path: KeyPath) -> Any:
     raise _PathError(f"'{here}' is not a mapping; it has no '{part}'")
 
 
-def _assign_recipe(data: dict[str, Any], parts: list[str], value: Any) -> KeyPath:
+def _assign_recipe(data: dict[str, Any], parts: list[str], value: Any) -> tuple[KeyPath, KeyPath]:
     """Assign to an entry of `inference`, or, for nuts.draws or 0.nuts.draws, to one of its settings."""
     entries = data.get("inference")
     if not isinstance(entries, list):

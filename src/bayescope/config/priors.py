@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from bayescope.config.arithmetic import GrammarError, evaluate, source, syntax_tree
+from bayescope.config.messages import shown
 from bayescope.config.suggest import closest, suggest
 from bayescope.distributions.distributions import DISTRIBUTIONS, Argument, Distribution
 from bayescope.distributions.supports import Support
@@ -62,7 +63,7 @@ def parse_prior(written: object) -> PriorSpec | float:
     if isinstance(written, int | float) and not isinstance(written, bool):
         return _fixed(written)
     if not isinstance(written, str):
-        raise _config_error(["expected a prior such as Normal(0, 10), or a number"])
+        raise _config_error([f"expected a prior such as Normal(0, 10), or a number, not {shown(written)}"])
     try:
         tree = syntax_tree(written)
         if isinstance(tree, ast.Call | ast.Name):
@@ -140,8 +141,7 @@ def _bound(distribution: Distribution, call: ast.Call, messages: list[str]) -> I
     """Pair the arguments of a call with their names; note those that have none."""
     names = tuple(_by_name(distribution))
     if len(call.args) > len(names):
-        takes = f"at most {len(names)}" if names else "no arguments"
-        messages.append(f"{distribution.name} takes {takes}, not {len(call.args)}: {signature(distribution)}")
+        messages.append(f"too many arguments ({len(call.args)}); write {signature(distribution)}")
     yield from zip(names, call.args, strict=False)
     for keyword in call.keywords:
         if keyword.arg is None:
@@ -157,19 +157,13 @@ _ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "sd": ("sigma",),
         "std": ("sigma",),
-        "stdev": ("sigma",),
-        "scale": ("sigma", "beta", "b"),
-        "tau": ("sigma",),
-        "lam": ("sigma",),
-        "lambda_": ("lam",),
-        "variance": ("sigma",),
+        "scale": ("sigma", "b"),
         "mean": ("mu",),
         "loc": ("mu", "alpha"),
-        "location": ("mu", "alpha"),
         "df": ("nu",),
-        "rate": ("lam", "beta"),
+        "rate": ("lam",),
+        "lambda_": ("lam",),
         "shape": ("alpha",),
-        "concentration": ("a",),
         "a": ("alpha",),
         "alpha": ("a",),
         "b": ("beta",),
@@ -180,21 +174,30 @@ _ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "max": ("upper",),
     }
 )
-_CONVERSIONS = MappingProxyType(
+# Arguments that say the same in another way, by (distribution, or any; argument).
+_CONVERSIONS: Mapping[tuple[str | None, str], str] = MappingProxyType(
     {
-        ("tau", "sigma"): " = 1 / sqrt(tau)",
-        ("lam", "sigma"): " = 1 / sqrt(lam)",
-        ("variance", "sigma"): " = sqrt(variance)",
-        ("scale", "lam"): " = 1 / scale",
+        (None, "tau"): "sigma = 1 / sqrt(tau)",
+        (None, "lam"): "sigma = 1 / sqrt(lam)",
+        (None, "variance"): "sigma = sqrt(variance)",
+        ("Exponential", "scale"): "lam = 1 / scale",
+        ("Gamma", "scale"): "beta = 1 / scale",
+        ("Gamma", "rate"): "beta",
+        ("InverseGamma", "scale"): "beta",
+        ("Cauchy", "scale"): "beta",
+        ("HalfCauchy", "scale"): "beta",
     }
 )
 
 
 def _unknown_argument(distribution: Distribution, name: str) -> str:
     names = tuple(_by_name(distribution))
+    same = _CONVERSIONS.get((distribution.name, name)) or _CONVERSIONS.get((None, name), "")
     meant = next((alias for alias in _ALIASES.get(name, ()) if alias in names), None)
-    if meant is not None:
-        ending = f"; write '{meant}'{_CONVERSIONS.get((name, meant), '')}"
+    if same.split(" ")[0] in names:
+        ending = f"; write {same}"
+    elif meant is not None:
+        ending = f"; write {meant}"
     elif closest(name, names):
         ending = suggest(name, names)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from bayescope.config.files import find, is_name, unknown
 from bayescope.config.messages import explain, shown
+from bayescope.config.nodes import Document, without_echoes
 from bayescope.config.overrides import recipe_name
 from bayescope.config.schema import Recipe
 from bayescope.config.suggest import suggest
@@ -70,28 +71,35 @@ def _add(result: Recipes, name: str, settings: Any, path: KeyPath) -> None:
         result.problems.append(Problem(place, message))
         return
     own = settings or {}
+    if "method" in own:
+        _check(result, name, own, (*path, name))
+        return
     try:
-        base, positions = ({}, {}) if "method" in own else _recipe_file(name, place, result.directory)
+        document = _recipe_file(name, place, result.directory)
     except ConfigError as error:
         result.problems.extend(error.problems)
         return
-    result.positions.update({(*path, name, *key): where for key, where in positions.items() if key})
-    _check(result, name, {**base, **own}, (*path, name))
+    path = (*path, name)
+    result.positions.update({(*path, *key): where for key, where in document.positions.items() if key})
+    result.problems.extend(Problem((*path, *p.path), p.message, p.where) for p in document.problems)
+    refused = {key for key in document.refused if key[0] not in own}
+    _check(result, name, {**document.data, **own}, path, refused)
 
 
-def _recipe_file(name: str, place: KeyPath, directory: Path) -> tuple[dict[Any, Any], dict[KeyPath, Where]]:
+def _recipe_file(name: str, place: KeyPath, directory: Path) -> Document:
     document = find(name, "inference", directory)
     if document is None:
         raise ConfigError([Problem(place, unknown(name, "inference", directory))])
-    if document.problems:
-        raise ConfigError(Problem((*place, *p.path), p.message, p.where) for p in document.problems)
     if not isinstance(document.data, dict) or "method" not in document.data:
         message = "a recipe file is a mapping with a `method`, such as `method: nuts`"
-        raise ConfigError([Problem(place, message, document.positions[()])])
-    return document.data, document.positions
+        raise ConfigError([Problem(place, message, document.positions[()]), *document.problems])
+    return document
 
 
-def _check(result: Recipes, name: str, merged: dict[Any, Any], path: KeyPath) -> None:
+def _check(
+    result: Recipes, name: str, merged: dict[Any, Any], path: KeyPath, refused: Collection[KeyPath] = ()
+) -> None:
+    """Check the settings of a recipe; values at `refused` paths were complained of before."""
     method, methods = merged["method"], result.methods
     if not isinstance(method, str) or method not in methods:
         ending = suggest(method, methods, "methods") if isinstance(method, str) else ""
@@ -101,6 +109,7 @@ def _check(result: Recipes, name: str, merged: dict[Any, Any], path: KeyPath) ->
     try:
         settings = methods[method].model_validate(values)
     except ValidationError as error:
-        result.problems.extend(explain(error, values, {(): methods[method]}, path))
+        found = explain(error, values, {(): methods[method]}, path)
+        result.problems.extend(without_echoes(found, {(*path, *key) for key in refused}))
     else:
         result.recipes.append(Recipe(name=name, method=method, settings=settings))

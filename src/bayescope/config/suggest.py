@@ -11,10 +11,10 @@ _LISTED_AT_MOST = 16
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the name in `known` that `name` is most likely a slip of, or None.
 
-    Letter case is ignored; likeness is `difflib`'s ratio, at least 0.6.
+    Letter case is ignored; likeness is `difflib`'s ratio, at least 0.65.
     """
     by_folded = {candidate.casefold(): candidate for candidate in known}
-    matches = difflib.get_close_matches(name[:100].casefold(), by_folded, n=1)
+    matches = difflib.get_close_matches(name[:100].casefold(), by_folded, n=1, cutoff=0.65)
     return by_folded[matches[0]] if matches else None
 
 

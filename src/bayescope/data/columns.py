@@ -94,7 +94,8 @@ def from_arrow(column: Any) -> Column:
     if is_a.is_string(kind) or is_a.is_large_string(kind) or is_a.is_string_view(kind):
         return _from_arrow_text(column)
     if is_a.is_null(kind) or is_a.is_floating(kind):
-        return Column(_buffer(column.cast(pa.float64()).fill_null(float("nan"))))
+        numbers = column.cast(pa.float64())
+        return Column(numbers.to_numpy() if column.null_count else _buffer(numbers))
     if is_a.is_boolean(kind) or is_a.is_integer(kind) or is_a.is_decimal(kind):
         plain = not column.null_count and not is_a.is_decimal(kind) and kind != pa.uint64()
         return Column(_plain_numbers(column)) if plain else from_values(column.to_pylist())
@@ -110,7 +111,7 @@ def _plain_numbers(column: Any) -> NDArray[Any]:
 
 
 def _buffer(column: Any) -> NDArray[Any]:
-    # not `to_numpy`, which imports pandas (0.3 s)
+    # `to_numpy` imports pandas (0.3 s), so it is left to columns with missing values
     return np.from_dlpack(column.combine_chunks())
 
 

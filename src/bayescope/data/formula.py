@@ -24,7 +24,7 @@ from bayescope.data.syntax import (
     to_text,
 )
 from bayescope.data.table import Table
-from bayescope.data.terms import Terms, check_arithmetic, expand, is_constant
+from bayescope.data.terms import INTERCEPT, Terms, check_arithmetic, expand, is_constant
 from bayescope.data.tokens import FormulaError
 
 __all__ = [
@@ -112,7 +112,7 @@ def parse(text: str) -> Formula:
         raise FormulaError(
             "there is nothing on the right side to estimate; add a predictor or `1`", body.position
         )
-    _check_response_not_predictor(formula)
+    _check_predictors(formula)
     return formula
 
 
@@ -186,9 +186,12 @@ def _left(node: Node | None) -> tuple[Node | None, Node | None]:
             return node, None
 
 
-def _check_response_not_predictor(formula: Formula) -> None:
+def _check_predictors(formula: Formula) -> None:
     response = () if formula.response is None else _unique((formula.response,))
     for name in names(formula.body):
+        if name.name == INTERCEPT:
+            message = "`Intercept` is the name of the constant term: write `1`, or rename the column"
+            raise FormulaError(message, name.position)
         if name.name in response:
             message = f"{to_text(name)} is the response; it cannot be among its own predictors"
             raise FormulaError(message, name.position)

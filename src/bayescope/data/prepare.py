@@ -40,7 +40,10 @@ def read_data(config: RunConfig, base_dir: Path, dataframe: Any = None) -> tuple
     table = read_table(config.data, base_dir, needed, dataframe)
     _refuse_unknown(spec, formula, table)
     used = tuple(table.columns) if needed is None else tuple(dict.fromkeys(named))
-    numeric = {*(() if formula is None else formula.numeric), *(() if spec.trials is None else (spec.trials,))}
+    numeric = {
+        *(() if formula is None else formula.numeric),
+        *(() if spec.trials is None else (spec.trials,)),
+    }
     checked = check_columns(
         table,
         numeric,
@@ -59,7 +62,9 @@ def _formula(spec: ModelConfig) -> Formula | None:
     except FormulaError as error:
         raise ConfigError([Problem(("model", "formula"), str(error))]) from None
     if formula.response is None:
-        raise ConfigError([Problem(("model", "formula"), "the left side is empty; write the response before ~")])
+        raise ConfigError(
+            [Problem(("model", "formula"), "the left side is empty; write the response before ~")]
+        )
     return as_trials(formula) if LIKELIHOODS[spec.likelihood].needs_trials else formula
 
 

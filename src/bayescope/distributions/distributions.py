@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class Distribution:
 
     name: str
     arguments: tuple[Argument, ...]
-    support: Callable[[Mapping[str, float]], Support]
+    support: Callable[[Mapping[str, Any]], Support]
     log_density: Callable[..., Floats]
     slope: Callable[..., Floats]
     curvature: Callable[..., Floats]

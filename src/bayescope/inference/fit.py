@@ -23,14 +23,25 @@ class Marginal(Protocol):
     """The posterior of one scalar parameter. `x` and `q` are arrays of any shape."""
 
     @property
-    def mean(self) -> float: ...
+    def mean(self) -> float:
+        """Posterior mean; nan or inf where it does not exist."""
+
     @property
-    def sd(self) -> float: ...
+    def sd(self) -> float:
+        """Posterior standard deviation; inf where it does not exist."""
+
     @property
-    def mode(self) -> float: ...
-    def pdf(self, x: Floats) -> Floats: ...
-    def cdf(self, x: Floats) -> Floats: ...
-    def quantile(self, q: Floats) -> Floats: ...
+    def mode(self) -> float:
+        """Where the density is highest; nan where that is no single point."""
+
+    def pdf(self, x: Floats) -> Floats:
+        """Density at `x`."""
+
+    def cdf(self, x: Floats) -> Floats:
+        """Probability of at most `x`."""
+
+    def quantile(self, q: Floats) -> Floats:
+        """Inverse of `cdf` for probabilities `q` in [0, 1]."""
 
 
 @dataclass(frozen=True)

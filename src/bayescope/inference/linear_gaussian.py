@@ -154,49 +154,78 @@ class LinearGaussian:
         return Conditional(self.center, self.basis, mean, variance)
 
 
+@dataclass(frozen=True, eq=False)
+class _Decomposition:
+    """Data and prior, diagonal at once: precision_i = (scale cosine_i / sigma)^2 + sine_i^2 in v = H beta."""
+
+    compressed: Compressed
+    prior: CoefficientPrior
+    scale: float
+    cosine: Floats
+    sine: Floats
+    projection: Floats
+    center: Floats
+    basis: Floats
+    residual: float
+    log_constant: float
+
+    def at(self, origin: float) -> LinearGaussian:
+        """The model seen from sigma = `origin`."""
+        data, prior = (self.scale * self.cosine) ** 2, (origin * self.sine) ** 2
+        total = data + prior
+        shift = self.scale * self.cosine * self.projection / total
+        tension = (self.projection * self.sine) ** 2 / total
+        log_precision = float(np.sum(np.log(total / origin**2)))
+        squares = self.residual / origin**2 + float(tension.sum())
+        log_likelihood = -self.compressed.observations * math.log(origin) - 0.5 * (log_precision + squares)
+        return LinearGaussian(
+            compressed=self.compressed,
+            prior=self.prior,
+            origin=origin,
+            center=self.center + self.basis @ shift,
+            basis=self.basis,
+            shift=shift,
+            unit=origin / np.sqrt(total),
+            data_share=data / total,
+            prior_share=prior / total,
+            tension=tension,
+            residual=self.residual,
+            log_density=self.log_constant + log_likelihood,
+            flat=int(np.count_nonzero(np.isinf(self.prior.sd))),
+        )
+
+
 def linear_gaussian(compressed: Compressed, prior: CoefficientPrior) -> Callable[[float], LinearGaussian]:
     """Diagonalise data and prior; returns the model as a function of the origin of sigma.
 
     Raises FitError when data and proper priors together leave a direction undetermined.
     """
-    scale = reference_scale(compressed)
     proper = np.flatnonzero(np.isfinite(prior.sd))
+    scale, flat = reference_scale(compressed), len(prior.sd) - len(proper)
     center = np.where(np.isfinite(prior.sd), prior.mean, 0.0)
     target = compressed.projection - compressed.factor @ center
-    data = compressed.factor / scale
-    orthogonal, triangle = np.linalg.qr(np.vstack([data, np.diag(1 / prior.sd)[proper]]), mode="reduced")
+    stacked = np.vstack([compressed.factor / scale, np.diag(1 / prior.sd)[proper]])
+    orthogonal, triangle = np.linalg.qr(stacked)
     _require_rank(triangle)
-    cosine, sine, rotation, projection = _shares(orthogonal[: len(data)], orthogonal[len(data) :], target)
-    floor = (32 * EPSILON) ** 2 * (compressed.residual + float(target @ target))
-    hidden = cosine == 0
-    lost = float(np.sum(projection[hidden] ** 2))
-    residual = compressed.residual + (lost if lost > floor else 0.0)
-    projection = np.where(hidden, 0.0, projection)
+    blocks = np.split(orthogonal, [len(prior.sd)])
+    cosine, sine, rotation, projection = _shares(blocks[0], blocks[1], target)
+    residual, projection = _unexplained(compressed.residual, target, projection, cosine == 0)
     basis = scipy.linalg.solve_triangular(triangle, rotation)
-    basis[proper, : len(prior.sd) - len(proper)] = 0.0  # flat directions leave proper coefficients alone
-    log_prior = -float(np.sum(np.log(prior.sd[proper])))
-    log_volume = float(np.sum(np.log(np.abs(np.diag(triangle)))))
+    basis[proper, :flat] = 0.0  # flat directions leave proper coefficients alone
+    log_volume = float(np.sum(np.log(np.abs(np.diag(triangle)))) + np.sum(np.log(prior.sd[proper])))
+    log_constant = -0.5 * (compressed.observations - flat) * _LOG_2PI - log_volume
+    return _Decomposition(
+        compressed, prior, scale, cosine, sine, projection, center, basis, residual, log_constant
+    ).at
 
-    def at(origin: float) -> LinearGaussian:
-        total = (scale * cosine) ** 2 + (origin * sine) ** 2
-        shift = scale * cosine * projection / total
-        data_share, prior_share = (scale * cosine) ** 2 / total, (origin * sine) ** 2 / total
-        tension = projection**2 * sine**2 / total
-        n, flat = compressed.observations, len(prior.sd) - len(proper)
-        log_density = (
-            -0.5 * (n - flat) * _LOG_2PI
-            - n * math.log(origin)
-            + log_prior
-            - log_volume
-            - 0.5 * float(np.sum(np.log(total / origin**2)))
-            - 0.5 * (residual / origin**2 + float(tension.sum()))
-        )
-        return LinearGaussian(
-            compressed, prior, origin, center + basis @ shift, basis, shift, origin / np.sqrt(total),
-            data_share, prior_share, tension, residual, log_density, flat,
-        )  # fmt: skip
 
-    return at
+def _unexplained(
+    residual: float, target: Floats, projection: Floats, hidden: NDArray[np.bool_]
+) -> tuple[float, Floats]:
+    """Move what lies in directions hidden from the data to the residual; rounding error is dropped."""
+    floor = (32 * EPSILON) ** 2 * (residual + float(target @ target))
+    lost = float(np.sum(projection[hidden] ** 2))
+    return residual + (lost if lost > floor else 0.0), np.where(hidden, 0.0, projection)
 
 
 def reference_scale(compressed: Compressed) -> float:

@@ -43,8 +43,7 @@ def refuse_improper(model: Model) -> None:
         separation = find_separation(X, y, trials, labels, lower)
         if separation is not None:
             raise FitError(
-                f"the posterior has no mode: {separation.kind} separation of the response by "
-                f"{', '.join(separation.columns)}, whose priors are flat.",
+                f"the posterior has no mode: {separation}, whose priors are flat.",
                 _ADVICE,
             )
 

@@ -115,9 +115,8 @@ def _refuse_separated(model: Model) -> None:
     labels = [model.names[position] for position in model.location.index]
     found = find_separation(*observed_design(model), labels)
     if found is not None:
-        raise FitError(
-            f"the MLE does not exist: {found.kind} separation of the response by {', '.join(found.columns)}, "
-            "so the likelihood still rises as coefficients go to infinity.",
+        raise NotApplicable(
+            f"the MLE does not exist: {found}, so the likelihood still rises as coefficients go to infinity.",
             "Use MAP, or nuts, with a proper prior on these coefficients, such as Normal(0, 2.5) on a "
             "predictor scaled to sd 1.",
         )

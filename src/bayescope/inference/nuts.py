@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.errors import FitError
+from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.draws import draws_tree, flat_draws
 from bayescope.inference.fit import Fit
 from bayescope.inference.marginals import Draws
@@ -28,11 +28,15 @@ def fit_nuts(model: Model, settings: NutsSettings, context: Context) -> Fit:
 
     Returns a fit whose `tree` has the groups `posterior` and `sample_stats` (diverging, energy, tree_depth,
     reached_max_treedepth, n_steps, lp, acceptance_rate, step_size; the same for either sampler).
-    Raises FitError if there is nothing to sample, the sampler cannot start, or draws are missing or not
-    finite; KeyboardInterrupt passes through when the chains have stopped.
+    nutpie's energy is off by a constant of each chain, the log determinant of its scaling.
+
+    Raises:
+        NotApplicable: every parameter is fixed.
+        FitError: the sampler cannot start, or draws are missing or not finite.
+        KeyboardInterrupt: passed through when the chains have stopped.
     """
     if not model.blocks:
-        raise FitError("Every parameter of the model is fixed.", "Give at least one parameter a prior.")
+        raise NotApplicable("every parameter is fixed, so there is nothing to sample.")
     context.report_progress(f"compiling the model for {settings.sampler}")
     sample = SAMPLERS[settings.sampler]
     sampling = sample(compile_graph(model), settings, context.seed, context.report_progress)

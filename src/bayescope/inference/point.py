@@ -54,7 +54,7 @@ def is_coin(model: Model) -> bool:
     """Tell whether the model is one probability p of a Bernoulli or Binomial, unknown, without a formula."""
     location = model.location
     constant = location.matrix is None and len(location.index) == 1 and np.ndim(location.offset) == 0
-    return model.likelihood.location == "p" and constant and location.link == "identity"
+    return model.likelihood.name in ("Bernoulli", "Binomial") and constant and location.link == "identity"
 
 
 def wald_covariance(hessian: Floats, free: Flags) -> Floats | None:

@@ -18,9 +18,7 @@ from bayescope.inference.mle import MLE
 from bayescope.inference.nuts import NUTS
 from bayescope.models.model import Model
 
-METHODS: Mapping[str, Method] = MappingProxyType(
-    {method.name: method for method in (MLE, MAP, EXACT, NUTS)}
-)
+METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in (MLE, MAP, EXACT, NUTS)})
 
 SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(
     {method.name: method.settings for method in METHODS.values()}
@@ -41,7 +39,9 @@ def run_method(name: str, method: Method, settings: BaseModel, model: Model, con
         fit = _no_answer(method, model, Outcome("failed", failure.message, failure.advice))
     except Exception as bug:  # noqa: BLE001  an unforeseen failure of one method must not lose the others
         message = f"{type(bug).__name__}: {bug}"
-        fit = _no_answer(method, model, Outcome("failed", message, "This is a bug in bayescope: please report it."))
+        fit = _no_answer(
+            method, model, Outcome("failed", message, "This is a bug in bayescope: please report it.")
+        )
     total = time.perf_counter() - start
     return replace(fit, name=name, settings=settings.model_dump(), timings={**fit.timings, "total": total})
 

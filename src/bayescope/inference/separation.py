@@ -36,6 +36,12 @@ class Separation:
     kind: Literal["complete", "quasi-complete"]
     columns: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """Name kind and columns; of more than ten columns, the first nine and how many more."""
+        names = ", ".join(self.columns if len(self.columns) <= 10 else self.columns[:9])
+        more = f" and {len(self.columns) - 9} more columns" if len(self.columns) > 10 else ""
+        return f"{self.kind} separation of the response by {names}{more}"
+
 
 def find_separation(
     X: Floats,

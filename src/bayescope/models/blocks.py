@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from bayescope.config.priors import PriorSpec
 from bayescope.config.suggest import suggest
 from bayescope.distributions.distributions import DISTRIBUTIONS
@@ -53,7 +55,7 @@ def assemble(unknowns: Sequence[Unknown], lines: PriorLines) -> tuple[tuple[Bloc
 
 
 def _groups(unknowns: Sequence[Unknown], lines: PriorLines) -> list[list[Unknown]]:
-    """Unknowns that share a line: slopes without a line of their own, standing where the first of them does."""
+    """Unknowns that share a line: slopes without one of their own stand together at the first of them."""
     groups: list[list[Unknown]] = []
     together: list[Unknown] = []
     for unknown in unknowns:
@@ -89,7 +91,10 @@ def _unknown_lines(unknowns: Sequence[Unknown], lines: PriorLines) -> list[Probl
     names = [unknown.name for unknown in unknowns]
     known = names + ([SHARED] if any(unknown.shared for unknown in unknowns) else [])
     return [
-        Problem(("model", "priors", name), f"the model has no unknown named '{name}'{suggest(name, known, "unknowns")}")
+        Problem(
+            ("model", "priors", name),
+            f"the model has no unknown named '{name}'{suggest(name, known, 'unknowns')}",
+        )
         for name in lines
         if name not in known
     ]
@@ -101,14 +106,18 @@ def _misfits(unknowns: Sequence[Unknown], lines: PriorLines) -> list[Problem]:
     for unknown in unknowns:
         key = unknown.name if unknown.name in lines else SHARED
         line = lines.get(key) if key == unknown.name or unknown.shared else None
-        if line is not None and not unknown.support.contains(_support(line)):
+        if line is not None and not _fits(unknown.support, line):
             problems[key] = _misfit(unknown, key, line)
     return list(problems.values())
 
 
-def _support(line: PriorSpec | float) -> Support:
-    if isinstance(line, float | int):
-        return Support(lower=float(line), upper=float(line))
+def _fits(support: Support, line: PriorSpec | float) -> bool:
+    if isinstance(line, PriorSpec):
+        return support.contains(_support(line))
+    return not support.violations(np.array(line)).any()
+
+
+def _support(line: PriorSpec) -> Support:
     return DISTRIBUTIONS[line.distribution].support(line.arguments)
 
 
@@ -117,9 +126,11 @@ def _misfit(unknown: Unknown, key: str, line: PriorSpec | float) -> Problem:
         name
         for name, distribution in DISTRIBUTIONS.items()
         if not any(argument.vector for argument in distribution.arguments)
-        and unknown.support.contains(distribution.support({a.name: a.default or 0.5 for a in distribution.arguments}))
+        and unknown.support.contains(
+            distribution.support({a.name: a.default or 0.5 for a in distribution.arguments})
+        )
     ]
-    what = f"{line:g}" if isinstance(line, float | int) else f"{line}, over {_support(line)},"
+    what = f"{line}, over {_support(line)}," if isinstance(line, PriorSpec) else f"{line:g}"
     return Problem(
         ("model", "priors", key),
         f"{what} does not fit '{unknown.name}', which takes {unknown.support}: use {', '.join(fitting)}",

@@ -72,7 +72,12 @@ def build_model(spec: ModelConfig, formula: Formula | None, table: Table) -> Mod
 
 def _response(spec: ModelConfig, formula: Formula | None, table: Table, likelihood: Likelihood) -> Response:
     if formula is None:
-        name, trials_name, values, trials = spec.response or "", None, table.columns[spec.response or ""], None
+        name, trials_name, values, trials = (
+            spec.response or "",
+            None,
+            table.columns[spec.response or ""],
+            None,
+        )
     else:
         name, trials_name = formula.response_name, formula.trials_name
         values, trials = evaluate_response(formula, table)
@@ -163,17 +168,24 @@ def _weak_columns(body: _Body, blocks: Sequence[Block], table: Table) -> tuple[s
         return ()
     findings = check_design(body.design)
     refused = [
-        found.finding() for found in findings if not _settled_by_priors((found.label, *found.involved), found, blocks)
+        found.finding()
+        for found in findings
+        if not _settled_by_priors((found.label, *found.involved), found, blocks)
     ]
     _refuse(refused, table)
-    return tuple(f"{found.message}: only the priors tell them apart, and there is no MLE" for found in findings)
+    return tuple(
+        f"{found.message}: only the priors tell them apart, and there is no MLE" for found in findings
+    )
 
 
 def _settled_by_priors(labels: Sequence[str], found: DesignFinding, blocks: Sequence[Block]) -> bool:
-    """Whether proper priors make the posterior proper: any will do where rows are few, else they must be given."""
-    slopes = [b for b in blocks if b.name not in {"Intercept"} and (found.kind == "rows" or set(labels) & set(b.labels))]
-    proper = all(DISTRIBUTIONS[block.prior.distribution].proper for block in slopes)
-    return proper and (found.kind == "rows" or all(block.origin == "given" for block in slopes))
+    """Whether proper priors settle it: the user's own, or any where there are fewer rows than unknowns."""
+    few_rows = found.kind == "rows"
+    slopes = [b for b in blocks if b.name != "Intercept" and (few_rows or set(labels) & set(b.labels))]
+    return all(
+        DISTRIBUTIONS[block.prior.distribution].proper and (few_rows or block.origin == "given")
+        for block in slopes
+    )
 
 
 def _refuse(findings: Sequence[Finding], table: Table) -> None:

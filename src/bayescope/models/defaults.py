@@ -30,9 +30,13 @@ AUTOSCALE = 2.5
 
 def moments(values: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
     """Mean and sd along the first axis, rows weighted; a constant column has sd 1 (nothing to scale by)."""
-    mean = np.average(values, axis=0, weights=weights)
-    sd = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weights))
-    return mean, np.where(sd > 1e-12 * np.maximum(1.0, np.abs(mean)), sd, 1.0)
+    shares = np.full(len(values), 1.0 / len(values)) if weights is None else weights / weights.sum()
+    largest = np.abs(values).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)  # the squares of what is left neither overflow nor vanish
+    scaled = values / unit
+    mean = shares @ scaled
+    sd = np.sqrt(shares @ (scaled - mean) ** 2)
+    return unit * mean, np.where(sd > 1e-12, unit * sd, 1.0)
 
 
 def response_scale(response: Response, link: str) -> tuple[float, float]:

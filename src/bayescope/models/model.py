@@ -30,6 +30,7 @@ class Prior:
     arguments: Mapping[str, float | tuple[float, ...]]
 
     def __str__(self) -> str:
+        """Write the prior as in the YAML: `Normal(0, 10)`."""
         inner = ", ".join(_argument_text(value) for value in self.arguments.values())
         return f"{self.distribution}({inner})"
 
@@ -64,6 +65,7 @@ class Block:
 
     @property
     def stop(self) -> int:
+        """One past the index of its last element in theta."""
         return self.start + len(self.labels)
 
 
@@ -117,7 +119,8 @@ class Model:
         formula: as the user wrote it; None for a `response:` model.
         notes: sentences for the report on how the data were read.
         columns: the columns of the table that the model reads.
-        encodings: how the design matrix was made (levels, centring constants), JSON-able; None without formula.
+        encodings: how the design matrix was made (levels, centring constants), JSON-able; None
+            without a formula.
     """
 
     likelihood: Likelihood

@@ -10,6 +10,12 @@ from bayescope.reports.record import RunRecord
 from bayescope.reports.tables import TextTable
 
 _ORDER = ("fail", "note", "pass")
+_NAMES = {"r_hat": "R-hat", "ess_bulk": "bulk ESS", "ess_tail": "tail ESS", "e_bfmi": "E-BFMI"}
+
+
+def check_name(check: Check) -> str:
+    """Write the name of a check for a reader: `r_hat` is R-hat, `tree_depth` is "tree depth"."""
+    return _NAMES.get(check.name, plain(check.name.replace("_", " ")))
 
 
 def check_lines(record: RunRecord) -> list[tuple[Check, int]]:
@@ -55,7 +61,7 @@ def _row(check: Check, count: int) -> tuple[str, ...]:
     return (
         check.verdict,
         check.method,
-        plain(check.name) + (f" (worst of {count})" if count > 1 else ""),
+        check_name(check) + (f" (worst of {count})" if count > 1 else ""),
         "" if check.value is None else compact(check.value),
         "" if check.threshold is None else compact(check.threshold),
         parameter,

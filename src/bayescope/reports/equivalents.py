@@ -50,12 +50,12 @@ def equivalents(model: Model, fits: Sequence[Fit]) -> tuple[str, ...]:
 
 
 def _is_plain_regression(model: Model) -> bool:
+    """Every column of the design has a free coefficient, nothing is added, and the noise is constant."""
     location = model.location
     known = (model.likelihood.name, location.link) in _ESTIMATORS
     constant_others = all(p.matrix is None for p in model.predictors if p is not location)
-    return (
-        known and constant_others and location.matrix is not None and not np.any(np.asarray(location.offset))
-    )
+    all_free = location.matrix is not None and len(location.columns) == len(location.index)
+    return known and constant_others and all_free and not np.any(np.asarray(location.offset))
 
 
 def _rows_note(model: Model) -> str:
@@ -68,7 +68,7 @@ def _rows_note(model: Model) -> str:
 
 def _unpenalised_sentence(model: Model, fits: Sequence[Fit]) -> str:
     names = _point_fits(fits, "mle")
-    flat = all(distribution in {"Flat", "HalfFlat"} for distribution, _ in _coefficient_priors(model))
+    flat = all(distribution == "Flat" for distribution, _ in _coefficient_priors(model))
     names += _point_fits(fits, "map") if flat else []
     if not names:
         return ""

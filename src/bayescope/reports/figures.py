@@ -29,7 +29,8 @@ def figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Picture]:
             if is_sampler(record, fit):
                 pictures |= _sampler_figures(record, fit)
         if record.predictive is not None:
-            pictures["predictive"] = predictive_figure(record, record.predictive)
+            method = next((fit.method for fit in fits if fit.name == record.predictive.method), "")
+            pictures["predictive"] = predictive_figure(record, record.predictive, method)
     return pictures
 
 

@@ -61,7 +61,7 @@ def small_multiples(record: RunRecord, fits: Sequence[Fit]) -> Picture:
         axes = figure.add_subplot(rows, columns, position + 1)
         _densities(axes, record, answered, name)
         _marks(axes, record, answered, name)
-        axes.set_title(shorten(plain(name), 26), fontsize=8, fontweight="normal")
+        axes.set_title(shorten(plain(name), 34), fontsize=8, fontweight="normal")
         axes.locator_params(axis="x", nbins=4)
         axes.tick_params(labelsize=7)
     _shared_legend(figure, answered)
@@ -123,12 +123,12 @@ def _densities(axes: Axes, record: RunRecord, fits: Sequence[Fit], name: str) ->
     low, high = _span(record, fits, name, prior)
     x = np.linspace(low, high, _POINTS)
     heights = [1e-300]
-    for k, fit in enumerate(fits):
+    for fit in fits:
         if fit.marginals is None:
             continue
         y = _finite(fit.marginals[name].pdf(x))
+        line = "-" if len(heights) == 1 else (0, (4, 1.5))
         heights.append(float(y.max()))
-        line = "-" if k == 0 or fit.method == "exact" else (0, (4, 1.5))
         axes.fill_between(x, y, color=colour_of(fit.method), alpha=0.10, linewidth=0)
         axes.plot(x, y, color=colour_of(fit.method), linestyle=line)
     density = prior_density(prior, x)

@@ -14,17 +14,18 @@ from bayescope.reports.style import INK, Picture, colour_of, new_figure, picture
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_BAND = colour_of("exact")
 
+def predictive_figure(record: RunRecord, check: PredictiveCheck, method: str) -> Picture:
+    """Draw the observed counts with 89 % bands of replicated counts: bars for a few whole numbers.
 
-def predictive_figure(record: RunRecord, check: PredictiveCheck) -> Picture:
-    """Draw the observed counts with 89 % bands of replicated counts: bars for a few whole numbers."""
+    `method` is the method behind the recipe whose posterior was replicated from; it has its colour.
+    """
     figure = new_figure(5.1, 2.8)
     axes = figure.add_subplot()
     if _is_discrete(check):
-        _bars(axes, check)
+        _bars(axes, check, colour_of(method))
     else:
-        _histogram(axes, check)
+        _histogram(axes, check, colour_of(method))
     axes.set_ylim(0, None)
     axes.set(xlabel=shorten(plain(record.model.response), 40), ylabel="observations")
     axes.legend(loc="best")
@@ -47,7 +48,7 @@ def _is_discrete(check: PredictiveCheck) -> bool:
     return len(edges) <= 16 and bool(np.allclose(np.diff(edges), 1) and np.allclose(edges % 1, 0.5))
 
 
-def _bars(axes: Axes, check: PredictiveCheck) -> None:
+def _bars(axes: Axes, check: PredictiveCheck, colour: str) -> None:
     centres = (np.asarray(check.edges[:-1]) + np.asarray(check.edges[1:])) / 2
     axes.bar(centres, check.observed, width=0.6, color="#c9d1d9", label="observed")
     median = np.asarray(check.median)
@@ -57,7 +58,7 @@ def _bars(axes: Axes, check: PredictiveCheck) -> None:
         median,
         np.maximum(spread, 0),
         fmt="o",
-        color=_BAND,
+        color=colour,
         capsize=4,
         markersize=4,
         label="replicated, 89 %",
@@ -66,16 +67,16 @@ def _bars(axes: Axes, check: PredictiveCheck) -> None:
     axes.set_xlim(centres[0] - 0.8, centres[-1] + 0.8)
 
 
-def _histogram(axes: Axes, check: PredictiveCheck) -> None:
+def _histogram(axes: Axes, check: PredictiveCheck, colour: str) -> None:
     edges = np.asarray(check.edges)
     axes.stairs(
         check.upper,
         edges,
         baseline=np.asarray(check.lower),
         fill=True,
-        color=_BAND,
+        color=colour,
         alpha=0.22,
         label="replicated, 89 %",
     )
-    axes.stairs(check.median, edges, color=_BAND, linewidth=1.1, baseline=None, label="replicated, median")
+    axes.stairs(check.median, edges, color=colour, linewidth=1.1, baseline=None, label="replicated, median")
     axes.stairs(check.observed, edges, color=INK, linewidth=1.5, baseline=None, label="observed")

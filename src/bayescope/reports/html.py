@@ -83,7 +83,10 @@ def _content(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[str, Pict
             for fit in fits
             if is_sampler(record, fit)
         },
-        "tables": {name: _line_up(table) for name, table in report_tables(record, fits).items()},
+        "tables": {
+            name: table if name == "checks" else _line_up(table)  # values of checks have no common unit
+            for name, table in report_tables(record, fits).items()
+        },
     }
 
 

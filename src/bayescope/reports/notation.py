@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from bayescope.models.model import Block, Model, Predictor
 from bayescope.reports.formatting import compact, listing, plain
 
 _MOST_TERMS = 6
+_WIDEST_LINE = 88
 
 
 def model_notation(model: Model) -> tuple[str, ...]:
@@ -17,9 +20,9 @@ def model_notation(model: Model) -> tuple[str, ...]:
     a prior share a line, and a body of more than six terms is written as a sum over columns.
     """
     lines = [_response_line(model)]
-    lines += [_predictor_line(p) for p in model.predictors if p.matrix is not None]
+    lines += [line for p in model.predictors if p.matrix is not None for line in _predictor_lines(p)]
     lines += [line for block in model.blocks for line in _prior_lines(block)]
-    lines += [f"{plain(name)} = {compact(value, 6)}  (fixed)" for name, value in model.fixed.items()]
+    lines += [f"{symbol(name)} = {compact(value, 6)}  (fixed)" for name, value in model.fixed.items()]
     return tuple(lines)
 
 
@@ -27,9 +30,9 @@ def _response_line(model: Model) -> str:
     response = model.response
     arguments = [_argument(p) for p in model.predictors]
     if response.trials is not None:
-        arguments.insert(0, f"{plain(response.trials_name or 'trials')}[i]")
+        arguments.insert(0, f"{symbol(response.trials_name or 'trials')}[i]")
     rows = len(response.values)
-    head = f"{plain(response.name)}[i] ~ {model.likelihood.name}({', '.join(arguments)})"
+    head = f"{symbol(response.name)}[i] ~ {model.likelihood.name}({', '.join(arguments)})"
     return f"{head}    i = 1, ..., {rows}" + (
         "  (repeated rows counted)" if response.weights is not None else ""
     )
@@ -39,23 +42,37 @@ def _argument(predictor: Predictor) -> str:
     return predictor.parameter if predictor.matrix is None else f"{predictor.parameter}[i]"
 
 
-def _predictor_line(predictor: Predictor) -> str:
+def _predictor_lines(predictor: Predictor) -> list[str]:
+    """Write the body, broken before a plus where a line gets long."""
     left = f"{predictor.parameter}[i]"
     if predictor.link != "identity":
         left = f"{predictor.link}({left})"
-    return f"{left} = {_body(predictor)}"
+    terms = _terms(predictor) or ["0"]
+    lines = [f"{left} = {terms[0]}"]
+    for term in terms[1:]:
+        if len(lines[-1]) + len(term) + 3 > _WIDEST_LINE:
+            lines.append(" " * (len(left) + 1) + f"+ {term}")
+        else:
+            lines[-1] += f" + {term}"
+    return lines
 
 
-def _body(predictor: Predictor) -> str:
+def symbol(name: str) -> str:
+    """Write a name so that it stands as one symbol: `{dist / 100}`."""
+    text = plain(name)
+    return text if re.fullmatch(r"\w+(\[.*\])?", text) else f"{{{text}}}"
+
+
+def _terms(predictor: Predictor) -> list[str]:
     columns = predictor.columns
     intercept = [name for name in columns if name == "Intercept"]
-    slopes = [plain(name) for name in columns if name != "Intercept"]
+    slopes = [symbol(name) for name in columns if name != "Intercept"]
     if len(slopes) > _MOST_TERMS:
         terms = [f"sum over k = 1, ..., {len(slopes)} of coefficient[k] * x[i, k]"]
     else:
         terms = [f"{name} * x_{name}[i]" for name in slopes]
     known = ["offset[i]"] if _has_offset(predictor) and not _offset_is_fixed_column(predictor) else []
-    return " + ".join(intercept + terms + known) or "0"
+    return intercept + terms + known
 
 
 def _has_offset(predictor: Predictor) -> bool:
@@ -72,17 +89,18 @@ def _prior_lines(block: Block) -> list[str]:
         return [f"{_left_side(block)} ~ {block.prior}"]
     if len(block.labels) <= _MOST_TERMS and block.prior.distribution != "Dirichlet":
         return [
-            f"{plain(label)} ~ {text}" for label, text in zip(block.labels, element_texts(block), strict=True)
+            f"{symbol(label)} ~ {text}"
+            for label, text in zip(block.labels, element_texts(block), strict=True)
         ]
     if len(block.labels) <= _MOST_TERMS:
-        return [f"{plain(block.name)} ~ {block.prior}"]
+        return [f"{symbol(block.name)} ~ {block.prior}"]
     return [f"{_left_side(block)} ~ {block.prior.distribution}({_ranges(block)})"]
 
 
 def _left_side(block: Block) -> str:
     if len(block.labels) > _MOST_TERMS:
         return f"{plain(block.name)}[k], each of {len(block.labels)},"
-    return listing([plain(label) for label in block.labels], _MOST_TERMS)
+    return listing([symbol(label) for label in block.labels], _MOST_TERMS)
 
 
 def element_texts(block: Block) -> list[str]:

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from bayescope.diagnostics.records import Check
 from bayescope.inference.fit import Fit
-from bayescope.reports.checklist import check_lines
+from bayescope.reports.checklist import check_lines, check_name
 from bayescope.reports.formatting import compact, plain, shorten, whole
 from bayescope.reports.record import RunRecord
 from bayescope.reports.tables import answered_methods, estimate_rows, outcome_notes
@@ -92,9 +92,7 @@ def _heading(record: RunRecord) -> Text:
     body = plain(model.formula) if model.formula else plain(model.response)
     if len(body) > 40:
         body = f"{shorten(plain(model.response), 24)} ~ {len(model.predictors)} predictors"
-    return Text.assemble(
-        (record.name, "bold"), "  ", f"{model.likelihood} · {body} · {rows} · seed {record.seed}"
-    )
+    return Text.assemble((record.name, "bold"), "  ", f"{model.likelihood} · {body} · {rows}")
 
 
 def _estimate_tables(record: RunRecord, methods: Sequence[str], width: int) -> list[Table]:
@@ -150,8 +148,11 @@ def _notes(record: RunRecord, fits: Sequence[Fit]) -> list[tuple[str, str]]:
         ("note" if status in {"flagged", "not applicable"} else "fail", f"{name}, {status}: {text}")
         for name, status, text in outcome_notes(fits)
     ]
+    told = {(fit.name, fit.outcome.message) for fit in fits if fit.outcome.message}
     lines += [
-        (check.verdict, _check_text(check)) for check, _ in check_lines(record) if check.verdict != "pass"
+        (check.verdict, _check_text(check))
+        for check, _ in check_lines(record)
+        if check.verdict != "pass" and (check.method, check.message) not in told
     ]
     return lines
 
@@ -161,7 +162,7 @@ def _check_text(check: Check) -> str:
     value = f" {compact(check.value)}" if check.value is not None else ""
     limit = f" (threshold {compact(check.threshold)})" if check.threshold is not None else ""
     message = plain(f"{check.message} {check.advice}".strip())
-    return f"{check.method}, {plain(check.name)}{where}{value}{limit}: {message}"
+    return f"{check.method}, {check_name(check)}{where}{value}{limit}: {message}"
 
 
 def _verdict_table(record: RunRecord, fits: Sequence[Fit]) -> Table:

@@ -1,0 +1,27 @@
+import pytest
+
+from bayescope.config.suggest import closest, suggest
+
+NAMES = ("Normal", "HalfNormal", "LogNormal", "Beta")
+
+
+@pytest.mark.parametrize(
+    ("slip", "meant"), [("Nromal", "Normal"), ("normal", "Normal"), ("halfnormal", "HalfNormal")]
+)
+def test_a_slip_is_recognised(slip, meant):
+    assert closest(slip, NAMES) == meant
+    assert suggest(slip, NAMES) == f"; did you mean '{meant}'?"
+
+
+def test_without_a_likeness_the_names_are_listed():
+    assert closest("zzz", NAMES) is None
+    assert suggest("zzz", NAMES, "distributions") == "; distributions: Normal, HalfNormal, LogNormal, Beta"
+
+
+def test_a_long_list_is_cut():
+    ending = suggest("zzz", [f"name{index}" for index in range(40)])
+    assert ending.endswith("name15, ...")
+
+
+def test_where_there_is_nothing_nothing_is_said():
+    assert suggest("x", []) == ""
