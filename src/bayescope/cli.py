@@ -143,14 +143,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _each[Result](paths: Sequence[Path], action: Callable[[Path], Result]) -> list[Result]:
     """Do `action` for every path; what is wrong with any of them is told, the last as an error."""
-    results, errors = [], []
+    results: list[Result] = []
+    errors: list[BayescopeError] = []
     for path in paths:
         try:
             results.append(action(path))
         except BayescopeError as error:
             errors.append(error)
-    for error in errors[:-1]:
-        print(error, file=sys.stderr)
+    for earlier in errors[:-1]:
+        print(earlier, file=sys.stderr)
     if errors:
         raise errors[-1]
     return results

@@ -18,6 +18,7 @@ from bayescope.errors import DataError, Finding
 
 __all__ = ["DesignFinding", "check_columns", "check_design", "check_response"]
 
+LARGEST = 1e100  # sums of squares stay far from overflow; a sign for "missing" (1.8e308) is beyond it
 _USE_LEVELS = "; correct it, leave the cell empty if it is missing, or write C({name}) for categories"
 _UNUSABLE = (
     "holds {kind}, which a model cannot use; make it numbers (such as years, or days since a start) or text"
@@ -103,6 +104,8 @@ def _check_column(table: Table, name: str, *, numeric: bool, categorical: bool) 
             findings += [_advised(found, advice) for found in not_numbers(name, values, rows)]
     elif values.dtype == np.float64:
         findings += _at(np.isinf(values), "is infinite", name, rows)
+        huge = (np.abs(values) > LARGEST) & np.isfinite(values)
+        findings += _at(huge, "is beyond 1e100; check that it is a value, or rescale the column", name, rows)
     elif values.dtype == np.int64 and not categorical and len(values) and not is_exact(values):
         large = (values > LARGEST_EXACT) | (values < -LARGEST_EXACT)
         findings += _at(large, "is beyond 2^53 and would be rounded; subtract a constant first", name, rows)

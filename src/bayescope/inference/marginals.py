@@ -74,7 +74,13 @@ class Beta(StoredMarginal):
 
     @override
     def quantile(self, q: Floats) -> Floats:
-        return np.asarray(scipy.special.betaincinv(self.alpha, self.beta, q))
+        x = np.asarray(scipy.special.betaincinv(self.alpha, self.beta, q))
+        # SciPy's inverse has 8 digits where alpha and beta are large and unequal; one Newton step has them all
+        density = self.pdf(x)
+        step = np.divide(
+            self.cdf(x) - q, density, out=np.zeros_like(x), where=(density > 0) & (density < np.inf)
+        )
+        return np.clip(x - step, 0.0, 1.0)
 
 
 @dataclass(frozen=True)

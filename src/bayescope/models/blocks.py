@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,13 +34,18 @@ class Unknown:
     shared: bool = False
 
 
-def assemble(unknowns: Sequence[Unknown], lines: PriorLines) -> tuple[tuple[Block, ...], dict[str, float]]:
+def assemble(
+    unknowns: Sequence[Unknown], lines: PriorLines, idle: Collection[str] = ()
+) -> tuple[tuple[Block, ...], dict[str, float]]:
     """Give every unknown its prior: returns the blocks in theta's order, and the fixed values by label.
+
+    Lines named in `idle` may be there without an unknown: a model of the library has a prior for
+    the Intercept, and the formula of a run may have none.
 
     Raises:
         ConfigError: a line names no unknown, or its distribution does not fit the unknown's support.
     """
-    problems = _unknown_lines(unknowns, lines) + _misfits(unknowns, lines)
+    problems = _unknown_lines(unknowns, lines, idle) + _misfits(unknowns, lines)
     if problems:
         raise ConfigError(problems)
     fixed: dict[str, float] = {}
@@ -87,7 +92,7 @@ def _block(group: Sequence[Unknown], line: PriorSpec | None, start: int, lines: 
     )
 
 
-def _unknown_lines(unknowns: Sequence[Unknown], lines: PriorLines) -> list[Problem]:
+def _unknown_lines(unknowns: Sequence[Unknown], lines: PriorLines, idle: Collection[str]) -> list[Problem]:
     names = [unknown.name for unknown in unknowns]
     known = names + ([SHARED] if any(unknown.shared for unknown in unknowns) else [])
     return [
@@ -96,7 +101,7 @@ def _unknown_lines(unknowns: Sequence[Unknown], lines: PriorLines) -> list[Probl
             f"the model has no unknown named '{name}'{suggest(name, known, 'unknowns')}",
         )
         for name in lines
-        if name not in known
+        if name not in known and name not in idle
     ]
 
 
