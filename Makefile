@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help demo test test-long check reports lock clean
+.PHONY: help demo test test-long check reports schemas lock clean
 
 help:
 	@echo "make demo       run configs/coin.yaml and configs/kidiq.yaml and print their results"
@@ -44,6 +44,9 @@ check: $(VENV)/package.stamp
 
 reports: $(VENV)/package.stamp
 	$(BIN)/python reports/render.py
+
+schemas: $(VENV)/package.stamp
+	$(BIN)/python .ci/write_schemas.py
 
 lock:
 	uv pip compile --universal --python-version 3.12 --extra dev --generate-hashes --no-emit-index-url --quiet \

@@ -22,7 +22,8 @@ def render(name: str, destination: Path) -> None:
         destination.mkdir(parents=True, exist_ok=True)
         for file in KEPT:
             shutil.copy(run_folder / file, destination / file)
-        shutil.copytree(run_folder / "figures", destination / "figures", dirs_exist_ok=True)
+        only_svg = shutil.ignore_patterns("*.png")
+        shutil.copytree(run_folder / "figures", destination / "figures", dirs_exist_ok=True, ignore=only_svg)
 
 
 if __name__ == "__main__":

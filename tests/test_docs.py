@@ -1,12 +1,15 @@
 """The documentation's examples are run: complete YAML runs validate, `>>>` examples give what they show."""
 
 import doctest
+import json
+import re
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from bayescope.config.load import load_mapping
+from bayescope.config.jsonschema import json_schema
+from bayescope.config.load import load_config, load_mapping
 from bayescope.inference.registry import SETTINGS
 
 ROOT = Path(__file__).parents[1]
@@ -44,3 +47,41 @@ def test_examples_give_what_they_show(page):
 
 def test_the_readme_shows_a_complete_run():
     assert any("inference:" in text for text in blocks(ROOT / "README.md", "yaml"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"), [("run", "schema"), ("model", "model.schema"), ("recipe", "recipe.schema")]
+)
+def test_the_schemas_for_editors_are_those_of_the_code(kind, file):
+    written = json.loads((ROOT / "docs" / f"{file}.json").read_text(encoding="utf-8"))
+    assert written == json.loads(json.dumps(json_schema(SETTINGS, kind))), "run `make schemas`"
+
+
+@pytest.mark.parametrize("shelf", ["models", "inference", "configs"])
+def test_every_shipped_file_names_a_schema_that_is_there(shelf):
+    for path in sorted((ROOT / shelf).glob("*.yaml")):
+        first = path.read_text(encoding="utf-8").split("\n", 1)[0]
+        assert first.startswith("# yaml-language-server: $schema="), path.name
+        assert (path.parent / first.split("=", 1)[1]).exists(), path.name
+
+
+def samples():
+    return sorted(path for path in (ROOT / "reports").iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("sample", samples(), ids=lambda path: path.name)
+def test_a_sample_report_is_whole_and_of_the_shipped_run(sample):
+    config = load_config(ROOT / "configs" / f"{sample.name}.yaml", methods=SETTINGS).config
+    page = (sample / "report.html").read_text(encoding="utf-8")
+    text = (sample / "report.md").read_text(encoding="utf-8")
+    assert "<h1" in page
+    assert "Content-Security-Policy" in page
+    for content in (page, text):
+        assert f"bayescope run configs/{sample.name}.yaml" in content
+        assert str(config.seed) in content
+    for figure in re.findall(r"\((figures/[^)]+)\)", text):
+        assert (sample / figure).is_file(), figure
+
+
+def test_three_reports_are_rendered():
+    assert len(samples()) >= 3

@@ -26,7 +26,7 @@ from bayescope.diagnostics.checks import check_all
 from bayescope.diagnostics.comparison import choose_reference, compare
 from bayescope.diagnostics.estimates import summarise
 from bayescope.diagnostics.predictive import posterior_predictive_check
-from bayescope.diagnostics.records import Check, PredictiveCheck
+from bayescope.diagnostics.records import Check, ComparisonRow, Estimate, PredictiveCheck
 from bayescope.diagnostics.verdict import verdict
 from bayescope.errors import ConfigError, RunFolderError
 from bayescope.inference.fit import Fit
@@ -75,12 +75,12 @@ class Run:
     @cached_property
     def estimates(self) -> pd.DataFrame:
         """estimates.csv as a DataFrame: one row a parameter and method."""
-        return _frame(self.record.estimates)
+        return _frame(Estimate, self.record.estimates)
 
     @cached_property
     def comparison(self) -> pd.DataFrame:
         """comparison.csv as a DataFrame: every method against the reference."""
-        return _frame(self.record.comparison)
+        return _frame(ComparisonRow, self.record.comparison)
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -257,7 +257,10 @@ def located(source: ConfigSource) -> Iterator[None]:
         raise ConfigError(source.locate(problem) for problem in error.problems) from None
 
 
-def _frame(rows: Sequence[BaseModel]) -> pd.DataFrame:
+def _frame(row_type: type[BaseModel], rows: Sequence[BaseModel]) -> pd.DataFrame:
+    """One row a record; columns of numbers are float64, nan where undefined, rows or none."""
     import pandas as pd
 
-    return pd.DataFrame([row.model_dump() for row in rows])
+    frame = pd.DataFrame([row.model_dump() for row in rows], columns=list(row_type.model_fields))
+    texts = {name for name, field in row_type.model_fields.items() if field.annotation is str}
+    return frame.astype({name: "float64" for name in frame.columns if name not in texts})

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import xarray as xr
 
+    from bayescope.inference.statements import Probability
+
 type Floats = NDArray[np.float64]
 type Status = Literal["ok", "flagged", "not applicable", "failed"]
 
@@ -87,6 +89,17 @@ class Fit:
     settings: Mapping[str, Any] = field(default=_EMPTY)
     timings: Mapping[str, float] = field(default=_EMPTY)
     details: Mapping[str, Any] = field(default=_EMPTY)
+
+    def probability(self, statement: str) -> Probability:
+        """Compute the posterior probability of a statement such as "p > 0.5" or "a > 0 and b > 0".
+
+        Raises:
+            StatementError: the text is no statement about the parameters of this fit.
+            BayescopeError: the method has no posterior.
+        """
+        from bayescope.inference.statements import probability
+
+        return probability(self, statement)
 
     @property
     def answered(self) -> bool:
