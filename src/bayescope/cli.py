@@ -94,6 +94,19 @@ def validate(configs: Configs, overrides: Overrides = []) -> None:  # noqa: B006
 
 
 @app.command()
+def compare(
+    run_dirs: Annotated[list[Path], typer.Argument(metavar="RUN_DIR RUN_DIR...", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
+) -> None:
+    """Compare runs of the same responses by exact evidence: Bayes factors, probabilities of the models."""
+    from bayescope.pipeline import compare_models
+    from bayescope.reports.terminal import evidence_table
+
+    rows = compare_models(run_dirs)
+    print(json.dumps([row.model_dump() for row in rows], indent=2) if as_json else evidence_table(rows))
+
+
+@app.command()
 def report(run_dir: RunDir) -> None:
     """Write the report of a run folder anew, without fitting."""
     from bayescope.reports.writer import rebuild_report

@@ -25,6 +25,7 @@ from bayescope.data.table import Table
 from bayescope.diagnostics.checks import check_all
 from bayescope.diagnostics.comparison import choose_reference, compare
 from bayescope.diagnostics.estimates import summarise
+from bayescope.diagnostics.evidence import ModelEvidence, compare_evidence, require_comparable
 from bayescope.diagnostics.predictive import posterior_predictive_check
 from bayescope.diagnostics.records import Check, ComparisonRow, Estimate, PredictiveCheck
 from bayescope.diagnostics.verdict import verdict
@@ -156,6 +157,22 @@ def load(folder: str | Path) -> Run:
     return Run(record, fits, folder=Path(folder))
 
 
+def compare_models(folders: Sequence[str | Path]) -> tuple[ModelEvidence, ...]:
+    """Compare finished runs of one response by their exact evidence: Bayes factors and model probabilities.
+
+    Raises:
+        BayescopeError: the runs are of different data, or one has no exact evidence.
+    """
+    runs = {Path(folder).name: load(folder) for folder in folders}
+    exact = {
+        name: next((fit.log_evidence for fit in run.fits if fit.method == "exact"), None)
+        for name, run in runs.items()
+    }
+    responses = {name: run.record.data.response_fingerprint for name, run in runs.items()}
+    require_comparable(responses, exact)
+    return compare_evidence({name: value for name, value in exact.items() if value is not None})
+
+
 def read_config(
     source: str | Path | Mapping[str, Any],
     *,
@@ -201,13 +218,14 @@ def execute(
         seed=config.seed,
         versions=versions(),
         timings={"data and model": prepared} | {fit.name: fit.timings["total"] for fit in fits},
-        data=data_summary(table, model.columns),
+        data=data_summary(table, model.columns, model.response),
         model=model_summary(model),
         loss=loss_view(model, fits),
         estimates=tuple(row for fit in fits for row in summarise(fit)),
         comparison=comparison,
         checks=checks,
         predictive=predictive,
+        evidence={fit.name: fit.log_evidence for fit in fits if fit.log_evidence is not None},
         verdict=verdict(fits, checks, comparison),
     )
     return Run(record, fits, model)

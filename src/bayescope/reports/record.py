@@ -33,6 +33,7 @@ class DataSummary(_Record):
     observations: int
     dropped: int
     fingerprint: str
+    response_fingerprint: str = ""
     columns: tuple[ColumnSummary, ...]
 
 
@@ -99,4 +100,5 @@ class RunRecord(_Record):
     comparison: tuple[ComparisonRow, ...]
     checks: tuple[Check, ...]
     predictive: PredictiveCheck | None
+    evidence: dict[str, float] = {}  # log evidence by method, nats
     verdict: Verdict

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.data.table import Table
+from bayescope.data.table import Table, fingerprint
 from bayescope.models.density import element_priors
-from bayescope.models.model import Model
+from bayescope.models.model import Model, Response
 from bayescope.reports.formatting import compact
 from bayescope.reports.notation import model_notation
 from bayescope.reports.record import ColumnSummary, DataSummary, ModelSummary, PriorSummary
@@ -54,7 +54,7 @@ def _priors(model: Model) -> tuple[PriorSummary, ...]:
     )
 
 
-def data_summary(table: Table, used_columns: Iterable[str]) -> DataSummary:
+def data_summary(table: Table, used_columns: Iterable[str], response: Response | None = None) -> DataSummary:
     """Describe the columns that the model uses; repeated rows count as often as they occur."""
     return DataSummary(
         source=table.source,
@@ -62,8 +62,15 @@ def data_summary(table: Table, used_columns: Iterable[str]) -> DataSummary:
         observations=table.observations,
         dropped=table.dropped,
         fingerprint=table.fingerprint,
+        response_fingerprint="" if response is None else _response_fingerprint(response),
         columns=tuple(_column(name, table.columns[name], table.weights) for name in used_columns),
     )
+
+
+def _response_fingerprint(response: Response) -> str:
+    """Hash what was observed: models of one response can be compared, whatever their predictors."""
+    trials = {} if response.trials is None else {"trials": response.trials}
+    return fingerprint({"response": response.values} | trials, response.weights)
 
 
 def _column(name: str, values: NDArray[Any], weights: NDArray[np.float64] | None) -> ColumnSummary:

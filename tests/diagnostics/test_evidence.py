@@ -1,0 +1,55 @@
+"""Bayes factors: from exact evidence only, between models of the same responses."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bayescope
+from bayescope.diagnostics.evidence import compare_evidence, require_comparable
+from bayescope.errors import BayescopeError
+from bayescope.pipeline import compare_models
+
+LOG_EVIDENCE = st.dictionaries(st.text(min_size=1), st.floats(-1e6, 1e3), min_size=1, max_size=6)
+
+
+@given(LOG_EVIDENCE)
+def test_probabilities_sum_to_one_and_follow_the_evidence(log_evidence):
+    rows = compare_evidence(log_evidence)
+    assert math.fsum(row.probability for row in rows) == pytest.approx(1)
+    assert [row.log_evidence for row in rows] == sorted(log_evidence.values(), reverse=True)
+    assert rows[0].log_bayes_factor == 0
+
+
+def coin(tmp_path, name, prior, heads=7):
+    run = bayescope.run(
+        {
+            "name": name,
+            "data": {"counts": {"flip": {1: heads, 0: 3}}},
+            "model": {"use": "coin", "response": "flip", "priors": {"p": prior}},
+            "inference": ["exact"],
+        }
+    )
+    return run.save(tmp_path)
+
+
+def test_a_bayes_factor_is_the_ratio_of_beta_functions(tmp_path):
+    fair, open_minded = coin(tmp_path, "fair", "Beta(1000, 1000)"), coin(tmp_path, "open", "Beta(1, 1)")
+    best, other = compare_models([fair, open_minded])
+    log_beta = lambda a, b: math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)  # noqa: E731
+    expected = log_beta(1007, 1003) - log_beta(1000, 1000) - log_beta(8, 4) + log_beta(1, 1)
+    assert best.run == fair.name
+    # five log-gammas of size 1e4 leave about 1e-11 of them
+    assert other.log_bayes_factor == pytest.approx(expected, abs=1e-10)
+    assert best.probability == pytest.approx(1 / (1 + math.exp(-expected)))
+
+
+def test_different_data_are_refused(tmp_path):
+    with pytest.raises(BayescopeError, match="different data"):
+        compare_models([coin(tmp_path, "one", "Beta(1, 1)"), coin(tmp_path, "two", "Beta(1, 1)", heads=8)])
+
+
+def test_runs_without_exact_evidence_are_named():
+    with pytest.raises(BayescopeError, match="b: no exact evidence"):
+        require_comparable({"a": "x", "b": "x"}, {"a": -1.0, "b": None})
