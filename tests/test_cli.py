@@ -226,3 +226,25 @@ def test_a_signal_ends_a_run_with_its_code_and_leaves_nothing(tmp_path, sent, co
     assert process.returncode == code, err
     assert "Traceback" not in err
     assert not list(tmp_path.glob("runs/*"))
+
+
+def test_compare_prints_bayes_factors_best_first(command):
+    fair = COIN.replace("name: coin", "name: fair").replace(
+        "response: flip", 'response: flip, priors: {p: "Beta(500, 500)"}'
+    )
+    command("run", "coin.yaml", "fair.yaml", coin=COIN, fair=fair)
+    code, out, _ = command("compare", *sorted(Path("runs").iterdir()))
+    assert code == 0
+    assert "Bayes factor" in out
+    # three heads of four are as likely as 1/20 under the open prior and nearly 1/16 under p = 1/2
+    assert out.index("fair-") < out.index("coin-")
+    _, text, _ = command("compare", *sorted(Path("runs").iterdir()), "--json")
+    assert sum(row["probability"] for row in json.loads(text)) == pytest.approx(1)
+
+
+def test_compare_refuses_different_data(command):
+    more = COIN.replace("[1, 0, 1, 1]", "[1, 0, 1, 0]").replace("name: coin", "name: other")
+    command("run", "coin.yaml", "more.yaml", coin=COIN, more=more)
+    code, _, err = command("compare", *sorted(Path("runs").iterdir()))
+    assert code == 1
+    assert "different data" in err

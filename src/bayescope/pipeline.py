@@ -170,7 +170,8 @@ def compare_models(folders: Sequence[str | Path]) -> tuple[ModelEvidence, ...]:
     }
     responses = {name: run.record.data.response_fingerprint for name, run in runs.items()}
     require_comparable(responses, exact)
-    return compare_evidence({name: value for name, value in exact.items() if value is not None})
+    models = {name: run.record.model.formula or run.record.model.notation[0] for name, run in runs.items()}
+    return compare_evidence({name: value for name, value in exact.items() if value is not None}, models)
 
 
 def read_config(

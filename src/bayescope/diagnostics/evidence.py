@@ -9,6 +9,7 @@ is that of exact answers only, and of the same responses; both are checked.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -22,14 +23,19 @@ class ModelEvidence(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     run: str
+    model: str
     log_evidence: float
     log_bayes_factor: float
     bayes_factor: float
     probability: float
 
 
-def compare_evidence(log_evidence: Mapping[str, float]) -> tuple[ModelEvidence, ...]:
+def compare_evidence(
+    log_evidence: Mapping[str, float], models: Mapping[str, str] = MappingProxyType({})
+) -> tuple[ModelEvidence, ...]:
     """Compare models by their log evidence (nats), by run; the best comes first.
+
+    `models` says for a reader what each run's model is, such as its formula.
 
     >>> [round(row.probability, 3) for row in compare_evidence({"a": -10.0, "b": -12.0})]
     [0.881, 0.119]
@@ -42,6 +48,7 @@ def compare_evidence(log_evidence: Mapping[str, float]) -> tuple[ModelEvidence, 
     rows = [
         ModelEvidence(
             run=run,
+            model=models.get(run, ""),
             log_evidence=float(value),
             log_bayes_factor=float(best - value),
             bayes_factor=float(factor),
@@ -67,8 +74,8 @@ def require_comparable(responses: Mapping[str, str], exact: Mapping[str, float |
     others = [run for run, fingerprint in responses.items() if fingerprint != responses[first]]
     if others:
         problems.append(
-            f"{_listed(others)} and {first} are of different data (the fingerprints of their responses differ): "
-            "models can be compared on the same rows only"
+            f"{_listed(others)} and {first} are of different data (the fingerprints of their responses "
+            "differ): models can be compared on the same rows only"
         )
     without = [run for run, value in exact.items() if value is None]
     if without:

@@ -79,7 +79,9 @@ def probability(fit: Fit, statement: str) -> Probability:
     names = {name: f"_{index}" for index, name in enumerate(fit.names)}
     tree = _parse(statement, names)
     if fit.marginals is None or fit.draws is None:
-        raise BayescopeError(f"{fit.name} has no posterior; ask exact or nuts for the probability of a statement")
+        raise BayescopeError(
+            f"{fit.name} has no posterior; ask exact or nuts for the probability of a statement"
+        )
     single = None if fit.tree is not None else _single(tree)
     if single is not None:
         column, below, bound = single
@@ -109,7 +111,9 @@ def _parse(statement: str, names: Mapping[str, str]) -> ast.expr:
     try:
         tree = ast.parse(_aliased(statement, names), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise StatementError(f"cannot read the statement {statement!r}; write one such as 'p > 0.5'") from None
+        raise StatementError(
+            f"cannot read the statement {statement!r}; write one such as 'p > 0.5'"
+        ) from None
     _check(tree, truth=True)
     return tree
 
@@ -120,10 +124,14 @@ def _aliased(statement: str, names: Mapping[str, str]) -> str:
         if match["word"] in {"and", "or", "not"}:
             return match["word"]
         if name not in names:
-            raise StatementError(f"there is no parameter '{name}'{suggest(name, tuple(names), 'the parameters are')}")
+            raise StatementError(
+                f"there is no parameter '{name}'{suggest(name, tuple(names), 'the parameters are')}"
+            )
         return names[name]
 
-    pattern = r"`(?P<quoted>[^`]*)`|(?<![\w.])(?P<word>[^\W\d][\w.]*(?:\[[^\]]*\])?(?::[^\W\d]\w*(?:\[[^\]]*\])?)*)"
+    pattern = (
+        r"`(?P<quoted>[^`]*)`|(?<![\w.])(?P<word>[^\W\d][\w.]*(?:\[[^\]]*\])?(?::[^\W\d]\w*(?:\[[^\]]*\])?)*)"
+    )
     return re.sub(pattern, alias, statement.strip())
 
 
@@ -135,7 +143,9 @@ def _check(node: ast.expr, *, truth: bool) -> None:
                 _check(part, truth=True)
         case ast.UnaryOp(op=ast.Not(), operand=part) if truth:
             _check(part, truth=True)
-        case ast.Compare(left=left, ops=ops, comparators=others) if truth and all(type(o) in _COMPARISONS for o in ops):
+        case ast.Compare(left=left, ops=ops, comparators=others) if truth and all(
+            type(o) in _COMPARISONS for o in ops
+        ):
             for part in (left, *others):
                 _check(part, truth=False)
         case ast.BinOp(left=left, op=op, right=right) if not truth and type(op) in _ARITHMETIC:

@@ -93,7 +93,8 @@ def evidence_table(rows: Sequence[ModelEvidence]) -> str:
         for line in (head, *cells)
     ]
     rule = "-" * len(lines[0])
-    return "\n".join((lines[0], rule, *lines[1:]))
+    models = [f"{row.run}: {plain(row.model)}" for row in rows]
+    return "\n".join((lines[0], rule, *lines[1:], "", *models))
 
 
 def encodable(text: str, encoding: str) -> str:
