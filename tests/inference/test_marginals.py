@@ -17,6 +17,7 @@ from bayescope.inference.marginals import (
     Draws,
     Normal,
     NormalMixture,
+    Pushforward,
     Tabulated,
     central_interval,
     marginal_from_arrays,
@@ -35,6 +36,7 @@ def tabulated_gamma(shape):
 CONTINUOUS = {
     "Beta": Beta(8.0, 6.0),
     "Normal": Normal(-3.0, 0.2),
+    "Pushforward": Pushforward(0.4, 0.8, -1.0, 2.0),
     "NormalMixture": NormalMixture(
         np.array([0.2, 0.5, 0.3]), np.array([-1.0, 0.0, 2.5]), np.array([0.1, 1.0, 3.0])
     ),
@@ -156,7 +158,9 @@ def test_beta_agrees_with_scipy(alpha, beta, q):
     x = marginal.quantile(np.array(q))
     assert x == pytest.approx(reference.ppf(q), rel=1e-6)
     # x has a rounding error of eps x, which the cdf multiplies by the density
-    assert marginal.cdf(x) == pytest.approx(q, abs=1e-9 + 2 * np.finfo(float).eps * float(x * marginal.pdf(x)))
+    assert marginal.cdf(x) == pytest.approx(
+        q, abs=1e-9 + 2 * np.finfo(float).eps * float(x * marginal.pdf(x))
+    )
     assert marginal.sd == pytest.approx(reference.std(), rel=1e-9)
     # log Beta(alpha, beta) is of the size of alpha + beta: its rounding error is the density's relative error
     assert marginal.pdf(x) == pytest.approx(reference.pdf(x), rel=1e-9 + 2e-14 * (alpha + beta))

@@ -21,8 +21,8 @@ LOGITS = st.lists(st.floats(-30, 30), min_size=1, max_size=10)
 def test_worked_softmax(row):
     p = categorical_probabilities(row["logits"])
     assert p == pytest.approx(row["probabilities"], abs=5.1e-7)
-    assert -np.log(p[row["true"]]) == pytest.approx(row["nll"], abs=5.1e-7)
-    assert p - np.eye(len(p))[row["true"]] == pytest.approx(row["gradient"], abs=5.1e-7)
+    assert -np.log(p[row[True]]) == pytest.approx(row["nll"], abs=5.1e-7)
+    assert p - np.eye(len(p))[row[True]] == pytest.approx(row["gradient"], abs=5.1e-7)
 
 
 def test_large_logits_neither_overflow_nor_vanish():

@@ -12,7 +12,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
-from bayescope.diagnostics.convergence import convergence, is_sampled
+from bayescope.diagnostics.convergence import convergence, is_monte_carlo, is_sampled
 from bayescope.diagnostics.records import Check, ComparisonRow, PredictiveCheck, make_check
 from bayescope.diagnostics.sampler_checks import SAMPLER_CHECKS
 from bayescope.inference.fit import Fit, Status
@@ -183,8 +183,8 @@ type _Applies = Callable[[Fit], bool]
 type _ComparisonCheck = Callable[[Fit, Sequence[ComparisonRow]], Check]
 
 COMPARISON_CHECKS: tuple[tuple[_Applies, _ComparisonCheck], ...] = (
-    (is_sampled, partial(check_agreement, "z")),
-    (is_sampled, partial(check_agreement, "z_sd")),
+    (is_monte_carlo, partial(check_agreement, "z")),
+    (is_monte_carlo, partial(check_agreement, "z_sd")),
     (lambda fit: fit.answered and fit.method == "map", check_map_shift),
 )
 """Checks of a method against the reference: to which fits each applies, and the check."""

@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from bayescope.diagnostics.convergence import convergence, is_sampled
+from bayescope.diagnostics.convergence import YARDSTICKS, is_monte_carlo, is_sampled, monte_carlo_errors
 from bayescope.diagnostics.estimates import quantiles, standard_deviations
 from bayescope.diagnostics.records import ComparisonRow, finite
 from bayescope.inference.fit import Fit
@@ -20,13 +20,14 @@ _SCORES = np.linspace(-6.0, 6.0, 257)
 
 
 def choose_reference(fits: Sequence[Fit]) -> Fit | None:
-    """Choose what the others are measured against: exact where it answered, else the first sampler.
+    """Choose what the others are measured against: exact, else grid, a sampler, or importance weights.
 
     None when no method gave a posterior that can serve.
     """
-    exact = [fit for fit in fits if fit.answered and fit.method == "exact"]
+    yardsticks = [fit for method in YARDSTICKS for fit in fits if fit.answered and fit.method == method]
     sampled = [fit for fit in fits if is_sampled(fit)]
-    return next(iter(exact + sampled), None)
+    weighted = [fit for fit in fits if is_monte_carlo(fit) and fit.outcome.status == "ok"]
+    return next(iter(yardsticks + sampled + weighted), None)
 
 
 def compare(fits: Sequence[Fit]) -> tuple[ComparisonRow, ...]:
@@ -74,7 +75,7 @@ def _columns(fit: Fit, reference: Fit, reference_curves: Floats) -> dict[str, Fl
     """Return the columns of comparison.csv for one method, each of shape (d,); nan where undefined."""
     mean, mean0 = np.asarray(fit.estimate), np.asarray(reference.estimate)
     sd, sd0 = standard_deviations(fit), standard_deviations(reference)
-    error, error0 = _monte_carlo_errors(fit), _monte_carlo_errors(reference)
+    error, error0 = monte_carlo_errors(fit), monte_carlo_errors(reference)
     with np.errstate(all="ignore"):
         shift, ratio = (mean - mean0) / sd0, sd / sd0
         return {
@@ -125,12 +126,3 @@ def _quantile_curves(fit: Fit) -> Floats:
         mean, sd = np.asarray(fit.estimate), standard_deviations(fit)
         return np.asarray(mean[:, None] + sd[:, None] * _SCORES)
     return quantiles(fit, scipy.special.ndtr(_SCORES))
-
-
-def _monte_carlo_errors(fit: Fit) -> tuple[Floats, Floats]:
-    """Return the Monte Carlo standard errors of means and sds: none for exact, undefined for points."""
-    if is_sampled(fit) and fit.draws is not None:
-        found = convergence(fit.draws)
-        return found.mcse_mean, found.mcse_sd
-    nothing = np.full(len(fit.names), 0.0 if fit.method == "exact" else np.nan)
-    return nothing, nothing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bayescope.diagnostics.comparison import choose_reference
-from bayescope.diagnostics.convergence import is_sampled
+from bayescope.diagnostics.convergence import is_monte_carlo
 from bayescope.diagnostics.records import Check, ComparisonRow, Verdict
 from bayescope.inference.fit import Fit
 
@@ -58,11 +58,11 @@ def _confirmation(fits: Sequence[Fit], failed: Sequence[Check], comparison: Sequ
     if reference.name in suspects:
         return ""
     scores = _largest_scores(comparison, suspects)
-    name = reference.name if is_sampled(reference) else "the exact posterior"
+    name = "the exact posterior" if reference.method == "exact" else reference.name
     if scores:
         verb = "agrees" if len(scores) == 1 else "agree"
         return f"; {_join(list(scores))} {verb} with {name} (largest |z| {max(scores.values()):.1f})"
-    if is_sampled(reference):
+    if is_monte_carlo(reference):
         return f"; no second posterior confirms {name}"
     return f"; {name} is known"
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bayescope.inference.fit import Marginal
 from bayescope.inference.marginal_base import StoredMarginal, invert, peak
+from bayescope.inference.pushforward import Pushforward
 from bayescope.inference.tabulated import Tabulated
 
 type Floats = NDArray[np.float64]
@@ -75,12 +76,12 @@ class Beta(StoredMarginal):
     @override
     def quantile(self, q: Floats) -> Floats:
         x = np.asarray(scipy.special.betaincinv(self.alpha, self.beta, q))
-        # SciPy's inverse has 8 digits where alpha and beta are large and unequal; one Newton step has them all
+        # SciPy's inverse has 8 digits where alpha and beta are large and unequal: one Newton step mends it
         density = self.pdf(x)
         step = np.divide(
             self.cdf(x) - q, density, out=np.zeros_like(x), where=(density > 0) & (density < np.inf)
         )
-        return np.clip(x - step, 0.0, 1.0)
+        return np.asarray(np.clip(x - step, 0.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -256,7 +257,7 @@ def central_interval(marginal: Marginal, probability: float) -> tuple[float, flo
 
 
 MARGINALS: Mapping[str, type[StoredMarginal]] = MappingProxyType(
-    {kind.__name__: kind for kind in (Beta, Normal, NormalMixture, Tabulated, Draws)}
+    {kind.__name__: kind for kind in (Beta, Normal, NormalMixture, Pushforward, Tabulated, Draws)}
 )
 
 

@@ -12,13 +12,17 @@ from pydantic import BaseModel
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.exact import EXACT
 from bayescope.inference.fit import Fit, Outcome
+from bayescope.inference.importance import IMPORTANCE
+from bayescope.inference.laplace import LAPLACE
 from bayescope.inference.map import MAP
 from bayescope.inference.method import Context, Method, Settings
 from bayescope.inference.mle import MLE
 from bayescope.inference.nuts import NUTS
 from bayescope.models.model import Model
 
-METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in (MLE, MAP, EXACT, NUTS)})
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {method.name: method for method in (MLE, MAP, EXACT, LAPLACE, IMPORTANCE, NUTS)}
+)
 
 SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(
     {method.name: method.settings for method in METHODS.values()}

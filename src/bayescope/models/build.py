@@ -66,7 +66,11 @@ def build_model(spec: ModelConfig, formula: Formula | None, table: Table) -> Mod
         blocks=blocks,
         fixed=fixed,
         formula=spec.formula,
-        notes=(*_weak_columns(body, blocks, fixed, table), *_unused_lines(unknowns, spec.priors)),
+        notes=(
+            *_standardised(body),
+            *_weak_columns(body, blocks, fixed, table),
+            *_unused_lines(unknowns, spec.priors),
+        ),
         columns=tuple(table.columns),
         encodings=None if body.design is None else body.design.encoding,
     )
@@ -194,6 +198,15 @@ def _unused_lines(unknowns: Sequence[Unknown], lines: Mapping[str, object]) -> t
         f"the prior of `{name}` is not used: no unknown of the model takes it"
         for name in (INTERCEPT, SHARED)
         if name in lines and name not in takers
+    )
+
+
+def _standardised(body: _Body) -> tuple[str, ...]:
+    if body.design is None or not body.design.encoding["standardize"]:
+        return ()
+    return (
+        "Numeric predictors are standardised (centred and divided by their standard deviations): a slope is "
+        "the change for one standard deviation.",
     )
 
 

@@ -1,0 +1,182 @@
+"""`importance`: draws from the Laplace approximation, weighted to be draws from the posterior.
+
+    z_i ~ StudentT_nu(z*, H^-1),   w_i = p(y, z_i) / StudentT_nu(z_i; z*, H^-1),   p(y) ~ 1/S sum_i w_i
+
+z* and H^-1 are mode and covariance of the Laplace approximation. A posterior has heavier tails than
+a Normal as soon as sigma is unknown, and the weights of Normal draws then have no finite variance;
+Student-t tails keep them bounded (Geweke 1989, Econometrica 57). The weights are Pareto-smoothed, and
+the shape k of their tail tells whether the answer can be trusted (Vehtari et al. 2024, JMLR 25(72)).
+Means, covariances and the evidence use all weighted draws; `draws` are resampled from them, of equal
+weight.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+from pydantic import Field
+
+from bayescope.errors import FitError
+from bayescope.inference.fit import Fit, Outcome
+from bayescope.inference.laplace import describe, evidence_note, is_proper
+from bayescope.inference.log_densities import log_likelihoods, log_priors
+from bayescope.inference.marginals import Draws
+from bayescope.inference.method import Context, Method
+from bayescope.inference.normal_approximation import NormalApproximation, approximate
+from bayescope.inference.point_problem import PointSettings
+from bayescope.models.model import Model
+from bayescope.sampling.importance import (
+    ImportanceWeights,
+    importance_expectation,
+    importance_weights,
+    pareto_k_limit,
+    resample,
+)
+
+type Floats = NDArray[np.float64]
+
+_ADVICE = "Use nuts."
+_LEAST_ESS = 10  # below it not even the sd is known
+
+
+class ImportanceSettings(PointSettings):
+    """Settings of `importance`: those of the mode's search, and the numbers of draws.
+
+    Attributes:
+        proposals: draws from the Laplace approximation that are weighted.
+        degrees_of_freedom: nu of their Student-t tails; 1e6 is the Normal approximation itself.
+        draws: equally weighted draws in each chain, resampled from them.
+        chains: number of chains, so that draws have the shape of a sampler's.
+    """
+
+    proposals: int = Field(default=10_000, ge=1000)
+    degrees_of_freedom: float = Field(default=7.0, ge=1.0, le=1e6)
+    draws: int = Field(default=1000, ge=1)
+    chains: int = Field(default=4, ge=1)
+
+
+def fit(model: Model, settings: ImportanceSettings, context: Context) -> Fit:
+    """Estimate posterior moments and the evidence; shape (d,) mean, (d, d) covariance.
+
+    Raises:
+        NotApplicable: every parameter is fixed, one is a vector of probabilities, or the mode sits on the
+            kink of a Laplace prior.
+        FitError: the posterior is improper or has no mode, or no draw lies where it is positive.
+    """
+    found = approximate(model, settings, context)
+    context.report_progress(f"weighting {settings.proposals} draws from the Laplace approximation")
+    rng = np.random.default_rng(context.seed)
+    theta, log_ratios = _propose(found, settings, rng)
+    try:
+        weights = importance_weights(log_ratios)
+    except ValueError as reason:
+        raise FitError(
+            f"the draws from the Laplace approximation cannot be weighted: {reason}", _ADVICE
+        ) from None
+    if weights.ess < _LEAST_ESS:
+        raise FitError(
+            f"the {settings.proposals} draws from the Laplace approximation are worth {weights.ess:.1f}.",
+            _ADVICE,
+        )
+    positions = resample(weights, settings.chains * settings.draws, rng)
+    draws = theta[positions].reshape(settings.chains, settings.draws, -1)
+    mean, mean_error = _mean(theta, weights)
+    covariance, sd_error = _covariance(theta - mean, weights)
+    proper = is_proper(model)
+    return Fit(
+        name="importance",
+        method="importance",
+        kind="posterior",
+        names=model.names,
+        outcome=_outcome(found, weights),
+        estimate=mean,
+        covariance=covariance,
+        marginals={name: Draws(draws[:, :, j]) for j, name in enumerate(model.names)},
+        draws=draws,
+        log_evidence=weights.log_constant if proper else None,
+        details={
+            **describe(found),
+            **_quality(weights),
+            "distinct_draws": len(np.unique(positions)),
+            "mcse_mean": dict(zip(model.names, mean_error.tolist(), strict=True)),
+            "mcse_sd": dict(zip(model.names, sd_error.tolist(), strict=True)),
+            **({"log_evidence_mcse": weights.log_constant_error} if proper else evidence_note(proper)),
+        },
+    )
+
+
+def _propose(
+    found: NormalApproximation, settings: ImportanceSettings, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Draw from the proposal: theta, shape (S, d), and log p(y, z) - log q(z), shape (S,)."""
+    nu, (size, d) = settings.degrees_of_freedom, (settings.proposals, len(found.mode))
+    t = rng.standard_normal((size, d)) / np.sqrt(rng.chisquare(nu, (size, 1)) / nu)
+    z = found.mode + t @ found.factor.T
+    theta = found.transform.inverse(z)
+    gammas = scipy.special.gammaln(0.5 * (nu + d)) - scipy.special.gammaln(0.5 * nu)
+    log_q = gammas - 0.5 * d * math.log(nu * math.pi) - float(np.sum(np.log(np.diag(found.factor))))
+    log_q = log_q - 0.5 * (nu + d) * np.log1p(np.einsum("sj,sj->s", t, t) / nu)
+    log_p = log_likelihoods(found.problem, theta) + log_priors(found.problem.model, theta)
+    return theta, log_p + found.transform.log_jacobian(z).sum(axis=1) - log_q
+
+
+def _mean(theta: Floats, weights: ImportanceWeights) -> tuple[Floats, Floats]:
+    """Weighted mean and its Monte Carlo standard error, shape (d,) each."""
+    found = importance_expectation(theta, weights)
+    return found.value, found.standard_error
+
+
+def _covariance(deviation: Floats, weights: ImportanceWeights) -> tuple[Floats, Floats]:
+    """Weighted covariance, shape (d, d), and the Monte Carlo standard errors of the sds, shape (d,).
+
+    It is divided by 1 - 1 / ESS, as a sample's is by 1 - 1 / S.
+    """
+    covariance = (weights.weights[:, np.newaxis] * deviation).T @ deviation / (1 - 1 / weights.ess)
+    squares = importance_expectation(deviation**2, weights)
+    return covariance, squares.standard_error / (2 * np.sqrt(np.diag(covariance)))
+
+
+def _quality(weights: ImportanceWeights) -> dict[str, Any]:
+    """ESS and Pareto k, JSON-able: a k that is not finite is None, with a note."""
+    size, k = len(weights.log_weights), weights.pareto_k
+    note = {
+        math.inf: {"pareto_k_note": "too few weights are above zero to fit their tail"},
+        -math.inf: {"pareto_k_note": "the largest weights are equal: they have no tail"},
+    }
+    return {
+        "proposals": size,
+        "ess": weights.ess,
+        "pareto_k": k if math.isfinite(k) else None,
+        "pareto_k_limit": pareto_k_limit(size),
+        **note.get(k, {}),
+    }
+
+
+def _outcome(found: NormalApproximation, weights: ImportanceWeights) -> Outcome:
+    if not weights.reliable:
+        limit = pareto_k_limit(len(weights.log_weights))
+        return Outcome(
+            "flagged",
+            f"Pareto k is {weights.pareto_k:.2f}, above {limit:.2f}: a few draws carry the answer "
+            f"(effective sample size {weights.ess:.0f} of {len(weights.log_weights)}).",
+            _ADVICE,
+        )
+    if found.modes > 1:
+        return Outcome(
+            "flagged",
+            f"The posterior has {found.modes} modes, and the draws come from around the highest of them.",
+            _ADVICE,
+        )
+    return Outcome()
+
+
+IMPORTANCE = Method(
+    name="importance",
+    summary="draws from the Laplace approximation with Pareto-smoothed weights",
+    settings=ImportanceSettings,
+    fit=fit,
+)

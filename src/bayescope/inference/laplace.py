@@ -1,0 +1,148 @@
+"""`laplace`: a Normal distribution at the mode of the posterior, in the unconstrained space.
+
+    z* = argmax log p(z | y),   H = -d2 log p / dz2 at z*,   z | y ~ Normal(z*, H^-1),   theta = theta(z)
+    log p(y) ~ log p(y, z*) + d/2 log(2 pi) - 1/2 log det H
+
+z holds the logarithm of a positive parameter and the logit of a bounded one (`transforms`), and p(z) has
+the Jacobian, so z* is not the MAP estimate, which is the mode of theta. Marginals and moments of
+theta are exact push-forwards of the Normal. Sources: Tierney & Kadane (1986), JASA 81; MacKay (1998),
+Choice of Basis for Laplace Approximation, Machine Learning 33; Gelman et al., Bayesian Data
+Analysis (3rd ed.), sections 4.1 and 13.3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from bayescope.distributions.distributions import DISTRIBUTIONS
+from bayescope.errors import FitError
+from bayescope.inference.fit import Fit, Marginal
+from bayescope.inference.map import MAPSettings, fit_map
+from bayescope.inference.marginals import Normal
+from bayescope.inference.method import Context, Method
+from bayescope.inference.normal_approximation import NormalApproximation, approximate
+from bayescope.inference.point_problem import PointSettings
+from bayescope.inference.pushforward import Pushforward, covariance, mean
+from bayescope.inference.transforms import Transform
+from bayescope.models import density
+from bayescope.models.model import Model
+
+type Floats = NDArray[np.float64]
+
+
+class LaplaceSettings(PointSettings):
+    """Settings of `laplace`: those of the mode's search, and how many draws to make.
+
+    Attributes:
+        draws: independent draws in each chain.
+        chains: number of chains, so that draws have the shape of a sampler's.
+    """
+
+    draws: int = Field(default=1000, ge=1)
+    chains: int = Field(default=4, ge=1)
+
+
+def fit(model: Model, settings: LaplaceSettings, context: Context) -> Fit:
+    """Approximate the posterior by a Normal in the unconstrained space; shape (d,) mean, (d, d) covariance.
+
+    Raises:
+        NotApplicable: every parameter is fixed, one is a vector of probabilities, or the mode sits on the
+            kink of a Laplace prior.
+        FitError: the posterior is improper, has no mode, or the mode was not found.
+    """
+    found = approximate(model, settings, context)
+    support = found.transform
+    size = settings.chains * settings.draws
+    normals = np.random.default_rng(context.seed).standard_normal((size, len(found.mode)))
+    draws = support.inverse(found.mode + normals @ found.factor.T)
+    marginals = [_marginal(*row) for row in _rows(found)]
+    proper = is_proper(model)
+    return Fit(
+        name="laplace",
+        method="laplace",
+        kind="posterior",
+        names=model.names,
+        outcome=found.outcome,
+        estimate=np.array([float(mean(*row)) for row in _rows(found)]),
+        covariance=covariance(found.mode, found.covariance, *_ends(support)),
+        marginals=dict(zip(model.names, marginals, strict=True)),
+        draws=draws.reshape(settings.chains, settings.draws, -1),
+        log_evidence=found.log_total if proper else None,
+        details={
+            **describe(found),
+            **_how_the_mode_moved(found, [marginal.sd for marginal in marginals], settings, context),
+            **evidence_note(proper),
+        },
+    )
+
+
+def describe(found: NormalApproximation) -> dict[str, Any]:
+    """Say where the Normal sits and how its mode was found, JSON-able."""
+    names = found.problem.model.names
+    return {
+        "scales": dict(zip(names, found.transform.names, strict=True)),
+        "mode": dict(zip(names, found.transform.inverse(found.mode).tolist(), strict=True)),
+        "kkt_residual": found.solution.kkt_residual,
+        "iterations": found.solution.iterations,
+        "modes": found.modes,
+    }
+
+
+def _how_the_mode_moved(
+    found: NormalApproximation, sds: list[float], settings: PointSettings, context: Context
+) -> Mapping[str, Any]:
+    """Tell by how many sds theta(z*) is above the MAP estimate, the mode without the Jacobian."""
+    model = found.problem.model
+    mode = found.transform.inverse(found.mode)
+    if set(found.transform.names) == {"identity"}:
+        moved = np.zeros(len(mode))
+    else:
+        search = MAPSettings(tolerance=settings.tolerance, max_iterations=settings.max_iterations)
+        try:
+            point = fit_map(model, search, replace(context, report_progress=lambda _message: None))
+        except FitError as failure:
+            return {"mode_above_map_in_sd": None, "map": failure.message}
+        moved = (mode - np.asarray(point.estimate)) / np.array(sds)
+    return {"mode_above_map_in_sd": dict(zip(model.names, moved.tolist(), strict=True))}
+
+
+def is_proper(model: Model) -> bool:
+    """Tell whether every prior integrates to 1, so that there is an evidence."""
+    return all(DISTRIBUTIONS[name].proper for name, _ in density.element_priors(model))
+
+
+def evidence_note(proper: bool) -> dict[str, str]:
+    """Say why there is no evidence, where there is none."""
+    note = "undefined: a flat prior has no density to average the likelihood over"
+    return {} if proper else {"log_evidence": note}
+
+
+def _ends(transform: Transform) -> tuple[Floats, Floats]:
+    return np.asarray(transform.lower), np.asarray(transform.upper)
+
+
+def _rows(found: NormalApproximation) -> list[tuple[float, float, float, float]]:
+    """One (mu, sigma, lower, upper) for each unknown."""
+    columns = (found.mode, np.sqrt(np.diag(found.covariance)), *_ends(found.transform))
+    return [tuple(row) for row in np.column_stack(columns).tolist()]
+
+
+def _marginal(mu: float, sigma: float, lower: float, upper: float) -> Marginal:
+    if math.isinf(lower) and math.isinf(upper):
+        return Normal(mu, sigma)
+    return Pushforward(mu, sigma, lower, upper)
+
+
+LAPLACE = Method(
+    name="laplace",
+    summary="a Normal at the mode, in the unconstrained space",
+    settings=LaplaceSettings,
+    fit=fit,
+)

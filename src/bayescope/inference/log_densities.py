@@ -1,0 +1,103 @@
+"""The log-likelihood and log-prior of many draws at once, in blocks that bound the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescope.distributions.distributions import DISTRIBUTIONS
+from bayescope.distributions.links import LINKS
+from bayescope.inference.normal_statistics import NormalStatistics
+from bayescope.inference.point_problem import PointProblem
+from bayescope.models import density
+from bayescope.models.model import Model, Predictor, Response
+
+type Floats = NDArray[np.float64]
+
+_ELEMENTS = 500_000  # rows x draws of a block: a few arrays of 4 MB
+
+_quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
+
+
+def log_likelihoods(problem: PointProblem, thetas: Floats) -> Floats:
+    """Compute log p(y | theta), nats, of every draw: thetas shape (S, d), result shape (S,).
+
+    A Normal likelihood with one sigma needs the compressed data only. Rows of a model without
+    predictors are counted first.
+    """
+    normal = problem.normal
+    each: Callable[[Floats], Floats]
+    if normal is not None:
+        rows, each = len(normal.data.projection), partial(_normal, normal)
+    else:
+        model = _counted(problem.model)
+        rows, each = len(model.response.values), partial(_by_rows, model)
+    step = max(1, _ELEMENTS // max(rows, 1))
+    return np.concatenate([each(thetas[start : start + step]) for start in range(0, len(thetas), step)])
+
+
+@_quiet
+def log_priors(model: Model, thetas: Floats) -> Floats:
+    """Compute log p(theta), nats, of every draw: thetas shape (S, d), result shape (S,)."""
+    total = np.zeros(len(thetas))
+    for j, (name, arguments) in enumerate(density.element_priors(model)):
+        distribution = DISTRIBUTIONS[name]
+        values = [arguments[argument.name] for argument in distribution.arguments]
+        total += distribution.log_density(thetas[:, j], *values)
+    return total
+
+
+@_quiet
+def _normal(normal: NormalStatistics, thetas: Floats) -> Floats:
+    """`NormalStatistics.log_likelihood`, row by row of `thetas`."""
+    sigma = normal.sigma if normal.sigma_index is None else thetas[:, normal.sigma_index]
+    misfit = normal.data.projection - thetas[:, normal.coefficients] @ normal.data.factor.T
+    squares = (normal.data.residual + np.einsum("sk,sk->s", misfit, misfit)) / sigma / sigma
+    value = -normal.data.observations * (0.5 * np.log(2 * np.pi) + np.log(sigma)) - 0.5 * squares
+    return np.where(np.greater(sigma, 0), value, -np.inf)
+
+
+def _counted(model: Model) -> Model:
+    """The same likelihood with equal rows as one weighted row, where no predictor tells them apart."""
+    if any(predictor.matrix is not None or np.ndim(predictor.offset) for predictor in model.predictors):
+        return model
+    y, trials, weights = model.response.values, model.response.trials, model.response.weights
+    columns = np.column_stack([y] if trials is None else [y, trials])
+    distinct, place = np.unique(columns, axis=0, return_inverse=True)
+    counts = np.bincount(place.ravel(), weights=weights).astype(np.float64)
+    found = Response(model.response.name, distinct[:, 0], None if trials is None else distinct[:, 1], counts)
+    return replace(model, response=found)
+
+
+@_quiet
+def _by_rows(model: Model, thetas: Floats) -> Floats:
+    """Sum of the rows' log densities; the block has one column a draw."""
+    response, location = model.response, model.location
+    direct = model.likelihood.on_link.get(location.link)
+    log_density = direct[0] if direct else model.likelihood.log_density
+    psi = tuple(
+        _predict(predictor, thetas, inverse=not (direct and predictor is location))
+        for predictor in model.predictors
+    )
+    trials = None if response.trials is None else response.trials[:, np.newaxis]
+    values = log_density(response.values[:, np.newaxis], trials, psi)
+    values = np.broadcast_to(values, (len(response.values), len(thetas)))
+    if response.weights is None:
+        return np.asarray(values.sum(axis=0))
+    counted = response.weights > 0  # 0 times -inf is nothing
+    return np.asarray(response.weights[counted] @ values[counted])
+
+
+def _predict(predictor: Predictor, thetas: Floats, *, inverse: bool) -> Floats:
+    """The predictor of every row and draw, shape (n, S) or (1, S), or the parameter itself (`inverse`)."""
+    offset = np.atleast_1d(predictor.offset)[:, np.newaxis]
+    coefficients = thetas[:, predictor.index]
+    if predictor.matrix is not None:
+        eta = offset + predictor.matrix @ coefficients.T
+    else:
+        eta = offset + coefficients.sum(axis=1)
+    return LINKS[predictor.link].inverse(eta) if inverse else np.asarray(eta)

@@ -1,0 +1,185 @@
+"""The Normal approximation of the posterior in the unconstrained space: its mode and the curvature there."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescope.errors import FitError, NotApplicable
+from bayescope.inference.fit import Outcome
+from bayescope.inference.map_refusals import refuse_improper, refuse_unbounded
+from bayescope.inference.method import Context
+from bayescope.inference.newton import Objective, Solution, minimise
+from bayescope.inference.point import named, refuse_unconverged, wald_covariance
+from bayescope.inference.point_problem import PointProblem, PointSettings
+from bayescope.inference.starts import starts
+from bayescope.inference.transforms import Transform, unconstrained
+from bayescope.models import density
+from bayescope.models.model import Model
+
+type Floats = NDArray[np.float64]
+
+NEAR_KINK = 2.0  # sds
+_FLAT = ("Flat", "HalfFlat")
+
+
+@dataclass(frozen=True, eq=False)
+class NormalApproximation:
+    """z | y ~ Normal(mode, covariance), with what is known of its quality.
+
+    Attributes:
+        problem: the model as an objective.
+        transform: the way from z to theta.
+        mode: z*, shape (d,).
+        covariance: of z, shape (d, d).
+        solution: how the mode was found.
+        log_joint: log p(y, z*), the Jacobian included; flat priors count as density 1.
+        modes: number of different modes that were found.
+        outcome: "flagged" where one Normal cannot be the whole story.
+    """
+
+    problem: PointProblem
+    transform: Transform
+    mode: Floats
+    covariance: Floats
+    solution: Solution
+    log_joint: float
+    modes: int
+    outcome: Outcome
+
+    @property
+    def factor(self) -> Floats:
+        """Lower Cholesky factor L of the covariance, shape (d, d)."""
+        return np.linalg.cholesky(self.covariance)
+
+    @property
+    def log_total(self) -> float:
+        """Laplace's approximation of the integral of p(y, z)."""
+        half_log_det = float(np.sum(np.log(np.diag(self.factor))))
+        return self.log_joint + 0.5 * len(self.mode) * math.log(2 * math.pi) + half_log_det
+
+
+def approximate(model: Model, settings: PointSettings, context: Context) -> NormalApproximation:
+    """Find the mode of p(z | y) and the curvature there.
+
+    Raises:
+        NotApplicable: every parameter is fixed, one is a vector of probabilities, or the mode sits on the
+            kink of a Laplace prior.
+        FitError: the posterior is improper, has no mode, or the mode was not found.
+    """
+    if not model.names:
+        raise NotApplicable("every parameter is fixed, so there is nothing to estimate.")
+    _refuse_simplexes(model)
+    problem = PointProblem(model, prior=True)
+    refuse_improper(model)
+    refuse_unbounded(problem)
+    _refuse_flat_sigma(problem)
+    context.report_progress("maximising the posterior in the unconstrained space")
+    transform = Transform(*density.prior_bounds(model))
+    solutions = _search(problem, transform, settings)
+    best = min(solutions, key=lambda solution: solution.value)
+    refuse_unconverged(best, settings, "the mode in the unconstrained space")
+    _refuse_kinks(model, best)
+    hessian = unconstrained(problem.objective.derivatives, transform, best.theta)[2]
+    spread = wald_covariance(hessian, np.ones(len(best.theta), dtype=bool))
+    if spread is None:
+        raise FitError(
+            "the posterior has no strict mode in the unconstrained space: it is flat or a saddle there.",
+            "Give every parameter a proper prior, or rescale the predictors.",
+        )
+    theta = transform.inverse(best.theta)
+    jacobian = float(np.sum(transform.log_jacobian(best.theta)))
+    log_joint = problem.log_likelihood(theta) + density.log_prior(model, theta) + jacobian
+    modes = _distinct(solutions, np.sqrt(np.diag(spread)))
+    outcome = _outcome(problem, best.theta, spread, modes)
+    return NormalApproximation(problem, transform, best.theta, spread, best, log_joint, modes, outcome)
+
+
+def _search(problem: PointProblem, transform: Transform, settings: PointSettings) -> list[Solution]:
+    """Maximise p(z | y) from every start; the converged ends, or all if none converged."""
+    target = problem.objective
+
+    def value(z: Floats) -> float:
+        return target.value(transform.inverse(z)) - float(np.sum(transform.log_jacobian(z)))
+
+    def derivatives(z: Floats) -> tuple[float, Floats, Floats]:
+        return unconstrained(target.derivatives, transform, z)
+
+    # kinks are those of Laplace priors, whose unknowns are on the real line: z = theta
+    everywhere = np.full(len(target.lower), np.inf)
+    objective = Objective(value, derivatives, -everywhere, everywhere, target.location, target.weight)
+    solutions = [
+        minimise(
+            objective,
+            transform.apply(start),
+            tolerance=settings.tolerance,
+            max_iterations=settings.max_iterations,
+        )
+        for start in starts(problem)
+    ]
+    return [solution for solution in solutions if solution.status == "converged"] or solutions
+
+
+def _distinct(solutions: list[Solution], sds: Floats) -> int:
+    """Count the ends that are more than a thousandth of an sd apart."""
+    ends: list[Floats] = []
+    for solution in solutions:
+        if not any(np.all(np.abs(solution.theta - end) <= 1e-3 * sds) for end in ends):
+            ends.append(solution.theta)
+    return len(ends)
+
+
+def _refuse_simplexes(model: Model) -> None:
+    names = [block.name for block in model.blocks if block.support.simplex]
+    if names:
+        raise NotApplicable(
+            f"{', '.join(names)}: the elements sum to 1, and only unknowns that vary freely can be Normal.",
+            "Use exact or nuts.",
+        )
+
+
+def _refuse_flat_sigma(problem: PointProblem) -> None:
+    """Refuse a flat sigma with no more than one row to spare for it: p(sigma | y) ~ sigma^-(n - f).
+
+    f coefficients have flat priors; the tail is integrable for n - f > 1 only (Gelman et al., BDA3, 14.2).
+    """
+    normal, priors = problem.normal, density.element_priors(problem.model)
+    if normal is None or normal.sigma_index is None or priors[normal.sigma_index][0] not in _FLAT:
+        return
+    flat = sum(priors[index][0] in _FLAT for index in normal.coefficients)
+    rows = normal.data.observations
+    if rows - flat <= 1:
+        raise FitError(
+            f"{rows:g} rows, {flat} flat coefficients and a flat sigma: the posterior is improper.",
+            "Give sigma a proper prior, such as Exponential(1) on a response scaled to sd 1.",
+        )
+
+
+def _refuse_kinks(model: Model, best: Solution) -> None:
+    if not best.at_kink.any():
+        return
+    names = ", ".join(named(model.names, best.at_kink))
+    raise NotApplicable(
+        f"{names}: the mode is exactly at the kink of the Laplace prior, where the posterior has no second "
+        "derivative to take a covariance from.",
+        "Use nuts for the posterior of this model, or map for its mode.",
+    )
+
+
+def _outcome(problem: PointProblem, mode: Floats, spread: Floats, modes: int) -> Outcome:
+    """Flag several modes, and kinks so close to the mode that the Normal runs over them."""
+    objective, messages = problem.objective, []
+    if modes > 1:
+        messages.append(f"the posterior has {modes} modes, and this is a Normal at the highest of them")
+    distance = np.abs(mode - objective.location) / np.sqrt(np.diag(spread))
+    near = named(problem.model.names, (objective.weight > 0) & (distance < NEAR_KINK))
+    if near:
+        messages.append(
+            f"the kink of the Laplace prior is less than {NEAR_KINK:g} sd from the mode of {', '.join(near)}"
+            ", and a Normal has no kink"
+        )
+    text = "; ".join(messages)
+    return Outcome("flagged", f"{text[0].upper()}{text[1:]}.", "Use nuts.") if text else Outcome()

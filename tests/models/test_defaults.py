@@ -1,0 +1,147 @@
+"""Default priors: the formulas of the documentation in plain numpy, and what they promise of other data."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bayescope.distributions.supports import POSITIVE, REAL, UNIT
+from bayescope.models.defaults import (
+    intercept_prior,
+    moments,
+    parameter_prior,
+    response_scale,
+    slope_priors,
+    stack,
+)
+from bayescope.models.model import Prior, Response
+from bayescope.pipeline import prepare, read_config
+
+KIDIQ = Path(__file__).parents[2] / "configs" / "data" / "kidiq.csv"
+FOUR_DIGITS = 5.1e-4  # the numbers of a default are rounded to four significant digits
+COLUMNS = st.lists(st.floats(-10, 10), min_size=3, max_size=12).filter(lambda x: np.ptp(x) > 0.1)
+FACTORS = st.sampled_from([1e-90, 1e-12, 1e-3, 1.0, 7.0, 1e6, 1e90])
+
+
+@pytest.fixture(scope="module")
+def kidiq():
+    with KIDIQ.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+
+
+def defaults(model, **data):
+    """The default priors of a model by block, from `data:`."""
+    config = read_config({"name": "x", "data": data, "model": model, "inference": ["mle"]})
+    _, built = prepare(config)
+    assert all(block.origin == "default" for block in built.blocks)
+    return {block.name: block.prior for block in built.blocks}
+
+
+def test_linear_regression_of_kidiq(kidiq):
+    columns = {name: values.tolist() for name, values in kidiq.items()}
+    formula = "kid_score ~ mom_hs + mom_iq"
+    priors = defaults({"likelihood": "Normal", "formula": formula}, columns=columns)
+    y, x = kidiq["kid_score"], np.array([kidiq["mom_hs"], kidiq["mom_iq"]])
+    s, means, sds = y.std(), x.mean(axis=1), x.std(axis=1)
+    slopes, intercept, sigma = priors["coefficients"], priors["Intercept"], priors["sigma"]
+    assert (slopes.distribution, slopes.arguments["mu"]) == ("Normal", (0.0, 0.0))
+    assert slopes.arguments["sigma"] == pytest.approx(2.5 * s / sds, rel=FOUR_DIGITS)
+    assert intercept.distribution == "Normal"
+    assert intercept.arguments["mu"] == pytest.approx(y.mean(), rel=FOUR_DIGITS)
+    width = np.sqrt((2.5 * s) ** 2 + ((2.5 * s / sds * means) ** 2).sum())
+    assert intercept.arguments["sigma"] == pytest.approx(width, rel=FOUR_DIGITS)
+    assert sigma.distribution == "Exponential"
+    assert sigma.arguments["lam"] == pytest.approx(1 / s, rel=FOUR_DIGITS)
+
+
+def test_a_normal_sample_of_kidiq(kidiq):
+    y = kidiq["kid_score"]
+    priors = defaults({"likelihood": "Normal", "response": "y"}, columns={"y": y.tolist()})
+    assert priors["mu"].distribution == "Normal"
+    assert list(priors["mu"].arguments.values()) == pytest.approx([y.mean(), 2.5 * y.std()], rel=FOUR_DIGITS)
+    assert priors["sigma"].arguments["lam"] == pytest.approx(1 / y.std(), rel=FOUR_DIGITS)
+
+
+def test_on_the_logit_scale_the_response_has_sd_1_and_mean_0(kidiq):
+    x = kidiq["mom_iq"]
+    columns = {"hs": kidiq["mom_hs"].tolist(), "iq": x.tolist()}
+    priors = defaults({"likelihood": "Bernoulli", "formula": "hs ~ iq"}, columns=columns)
+    assert priors["coefficients"].arguments == {
+        "mu": 0.0,
+        "sigma": pytest.approx(2.5 / x.std(), rel=FOUR_DIGITS),
+    }
+    width = 2.5 * np.hypot(1.0, x.mean() / x.std())
+    assert priors["Intercept"].arguments == {"mu": 0.0, "sigma": pytest.approx(width, rel=FOUR_DIGITS)}
+
+
+@pytest.mark.parametrize("model", [{"likelihood": "Bernoulli"}, {"likelihood": "Binomial", "trials": "n"}])
+def test_a_probability_is_uniform(model):
+    priors = defaults({**model, "response": "y"}, columns={"y": [1, 0, 1], "n": [1, 1, 1]})
+    assert priors == {"p": Prior("Beta", {"alpha": 1.0, "beta": 1.0})}
+
+
+def test_of_an_intercept_alone():
+    priors = defaults({"likelihood": "Normal", "formula": "y ~ 1"}, columns={"y": [1, 2, 3, 6]})
+    assert priors["Intercept"].arguments == {
+        "mu": 3.0,
+        "sigma": pytest.approx(2.5 * np.sqrt(3.5), rel=FOUR_DIGITS),
+    }
+
+
+def test_repeated_rows_count_as_often_as_they_occur():
+    counted = defaults({"likelihood": "Normal", "response": "y"}, counts={"y": {1: 3, 4: 1}})
+    assert counted == defaults({"likelihood": "Normal", "response": "y"}, columns={"y": [1, 1, 1, 4]})
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, -3.0, 1e9, 1e-30])
+def test_there_is_nothing_to_scale_a_constant_column_by(constant):
+    mean, sd = moments(np.full(7, constant), None)
+    assert mean == pytest.approx(constant)
+    assert sd == 1.0
+
+
+@given(COLUMNS, FACTORS)
+def test_mean_and_sd_follow_the_unit(values, factor):
+    x = np.array(values)
+    mean, sd = moments(factor * x, None)
+    assert sd == pytest.approx(factor * x.std(), rel=1e-9)
+    assert mean == pytest.approx(factor * x.mean(), abs=1e-12 * factor * np.abs(x).max())
+
+
+@given(COLUMNS, FACTORS, FACTORS)
+def test_slopes_follow_the_units_of_response_and_column(values, of_y, of_x):
+    x = np.array(values)[:, np.newaxis]
+    (here,), (there,) = slope_priors(x, None, 2.0), slope_priors(of_x * x, None, 2.0 * of_y)
+    assert there.arguments["sigma"] == pytest.approx(
+        here.arguments["sigma"] * (of_y / of_x), rel=3 * FOUR_DIGITS
+    )
+
+
+@given(COLUMNS, FACTORS)
+def test_the_intercept_does_not_feel_the_units_of_the_columns(values, of_x):
+    x = np.array(values)[:, np.newaxis]
+    here, there = intercept_prior(x, None, 1.0, 2.0), intercept_prior(of_x * x, None, 1.0, 2.0)
+    assert there.arguments["sigma"] == pytest.approx(here.arguments["sigma"], rel=3 * FOUR_DIGITS)
+
+
+def test_the_response_is_weighed_by_its_rows():
+    values, weights = np.array([1.0, 4.0]), np.array([3.0, 1.0])
+    location, scale = response_scale(Response("y", values, weights=weights), "identity")
+    assert location == pytest.approx(1.75)
+    assert scale == pytest.approx(np.std([1, 1, 1, 4]))
+
+
+def test_a_default_is_chosen_by_the_support():
+    assert str(parameter_prior(REAL, 3.0, 2.0)) == "Normal(3, 5)"
+    assert str(parameter_prior(POSITIVE, 3.0, 2.0)) == "Exponential(0.5)"
+    assert str(parameter_prior(UNIT, 3.0, 2.0)) == "Beta(1, 1)"
+
+
+def test_equal_priors_stack_to_one_and_others_to_vectors():
+    narrow, wide = Prior("Normal", {"mu": 0.0, "sigma": 1.0}), Prior("Normal", {"mu": 0.0, "sigma": 3.0})
+    assert stack([narrow, narrow]) == narrow
+    assert stack([narrow, wide]) == Prior("Normal", {"mu": (0.0, 0.0), "sigma": (1.0, 3.0)})
