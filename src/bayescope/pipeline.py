@@ -26,8 +26,9 @@ from bayescope.diagnostics.checks import check_all
 from bayescope.diagnostics.comparison import choose_reference, compare
 from bayescope.diagnostics.estimates import summarise
 from bayescope.diagnostics.evidence import ModelEvidence, compare_evidence, require_comparable
+from bayescope.diagnostics.learning import learned
 from bayescope.diagnostics.predictive import posterior_predictive_check
-from bayescope.diagnostics.records import Check, ComparisonRow, Estimate, PredictiveCheck
+from bayescope.diagnostics.records import Check, ComparisonRow, Estimate
 from bayescope.diagnostics.verdict import verdict
 from bayescope.errors import ConfigError, RunFolderError
 from bayescope.inference.fit import Fit
@@ -208,7 +209,8 @@ def execute(
     prepared = time.perf_counter() - started
     fits = fit_all(config, model, progress)
     comparison = compare(fits)
-    predictive = predict_back(model, fits, config.seed)
+    reference = choose_reference(fits)
+    predictive = None if reference is None else posterior_predictive_check(model, reference, config.seed)
     checks = check_all(fits, comparison, predictive)
     record = RunRecord(
         name=config.name,
@@ -226,6 +228,7 @@ def execute(
         comparison=comparison,
         checks=checks,
         predictive=predictive,
+        learned=() if reference is None else learned(model, reference),
         evidence={fit.name: fit.log_evidence for fit in fits if fit.log_evidence is not None},
         verdict=verdict(fits, checks, comparison),
     )
@@ -240,12 +243,6 @@ def fit_all(config: RunConfig, model: Model, progress: Progress) -> tuple[Fit, .
         progress(f"{config.name}: {recipe.name}")
         fits.append(run_method(recipe.name, METHODS[recipe.method], recipe.settings, model, context))
     return tuple(fits)
-
-
-def predict_back(model: Model, fits: Sequence[Fit], seed: int) -> PredictiveCheck | None:
-    """The posterior predictive check of the reference; None where no method gave draws."""
-    reference = choose_reference(fits)
-    return None if reference is None else posterior_predictive_check(model, reference, seed)
 
 
 def versions() -> dict[str, str]:

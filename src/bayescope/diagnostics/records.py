@@ -48,6 +48,21 @@ class ComparisonRow(_Record):
     z_sd: float | None = None
 
 
+class Learned(_Record):
+    """What the data taught about one unknown.
+
+    `bits` is KL(posterior || prior), None under a flat prior; `positive` is P(slope > 0), None for
+    what is no slope. Each with its numerical or Monte Carlo error.
+    """
+
+    parameter: str
+    method: str
+    bits: float | None = None
+    bits_error: float | None = None
+    positive: float | None = None
+    positive_error: float | None = None
+
+
 class Check(_Record):
     """One check of one method's answer.
 

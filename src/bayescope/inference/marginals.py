@@ -19,6 +19,7 @@ import scipy
 from numpy.typing import NDArray
 
 from bayescope.inference.fit import Marginal
+from bayescope.inference.grid_marginal import Gridded
 from bayescope.inference.marginal_base import StoredMarginal, invert, peak
 from bayescope.inference.pushforward import Pushforward
 from bayescope.inference.tabulated import Tabulated
@@ -257,7 +258,7 @@ def central_interval(marginal: Marginal, probability: float) -> tuple[float, flo
 
 
 MARGINALS: Mapping[str, type[StoredMarginal]] = MappingProxyType(
-    {kind.__name__: kind for kind in (Beta, Normal, NormalMixture, Pushforward, Tabulated, Draws)}
+    {kind.__name__: kind for kind in (Beta, Normal, NormalMixture, Pushforward, Tabulated, Gridded, Draws)}
 )
 
 

@@ -76,7 +76,7 @@ def approximate(model: Model, settings: PointSettings, context: Context) -> Norm
     problem = PointProblem(model, prior=True)
     refuse_improper(model)
     refuse_unbounded(problem)
-    _refuse_flat_sigma(problem)
+    refuse_flat_sigma(problem)
     context.report_progress("maximising the posterior in the unconstrained space")
     transform = Transform(*density.prior_bounds(model))
     solutions = _search(problem, transform, settings)
@@ -141,7 +141,7 @@ def _refuse_simplexes(model: Model) -> None:
         )
 
 
-def _refuse_flat_sigma(problem: PointProblem) -> None:
+def refuse_flat_sigma(problem: PointProblem) -> None:
     """Refuse a flat sigma with no more than one row to spare for it: p(sigma | y) ~ sigma^-(n - f).
 
     f coefficients have flat priors; the tail is integrable for n - f > 1 only (Gelman et al., BDA3, 14.2).

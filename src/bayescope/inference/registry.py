@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.exact import EXACT
 from bayescope.inference.fit import Fit, Outcome
+from bayescope.inference.grid import GRID
 from bayescope.inference.importance import IMPORTANCE
 from bayescope.inference.laplace import LAPLACE
 from bayescope.inference.map import MAP
@@ -21,7 +22,7 @@ from bayescope.inference.nuts import NUTS
 from bayescope.models.model import Model
 
 METHODS: Mapping[str, Method] = MappingProxyType(
-    {method.name: method for method in (MLE, MAP, EXACT, LAPLACE, IMPORTANCE, NUTS)}
+    {method.name: method for method in (MLE, MAP, EXACT, GRID, LAPLACE, IMPORTANCE, NUTS)}
 )
 
 SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(

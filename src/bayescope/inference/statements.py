@@ -78,26 +78,54 @@ def probability(fit: Fit, statement: str) -> Probability:
     """
     names = {name: f"_{index}" for index, name in enumerate(fit.names)}
     tree = _parse(statement, names)
-    if fit.marginals is None or fit.draws is None:
+    draws = _draws(fit)
+    single = _single(tree)
+    if single is not None and not _is_monte_carlo(fit):
+        column, below, bound = single
+        return _by_cdf(fit, column, bound, below=below)
+    columns = {alias: draws[:, :, index] for index, alias in enumerate(names.values())}
+    return _monte_carlo(
+        fit, np.broadcast_to(np.asarray(_truth(tree, columns), dtype=np.float64), draws.shape[:2])
+    )
+
+
+def probability_positive(fit: Fit, name: str) -> Probability:
+    """Compute P(`name` > 0), as `probability` does; any label is a name here.
+
+    Raises:
+        BayescopeError: the method has no posterior.
+    """
+    column, draws = fit.names.index(name), _draws(fit)
+    if not _is_monte_carlo(fit):
+        return _by_cdf(fit, column, 0.0, below=False)
+    return _monte_carlo(fit, np.asarray(draws[:, :, column] > 0, dtype=np.float64))
+
+
+def _draws(fit: Fit) -> Floats:
+    if fit.draws is None:
         raise BayescopeError(
             f"{fit.name} has no posterior; ask exact or nuts for the probability of a statement"
         )
-    single = None if fit.tree is not None else _single(tree)
-    if single is not None:
-        column, below, bound = single
-        share = float(fit.marginals[fit.names[column]].cdf(np.array(bound)))
-        return Probability(share if below else 1.0 - share, 0.0)
-    draws = {alias: fit.draws[:, :, index] for index, alias in enumerate(names.values())}
-    held = np.broadcast_to(np.asarray(_truth(tree, draws), dtype=np.float64), fit.draws.shape[:2])
-    return _monte_carlo(held, independent=fit.tree is None)
+    return fit.draws
 
 
-def _monte_carlo(held: Floats, *, independent: bool) -> Probability:
+def _is_monte_carlo(fit: Fit) -> bool:
+    return fit.tree is not None or "ess" in fit.details
+
+
+def _by_cdf(fit: Fit, column: int, bound: float, *, below: bool) -> Probability:
+    marginals = fit.marginals or {}
+    share = float(marginals[fit.names[column]].cdf(np.array(bound)))
+    return Probability(share if below else 1.0 - share, 0.0)
+
+
+def _monte_carlo(fit: Fit, held: Floats) -> Probability:
+    """Average an indicator, shape (chain, draw), with its error: by its own ESS, or that of the weights."""
     share = float(held.mean())
     if share in {0.0, 1.0}:
         return Probability(share, 1.0 / held.size)
-    size = float(held.size)
-    if not independent:
+    size = float(fit.details.get("ess", held.size))
+    if fit.tree is not None:
         from arviz_stats.base import array_stats
 
         size = float(array_stats.ess(held, chain_axis=0, draw_axis=1, method="mean"))
@@ -120,9 +148,9 @@ def _parse(statement: str, names: Mapping[str, str]) -> ast.expr:
 
 def _aliased(statement: str, names: Mapping[str, str]) -> str:
     def alias(match: re.Match[str]) -> str:
-        name = match["quoted"] or match["word"]
         if match["word"] in {"and", "or", "not"}:
             return match["word"]
+        name = match["word"] or (match["quoted"] if match["quoted"] in names else f"`{match['quoted']}`")
         if name not in names:
             raise StatementError(
                 f"there is no parameter '{name}'{suggest(name, tuple(names), 'the parameters are')}"

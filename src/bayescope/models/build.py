@@ -204,10 +204,7 @@ def _unused_lines(unknowns: Sequence[Unknown], lines: Mapping[str, object]) -> t
 def _standardised(body: _Body) -> tuple[str, ...]:
     if body.design is None or not body.design.encoding["standardize"]:
         return ()
-    return (
-        "Numeric predictors are standardised (centred and divided by their standard deviations): a slope is "
-        "the change for one standard deviation.",
-    )
+    return ("Numeric predictors are standardised: a slope is the change for one standard deviation.",)
 
 
 def _weak_columns(

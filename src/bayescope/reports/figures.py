@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from bayescope.inference.fit import Fit
+from bayescope.reports.figures_grid import surface_figure
 from bayescope.reports.figures_posterior import density_figure, forest_figure, small_multiples
 from bayescope.reports.figures_predictive import predictive_figure
 from bayescope.reports.figures_sampler import energy_figure, ess_figure, rank_trace_figure
@@ -25,6 +26,9 @@ def figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Picture]:
     with house_style():
         pictures = {"plate": plate_picture(record)}
         pictures |= _posterior_figures(record, fits)
+        surfaces = surface_figure(fits)
+        if surfaces is not None:
+            pictures["surfaces"] = surfaces
         for fit in fits:
             if is_sampler(record, fit):
                 pictures |= _sampler_figures(record, fit)

@@ -99,6 +99,7 @@ def report_tables(record: RunRecord, fits: Sequence[Fit]) -> dict[str, tables.Te
         "penalties": tables.penalties_table(record),
         "totals": tables.totals_table(record),
         "estimates": tables.estimates_table(record, fits),
+        "learned": tables.learned_table(record),
         "agreement": tables.agreement_table(record),
         "checks": checks_table(record),
         "statistics": tables.statistics_table(record),

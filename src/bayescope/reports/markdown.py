@@ -28,6 +28,7 @@ def render_markdown(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[st
         *_model(record, tables, sections),
         *_loss(record, tables),
         *_section("Prior and posterior", figures(sections["posterior"])),
+        *_section("What the data taught", _table(tables["learned"])),
         *_section("Agreement", _table(tables["agreement"])),
         *_section("Checks", _table(tables["checks"])),
         *_section("Sampler", [*_sampler(record, fits), *figures(sections["sampler"])]),

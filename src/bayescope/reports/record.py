@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from bayescope.diagnostics.records import Check, ComparisonRow, Estimate, PredictiveCheck, Verdict
+from bayescope.diagnostics.records import Check, ComparisonRow, Estimate, Learned, PredictiveCheck, Verdict
 
 
 class _Record(BaseModel):
@@ -100,5 +100,6 @@ class RunRecord(_Record):
     comparison: tuple[ComparisonRow, ...]
     checks: tuple[Check, ...]
     predictive: PredictiveCheck | None
+    learned: tuple[Learned, ...] = ()
     evidence: dict[str, float] = {}  # log evidence by method, nats
     verdict: Verdict

@@ -222,6 +222,22 @@ def agreement_table(record: RunRecord) -> TextTable:
     return text_table(f"parameter|method|{numeric}", rows, numeric)
 
 
+def learned_table(record: RunRecord) -> TextTable:
+    """What the data taught about each unknown: bits from prior to posterior, and the sign of a slope."""
+    rows = [
+        (
+            plain(row.parameter),
+            number(row.bits, 2),
+            number(row.bits_error, 2) if (row.bits_error or 0.0) >= 0.005 else DASH,
+            number(row.positive, 4),
+            number(row.positive_error, 4) if row.positive_error else DASH,
+        )
+        for row in record.learned
+    ]
+    numeric = "bits from prior to posterior|its error|P(slope > 0)|Monte Carlo error"
+    return text_table(f"parameter|{numeric}", rows, numeric)
+
+
 def sampler_table(record: RunRecord, method: str) -> TextTable:
     """Convergence of a sampler, one row a parameter."""
     rows = [

@@ -1,0 +1,66 @@
+"""What the data taught: bits from prior to posterior, and the sign of slopes."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+
+import bayescope
+
+
+def run_of(model, columns, methods, name="run"):
+    return bayescope.run({"name": name, "data": {"columns": columns}, "model": model, "inference": methods})
+
+
+def test_bits_of_a_coin_are_the_divergence_of_two_betas():
+    run = run_of(
+        {"use": "coin", "response": "y", "priors": {"p": "Beta(2, 2)"}}, {"y": [1] * 6 + [0] * 4}, ["exact"]
+    )
+    (row,) = run.record.learned
+    a, b = 8, 6
+    nats = (
+        scipy.special.betaln(2, 2) - scipy.special.betaln(a, b)
+        + (a - 2) * scipy.special.digamma(a) + (b - 2) * scipy.special.digamma(b)
+        - (a + b - 4) * scipy.special.digamma(a + b)
+    )  # fmt: skip
+    assert row.bits == pytest.approx(nats / math.log(2), abs=1e-6)
+    assert row.positive is None
+
+
+def line(methods, prior="Normal(0, 10)"):
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=40)
+    model = {"likelihood": "Normal", "formula": "y ~ x", "priors": {"coefficients": prior, "sigma": 1.0}}
+    return run_of(model, {"x": x, "y": 0.1 * x + rng.normal(size=40)}, methods)
+
+
+def test_bits_and_sign_of_a_slope_with_known_noise_are_those_of_normals():
+    run = line(["exact"])
+    mean, sd = run["exact"].estimate[1], run["exact"].sd[1]
+    row = next(row for row in run.record.learned if row.parameter == "x")
+    nats = math.log(10 / sd) + (sd**2 + mean**2) / 200 - 0.5
+    assert row.bits == pytest.approx(nats / math.log(2), abs=1e-6)
+    assert row.positive == pytest.approx(scipy.stats.norm.sf(0, mean, sd), rel=1e-9)
+    assert row.positive_error == 0
+    assert next(row for row in run.record.learned if row.parameter == "Intercept").positive is None
+
+
+def test_weighted_draws_have_the_same_answers_within_their_errors():
+    exact, weighted = line(["exact"]), line(["importance"])
+    for truth, row in zip(exact.record.learned, weighted.record.learned, strict=True):
+        assert abs(row.bits - truth.bits) <= 4 * row.bits_error
+        if truth.positive is not None:
+            assert 0 < row.positive_error < 0.02
+            assert abs(row.positive - truth.positive) <= 4 * row.positive_error
+
+
+def test_a_flat_prior_has_no_bits():
+    row = next(row for row in line(["exact"], "Flat()").record.learned if row.parameter == "x")
+    assert row.bits is None
+    assert row.positive is not None
+
+
+def test_a_point_teaches_nothing_of_the_kind():
+    assert line(["map"]).record.learned == ()
