@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.errors import BayescopeError
+
 if TYPE_CHECKING:
     import xarray as xr
 
+    from bayescope.inference.marginal_base import StoredMarginal
     from bayescope.inference.statements import Probability
 
 type Floats = NDArray[np.float64]
@@ -89,6 +92,17 @@ class Fit:
     settings: Mapping[str, Any] = field(default=_EMPTY)
     timings: Mapping[str, float] = field(default=_EMPTY)
     details: Mapping[str, Any] = field(default=_EMPTY)
+
+    @property
+    def posterior(self) -> Mapping[str, StoredMarginal]:
+        """The posterior of each unknown by name: pdf, cdf, ppf, mean, sd, mode, interval, entropy, sample.
+
+        Raises:
+            BayescopeError: the method has no posterior.
+        """
+        if self.marginals is None:
+            raise BayescopeError(f"{self.name} has no posterior; ask exact, grid or nuts")
+        return cast("Mapping[str, StoredMarginal]", self.marginals)
 
     def probability(self, statement: str) -> Probability:
         """Compute the posterior probability of a statement such as "p > 0.5" or "a > 0 and b > 0".

@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import fields
+from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 type Floats = NDArray[np.float64]
@@ -47,6 +49,44 @@ class StoredMarginal(ABC):
     @abstractmethod
     def quantile(self, q: Floats) -> Floats:
         """The inverse of `cdf` on [0, 1]."""
+
+    def ppf(self, q: Floats) -> Floats:
+        """The inverse of `cdf`, under SciPy's name."""
+        return self.quantile(q)
+
+    def interval(
+        self, probability: float = 0.89, kind: Literal["central", "highest density"] = "central"
+    ) -> tuple[float, float]:
+        """An interval that holds `probability` of the posterior.
+
+        The central one leaves as much on either side; the one of highest density is the shortest.
+        """
+        tail = 1.0 - probability
+        left = 0.5 * tail if kind == "central" else tail * self._shortest(probability)
+        lower, upper = self.quantile(np.array([left, left + probability]))
+        return float(lower), float(upper)
+
+    def _shortest(self, probability: float) -> float:
+        """Share of the tail that the shortest interval leaves on its left."""
+        shares = np.linspace(0.0, 1.0, 41)
+        for _ in range(6):
+            left = (1.0 - probability) * shares
+            widths = self.quantile(left + probability) - self.quantile(left)
+            best = int(np.argmin(widths))
+            shares = np.linspace(shares[max(best - 1, 0)], shares[min(best + 1, 40)], 41)
+        return float(shares[20]) if 0 < best < 40 else float(shares[0 if best == 0 else 40])
+
+    def entropy(self) -> float:
+        """Differential entropy in nats: -E log p(X), with X = Q(Phi(t)) by the trapezoidal rule in t."""
+        t = np.linspace(-7.5, 7.5, 1201)
+        density = self.pdf(self.quantile(scipy.special.ndtr(t)))
+        weights = np.exp(-0.5 * t**2) / np.sqrt(2.0 * np.pi)
+        seen = density > 0
+        return float(-np.sum(weights[seen] * np.log(density[seen])) * (t[1] - t[0]))
+
+    def sample(self, size: int, seed: int | np.random.Generator) -> Floats:
+        """Draw `size` independent values: Q(U) with U uniform."""
+        return self.quantile(np.random.default_rng(seed).uniform(size=size))
 
     @property
     def kind(self) -> str:

@@ -73,7 +73,8 @@ class Tabulated(StoredMarginal):
         safe = np.where(inside, x, self.origin)
         tau = np.log(safe / self.origin)
         inside &= (tau >= self.edges[0]) & (tau <= self.edges[-1])
-        return np.where(inside, self._pdf(tau) / safe, 0.0)
+        # the table ends where the density does: beyond, its polynomials would overflow
+        return np.where(inside, self._pdf(np.clip(tau, self.edges[0], self.edges[-1])) / safe, 0.0)
 
     @override
     def cdf(self, x: Floats) -> Floats:
