@@ -19,10 +19,29 @@ def data_for(model):
     rng = np.random.default_rng(20261120)
     x1, x2 = rng.normal(size=(2, 40))
     noise = rng.logistic(size=40)
-    columns = {"x1": x1, "x2": x2, "y": 1 + 0.5 * x1 + 0.3 * noise, "flip": (x1 + 2 * noise > 0).astype(int)}
-    names = {"coin": ["flip"], "logistic": ["flip", "x1", "x2"], "linear": ["y", "x1", "x2"]}[
-        model.split("-")[0]
-    ]
+    columns = {
+        "x1": x1,
+        "x2": x2,
+        "y": 1 + 0.5 * x1 + 0.3 * noise,
+        "flip": (x1 + 2 * noise > 0).astype(int),
+        "count": rng.poisson(3, 40),
+        "trials": rng.geometric(0.3, 40),
+        "wait": rng.gamma(2, 2, 40),
+        "kind": rng.choice(["a", "b", "c"], 40, p=[0.2, 0.3, 0.5]),
+    }
+    names = {
+        "coin": ["flip"],
+        "logistic": ["flip", "x1", "x2"],
+        "linear": ["y", "x1", "x2"],
+        "normal": ["y"],
+        "poisson": ["count"],
+        "negative": ["count"],
+        "geometric": ["trials"],
+        "exponential": ["wait"],
+        "gamma": ["wait"],
+        "uniform": ["wait"],
+        "categories": ["kind"],
+    }[model.split("-")[0]]
     return {name: columns[name].tolist() for name in names}
 
 
@@ -31,7 +50,10 @@ def run_of(model):
     data = data_for(model)
     response, *predictors = data
     spec = {"formula": f"{response} ~ {' + '.join(predictors)}"} if predictors else {"response": response}
-    quick = [{name: {"draws": 500, "tune": 500, "chains": 2}} if name == "nuts" else name for name in RECIPES]
+    quick = [
+        {name: {"draws": 500, "tune": 500, "chains": 2}} if name in {"nuts", "hmc", "metropolis"} else name
+        for name in RECIPES
+    ]
     configuration = {
         "name": model,
         "data": {"columns": data},
@@ -74,7 +96,26 @@ def test_the_mle_has_the_highest_likelihood_and_the_map_the_highest_posterior_de
     assert density["map"] >= max(density.values()) - 1e-9
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if m in {"coin", "linear", "linear-flat"}])
+# the models whose posterior has a closed form
+SOLVABLE = (
+    "coin",
+    "linear",
+    "linear-flat",
+    "normal-",
+    "poisson",
+    "negative",
+    "geometric",
+    "exponential",
+    "gamma",
+    "uniform",
+    "categories",
+)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [m for m in MODELS if m in SOLVABLE or m.startswith(tuple(s for s in SOLVABLE if s not in MODELS))],
+)
 def test_nuts_agrees_with_the_exact_posterior(model):
     run = run_of(model)
     rows = run.comparison.query("method == 'nuts'")

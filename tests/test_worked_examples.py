@@ -140,3 +140,45 @@ def test_regulariser_of_a_prior(family, letter, name):
     )
     assert expected in penalty.formula
     assert penalty.value == pytest.approx({"L2": 1 / (2 * scale**2), "L1": 1 / scale}[name], rel=1e-12)
+
+
+# the pair's likelihood as the table writes it: data, its model, and the numbers in the rule's letters
+PAIRS = {
+    "Bernoulli(p)": (
+        [1, 1, 0, 1],
+        {"likelihood": "Bernoulli", "priors": {"p": "Beta(2, 5)"}},
+        {"a": 2, "b": 5, "heads": 3, "tails": 1},
+    ),
+    "Categorical(pi)": (
+        ["x", "z", "y", "x"],
+        {"likelihood": "Categorical", "priors": {"p": "Dirichlet([1, 2, 3])"}},
+        {"alpha": np.array([1, 2, 3]), "counts": np.array([2, 1, 1])},
+    ),
+    "Poisson(rate)": (
+        [3, 1, 4, 2],
+        {"likelihood": "Poisson", "priors": {"mu": "Gamma(2, 1)"}},
+        {"alpha": 2, "beta": 1, "y": [3, 1, 4, 2], "N": 4},
+    ),
+    "Normal(mu, sigma known)": (
+        [1, 3, 2, 2],
+        {"likelihood": "Normal", "priors": {"mu": "Normal(0, 1)", "sigma": 2}},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("row", EXAMPLES["conjugate_pairs"], ids=lambda row: row[0])
+def test_conjugate_pairs_are_recognised(row):
+    likelihood, _, rule = row
+    data, model, letters = PAIRS[likelihood]
+    run = answer(data={"columns": {"y": data}}, model={"response": "y", **model}, inference=["exact"])
+    posterior = run["exact"].details["conjugate"]["posterior"]
+    if "precision-weighted" in rule:
+        # precisions 1 / 1^2 and 4 / 2^2, means 0 and 2
+        assert run["exact"].estimate[0] == pytest.approx((1 * 0 + 1 * 2) / 2, rel=1e-14)
+        assert posterior.startswith("Normal(1, ")
+        return
+    family, inner = re.fullmatch(r"(\w+)\((.*)\)", rule).groups()
+    values = [eval(part, {"sum": sum}, letters) for part in inner.split(", ")]  # noqa: S307
+    texts = [str(value.tolist()) if isinstance(value, np.ndarray) else str(value) for value in values]
+    assert posterior == f"{family}({', '.join(texts)})"

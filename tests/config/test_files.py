@@ -3,6 +3,7 @@ import pytest
 from bayescope import library
 from bayescope.config.files import find, is_name
 from bayescope.config.priors import parse_prior
+from bayescope.distributions.likelihoods import LIKELIHOODS
 
 RUN = "name: run\ndata: data.csv\nmodel:\n  use: own\n  formula: y ~ x\ninference: [point]\n"
 
@@ -49,7 +50,7 @@ def test_an_overridden_key_has_its_place_in_the_configuration(workspace):
         }
     )
     assert workspace.problems() == [
-        "run.yaml:5:3: model.likelihood: unknown likelihood 'X'; known: Bernoulli, Binomial, Normal"
+        "run.yaml:5:3: model.likelihood: unknown likelihood 'X'; known: " + ", ".join(LIKELIHOODS)
     ]
 
 

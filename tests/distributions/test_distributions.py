@@ -37,6 +37,7 @@ EXAMPLES: dict[str, tuple[list[tuple[float, ...]], Callable[..., Any] | None]] =
     "Exponential": ([(1.0,), (0.2,)], lambda lam: stats.expon(scale=1.0 / lam)),
     "Laplace": ([(0.0, 1.0), (1.7, 0.4)], stats.laplace),
     "Cauchy": ([(0.0, 1.0), (-3.0, 0.6)], stats.cauchy),
+    "Pareto": ([(1.0, 2.0), (2.5, 0.3)], lambda alpha, m: stats.pareto(alpha, scale=m)),
     "Uniform": ([(0.0, 1.0), (-2.5, 4.0)], lambda lower, upper: stats.uniform(lower, upper - lower)),
     "LogNormal": ([(0.0, 1.0), (1.2, 0.3)], lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu))),
 }

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from bayescope.errors import FitError
-from bayescope.inference.map import MAP, beta_mode
+from bayescope.inference.map import MAP
 from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
 from bayescope.models import density
@@ -53,20 +53,23 @@ def test_worked_coins(coin, row):
     assert answer.outcome.status == "ok"
 
 
+NO_FLIPS = {"heads": 0, "tails": 0}
+
+
 @pytest.mark.parametrize(
     ("a", "b", "mode"),
     [(8, 6, 7 / 12), (1, 3, 0.0), (3, 1, 1.0), (0.5, 2, 0.0), (2, 0.5, 1.0), (1, 0.5, 1.0), (0.5, 1, 0.0)],
 )
-def test_the_mode_of_a_beta(a, b, mode):
-    assert beta_mode(a, b) == mode
+def test_the_mode_of_a_beta(coin, a, b, mode):
+    assert fit(coin(**NO_FLIPS, prior=("Beta", a, b), counts=True)).estimate[0] == mode
 
 
 @pytest.mark.parametrize(
     ("a", "b", "why"), [(1, 1, "flat"), (0.5, 0.5, "both ends"), (0.3, 0.9, "both ends")]
 )
-def test_a_beta_without_a_single_mode_is_refused(a, b, why):
+def test_a_beta_without_a_single_mode_is_refused(coin, a, b, why):
     with pytest.raises(FitError, match=why):
-        beta_mode(a, b)
+        fit(coin(**NO_FLIPS, prior=("Beta", a, b), counts=True))
 
 
 @pytest.mark.parametrize(("heads", "tails", "mode"), [(3, 0, 1.0), (0, 5, 0.0)])

@@ -12,7 +12,7 @@ from bayescope.errors import FitError, NotApplicable
 from bayescope.inference import nuts, samplers
 from bayescope.inference.method import Context
 from bayescope.inference.nuts import NUTS
-from bayescope.inference.samplers import NutsSettings, Sampling, progress_text
+from bayescope.inference.samplers import Chain, NutsSettings, Sampling, progress_text
 
 SEED = 20261120
 SHORT = NutsSettings(draws=200, tune=200, chains=2)
@@ -84,12 +84,21 @@ def test_the_sampler_is_recorded(line_fit, line_fit_by_pymc):
     assert line_fit.details["divergences"] == int(line_fit.tree["sample_stats"]["diverging"].sum())
 
 
+def test_gradients_are_counted_warm_up_included(line_fit, line_fit_by_pymc):
+    """PyMC evaluates the start of a trajectory anew; 800 iterations, half of them in the statistics."""
+    for fit, starts in ((line_fit, 0), (line_fit_by_pymc, 800)):
+        kept = int(fit.tree["sample_stats"]["n_steps"].sum())
+        assert fit.details["evaluated"] == "gradient"
+        assert kept + starts + 400 <= fit.details["evaluations"] <= 20 * kept
+
+
 @pytest.mark.usefixtures("compile_no_more")
 def test_equal_seeds_give_equal_draws_and_other_seeds_others(line, line_fit):
     """`compiled_line` was compiled anew, so this is what a second run does."""
     again = NUTS.fit(line, SHORT, Context(seed=SEED))
     np.testing.assert_array_equal(again.draws, line_fit.draws)
     assert again.tree.identical(line_fit.tree)
+    assert again.details == line_fit.details
     other = NUTS.fit(line, SHORT, Context(seed=SEED + 1))
     assert not np.isin(other.draws, line_fit.draws).any()
 
@@ -132,7 +141,7 @@ def test_progress_ends_with_every_chain_complete(line, sampler):
 
 
 def test_progress_tells_warm_up_and_divergences_of_each_chain():
-    line = progress_text([(150, 0), (399, 3)], SHORT)
+    line = progress_text([Chain(150, 0), Chain(399, 3)], SHORT)
     assert line == "chain 1 150/400 warm-up, chain 2 399/400 (3 divergent)"
 
 

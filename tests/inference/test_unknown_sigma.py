@@ -26,6 +26,7 @@ ARGUMENTS = {
     "InverseGamma": (POSITIVE, POSITIVE),
     "Exponential": (POSITIVE,),
     "LogNormal": (st.floats(-2, 2), st.floats(0.05, 2)),
+    "Pareto": (st.floats(1.0, 5.0), st.floats(0.1, 1.0)),
     "Uniform": (st.sampled_from([0.0, 0.3, 2.0]), st.floats(2.5, 6)),
     "Beta": (st.floats(1.0, 5.0), st.sampled_from([1.0, 2.0, 3.0])),
 }

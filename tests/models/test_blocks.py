@@ -128,7 +128,7 @@ def test_sigma_takes_positive_values_only(text):
 
 
 @pytest.mark.parametrize(
-    "text", [1e-300, "HalfNormal(1)", "Uniform(0, 1)", "Uniform(1, 2)", "Beta(1, 1)", "LogNormal(0, 1)"]
+    "text", [1e-100, "HalfNormal(1)", "Uniform(0, 1)", "Uniform(1, 2)", "Beta(1, 1)", "LogNormal(0, 1)"]
 )
 def test_what_sigma_takes(text):
     assemble([SIGMA], lines(sigma=text))
@@ -165,6 +165,24 @@ def test_a_distribution_over_proportions_fits_no_slope():
 def test_the_line_for_all_slopes_is_checked_against_each_and_reported_once():
     (problem,) = problems(UNKNOWNS, lines(coefficients="Dirichlet([1, 1])"))
     assert problem.startswith("model.priors.coefficients: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (1e101, "1e+101 is too large to compute with"),
+        ("Normal(0, 1e200)", "1e+200 is too large to compute with"),
+        ("Normal(-1e-200, 1)", "-1e-200 is too small to compute with"),
+    ],
+)
+def test_numbers_whose_squares_overflow_or_vanish_are_refused(text, problem):
+    (line,) = problems([slope("x")], lines(x=text))
+    assert line == f"model.priors.x: {problem}; rescale the data so that numbers from 1e-100 to 1e100 do"
+
+
+@pytest.mark.parametrize("text", [0, 1e100, "Normal(0, 1e-100)", "Laplace(-1e100, 1)"])
+def test_zero_and_numbers_from_1e_minus_100_to_1e100_are_fine(text):
+    assemble([slope("x")], lines(x=text))
 
 
 def test_all_wrong_lines_are_reported_at_once():

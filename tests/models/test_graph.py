@@ -10,7 +10,8 @@ from pymc.model.transform.conditioning import remove_value_transforms
 from pytensor.compile.mode import Mode
 
 from bayescope.distributions.likelihoods import LIKELIHOODS
-from bayescope.distributions.supports import POSITIVE, REAL
+from bayescope.distributions.supports import POSITIVE, REAL, SIMPLEX
+from bayescope.errors import NotApplicable
 from bayescope.models.density import (
     kinks,
     likelihood_derivatives,
@@ -51,6 +52,26 @@ RESPONSES = {
     "Bernoulli": np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0]),
     "Binomial": np.array([0.0, 2.0, 3.0, 1.0, 2.0, 0.0, 5.0]),
     "Normal": RNG.normal(size=ROWS),
+    "Geometric": np.array([1.0, 2.0, 7.0, 1.0, 3.0, 1.0, 2.0]),
+    "NegativeBinomial": np.array([0.0, 2.0, 7.0, 1.0, 3.0, 1.0, 2.0]),
+    "Poisson": np.array([0.0, 2.0, 7.0, 1.0, 3.0, 1.0, 2.0]),
+    "Exponential": RNG.exponential(size=ROWS),
+    "Gamma": RNG.gamma(2.0, size=ROWS),
+    "Uniform": RNG.uniform(0.6, 0.7, size=ROWS),
+}
+FORMULA_HEADS = ("Bernoulli", "Binomial", "Normal")
+# Likelihoods without a formula: the prior of each parameter.
+POSITIVE_PRIOR, UNIT_PRIOR = (
+    Prior("Gamma", {"alpha": 2.0, "beta": 0.5}),
+    Prior("Beta", {"alpha": 2.0, "beta": 3.0}),
+)
+PLAIN_HEADS = {
+    "Geometric": (UNIT_PRIOR,),
+    "NegativeBinomial": (POSITIVE_PRIOR, UNIT_PRIOR),
+    "Poisson": (POSITIVE_PRIOR,),
+    "Exponential": (POSITIVE_PRIOR,),
+    "Gamma": (POSITIVE_PRIOR, POSITIVE_PRIOR),
+    "Uniform": (Prior("Normal", {"mu": 0.0, "sigma": 3.0}), Prior("Pareto", {"alpha": 2.0, "m": 0.1})),
 }
 
 
@@ -111,13 +132,15 @@ def regression(likelihood, slope_prior, sigma_prior=None, weights=None, offset=0
 
 def structures():
     half_normal = prior("HalfNormal", POSITIVE_PRIORS)
-    for likelihood in LIKELIHOODS:
+    for likelihood in FORMULA_HEADS:
         for name in REAL_PRIORS:
             yield (
                 f"{likelihood}-formula-{name}",
                 regression,
                 (likelihood, prior(name, REAL_PRIORS), half_normal),
             )
+    for likelihood, priors in PLAIN_HEADS.items():
+        yield f"{likelihood}-response", plain_model, (likelihood, *priors, *[None] * (2 - len(priors)))
     for likelihood in ("Bernoulli", "Binomial"):
         for name in UNIT_PRIORS:
             yield f"{likelihood}-response-{name}", plain_model, (likelihood, prior(name, UNIT_PRIORS), None)
@@ -143,13 +166,53 @@ def cases():
 
 def density_and_gradient(model, theta, mode="FAST_COMPILE"):
     """log p(y, theta) and its gradient in theta by PyMC, without transforms; this mode compiles fast."""
-    graph = remove_value_transforms(compile_graph(model))
+    whole = compile_graph(model)
+    # a start inside narrowed bounds, which this PyMC function cannot carry over
+    whole.rvs_to_initial_values.update(dict.fromkeys(whole.rvs_to_initial_values))
+    graph = remove_value_transforms(whole)
     unknowns = [graph[variable.name] for variable in variables(model).values()]
     outputs = [graph.logp(jacobian=False), graph.dlogp(unknowns, jacobian=False)]
     with warnings.catch_warnings():
         # numpy complains of 0 * log(0) in branches that `switch` drops
         warnings.simplefilter("ignore", RuntimeWarning)
         return graph.compile_fn(outputs, mode=mode, on_unused_input="ignore")(split(model, theta))
+
+
+def test_every_likelihood_has_a_case_here():
+    assert {*FORMULA_HEADS, *PLAIN_HEADS, "Categorical"} == set(LIKELIHOODS)
+
+
+@pytest.mark.parametrize("spelling", ["precision", "variance"])
+def test_a_parameter_under_another_name_is_the_parameter(spelling):
+    base = plain_model("Normal", Prior("Flat", {}), Prior("Gamma", {"alpha": 2.0, "beta": 1.0}), WEIGHTS)
+    block = scalar("tau", base.blocks[1].prior, 1, POSITIVE)
+    spread = Predictor("sigma", spelling, None, np.array([1]), ("tau",))
+    model = Model(
+        base.likelihood, base.response, (base.predictors[0], spread), (base.blocks[0], block), {}, None
+    )
+    theta = np.array([0.3, 0.7])
+    value, gradient = density_and_gradient(model, theta)
+    assert value == pytest.approx(log_likelihood(model, theta) + log_prior(model, theta), rel=1e-12)
+    expected = likelihood_derivatives(model, theta)[1] + smooth_prior_derivatives(model, theta)[1]
+    np.testing.assert_allclose(gradient, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_a_vector_of_probabilities_is_one_variable(weights):
+    labels = ("p[a]", "p[b]", "p[c]")
+    block = Block("p", labels, False, Prior("Dirichlet", {"a": (1.5, 2.0, 3.0)}), 0, SIMPLEX, "given")
+    predictor = Predictor("p", "identity", None, np.arange(3), labels)
+    observed = Response("y", np.array([0.0, 2, 1, 1, 0, 2, 2]), weights=weights, levels=("a", "b", "c"))
+    model = Model(LIKELIHOODS["Categorical"], observed, (predictor,), (block,), {}, None)
+    graph = compile_graph(model)
+    assert graph.named_vars_to_dims["p"] == ("p_dim",)
+    assert graph.coords["p_dim"] == labels
+    theta = np.array([0.2, 0.5, 0.3])
+    value, _ = density_and_gradient(model, theta)
+    assert value == pytest.approx(log_likelihood(model, theta) + log_prior(model, theta), rel=1e-12)
+    for derivatives in (likelihood_derivatives, smooth_prior_derivatives):
+        with pytest.raises(NotApplicable, match="sum to 1"):
+            derivatives(model, theta)
 
 
 @pytest.mark.parametrize("model", list(cases()))

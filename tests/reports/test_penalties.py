@@ -10,7 +10,7 @@ ARGUMENTS = {
     "Flat": (), "HalfFlat": (), "Normal": (1.5, 2.0), "HalfNormal": (2.0,), "HalfCauchy": (2.5,),
     "StudentT": (3.0, -1.0, 10.0), "HalfStudentT": (4.0, 2.0), "Beta": (2.5, 0.5), "Gamma": (3.0, 2.0),
     "InverseGamma": (3.0, 2.0), "Exponential": (0.7,), "Laplace": (0.0, 1.25), "Cauchy": (0.5, 2.0),
-    "Uniform": (0.0, 1.0), "LogNormal": (-0.3, 0.8),
+    "Uniform": (0.0, 1.0), "Pareto": (1.5, 0.05), "LogNormal": (-0.3, 0.8),
 }  # fmt: skip
 POINTS = np.array([0.1, 0.35, 0.6, 0.9])
 

@@ -98,6 +98,10 @@ def _head_rules(model: Section) -> Iterator[Problem]:
 def _link_rules(model: Section, likelihood: Likelihood) -> Iterator[Problem]:
     link = model.get("link")
     links = next(p.links for p in likelihood.parameters if p.name == likelihood.location)
+    if not links and model.get("formula") is not None:
+        message = f"{likelihood.name} takes no formula; write `response: column`: its parameters are unknown"
+        yield Problem(("model", "formula"), message)
+        return
     if isinstance(link, str) and link in LINKS and link not in links and model.get("response") is None:
         ending = suggest(link, links, f"links of its {likelihood.location}")
         yield Problem(("model", "link"), f"{likelihood.name} has no link '{link}'{ending}")

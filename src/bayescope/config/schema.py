@@ -31,6 +31,8 @@ from bayescope.errors import ConfigError
 
 NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"
 
+_FORMULA_LINKS = tuple(name for name, link in LINKS.items() if not link.positive)
+
 type Cell = bool | int | float | str | None
 
 
@@ -148,10 +150,10 @@ class ModelConfig(_Section):
         default=None, description="The response column of a model without predictors, in place of `formula`."
     )
     trials: Text | None = Field(default=None, description="The column with the number of trials (Binomial).")
-    link: Annotated[StrictStr, _one_of("link", LINKS)] | None = Field(
+    link: Annotated[StrictStr, _one_of("link", _FORMULA_LINKS)] | None = Field(
         default=None,
         description="The link of the location parameter; the likelihood's canonical link if left out.",
-        json_schema_extra={"enum": [*LINKS]},
+        json_schema_extra={"enum": [*_FORMULA_LINKS]},
     )
     standardize: bool = Field(
         default=False, description="Centre numeric predictors and divide them by their standard deviations."

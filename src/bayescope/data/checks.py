@@ -18,7 +18,7 @@ from bayescope.errors import DataError, Finding
 
 __all__ = ["DesignFinding", "check_columns", "check_design", "check_response"]
 
-LARGEST = 1e100  # sums of squares stay far from overflow; a sign for "missing" (1.8e308) is beyond it
+LARGEST = 1e100  # squares of 1e-100 to 1e100 are safe numbers; a sign for "missing" (1.8e308) is beyond
 _USE_LEVELS = "; correct it, leave the cell empty if it is missing, or write C({name}) for categories"
 _UNUSABLE = (
     "holds {kind}, which a model cannot use; make it numbers (such as years, or days since a start) or text"
@@ -106,6 +106,8 @@ def _check_column(table: Table, name: str, *, numeric: bool, categorical: bool) 
         findings += _at(np.isinf(values), "is infinite", name, rows)
         huge = (np.abs(values) > LARGEST) & np.isfinite(values)
         findings += _at(huge, "is beyond 1e100; check that it is a value, or rescale the column", name, rows)
+        if 0 < np.nanmax(np.abs(values), initial=0.0) < 1 / LARGEST:
+            findings.append(Finding("is nowhere as large as 1e-100; rescale the column", name))
     elif values.dtype == np.int64 and not categorical and len(values) and not is_exact(values):
         large = (values > LARGEST_EXACT) | (values < -LARGEST_EXACT)
         findings += _at(large, "is beyond 2^53 and would be rounded; subtract a constant first", name, rows)
@@ -143,9 +145,7 @@ def check_response(
     if values.dtype == object:
         return _text_response(values, support, name, rows)
     numbers = values.astype(np.float64)
-    outside = ~((numbers >= support.lower) & (numbers <= support.upper) & np.isfinite(numbers))
-    if support.integer:
-        outside |= numbers != np.floor(numbers)
+    outside = support.violations(numbers)
     expected = "{0, 1}" if support == BINARY else str(support)
     findings = _values_at(outside, numbers, f"is outside {expected}", name, rows)
     if trials is None:

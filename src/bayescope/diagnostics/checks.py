@@ -14,7 +14,7 @@ from typing import Literal
 
 from bayescope.diagnostics.convergence import convergence, is_monte_carlo, is_sampled
 from bayescope.diagnostics.records import Check, ComparisonRow, PredictiveCheck, make_check
-from bayescope.diagnostics.sampler_checks import SAMPLER_CHECKS
+from bayescope.diagnostics.sampler_checks import check_sampler
 from bayescope.inference.fit import Fit, Status
 
 MAX_Z = 4.0
@@ -28,8 +28,7 @@ def check_fit(fit: Fit) -> tuple[Check, ...]:
     if fit.answered and fit.kind == "point":
         checks.append(check_boundary(fit))
     if is_sampled(fit) and fit.draws is not None:
-        found = convergence(fit.draws)
-        checks.extend(check(fit, found) for check in SAMPLER_CHECKS)
+        checks.extend(check_sampler(fit, convergence(fit.draws)))
     return tuple(checks)
 
 

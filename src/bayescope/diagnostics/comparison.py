@@ -20,12 +20,13 @@ _SCORES = np.linspace(-6.0, 6.0, 257)
 
 
 def choose_reference(fits: Sequence[Fit]) -> Fit | None:
-    """Choose what the others are measured against: exact, else grid, a sampler, or importance weights.
+    """Choose what the others are measured against: exact, else grid, nuts, another sampler, or weights.
 
     None when no method gave a posterior that can serve.
     """
     yardsticks = [fit for method in YARDSTICKS for fit in fits if fit.answered and fit.method == method]
-    sampled = [fit for fit in fits if is_sampled(fit)]
+    # of several samplers nuts is the one to trust before the others
+    sampled = sorted((fit for fit in fits if is_sampled(fit)), key=lambda fit: fit.method != "nuts")
     weighted = [fit for fit in fits if is_monte_carlo(fit) and fit.outcome.status == "ok"]
     return next(iter(yardsticks + sampled + weighted), None)
 

@@ -15,7 +15,7 @@ from bayescope.diagnostics.records import Learned
 from bayescope.distributions.distributions import DISTRIBUTIONS, Distribution
 from bayescope.inference.fit import Fit, Marginal
 from bayescope.inference.statements import probability_positive
-from bayescope.models.density import element_priors
+from bayescope.models.density import marginal_priors
 from bayescope.models.model import Model
 
 type Floats = NDArray[np.float64]
@@ -41,7 +41,7 @@ def learned(model: Model, fit: Fit) -> tuple[Learned, ...]:
             **_bits(fit, index, prior),
             **(_sign(fit, name) if name in slopes else {}),
         )
-        for index, (name, prior) in enumerate(zip(fit.names, element_priors(model), strict=True))
+        for index, (name, prior) in enumerate(zip(fit.names, marginal_priors(model), strict=True))
     )
 
 

@@ -148,20 +148,28 @@ def _success(model: Model, theta: Floats) -> Floats:
 
 
 def _general(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Comparison, str]:
-    """Compare single observations by their mean, sd, smallest and largest value."""
+    """Compare single observations by mean, sd, smallest and largest value, or categories by their shares."""
     note = _sample_note(model.response.observations, "observations")
     model = _take(model, _observations(model, rng))
     values, trials = model.response.values, model.response.trials
     edges = _edges(model)
 
     def replicate(rng: np.random.Generator, theta: Floats) -> Floats:
-        parameters = tuple(np.broadcast_to(value, values.shape) for value in psi(model, theta))
+        vectors = np.shape(psi(model, theta)[0]) if model.likelihood.categorical else ()
+        parameters = tuple(np.broadcast_to(value, values.shape + vectors) for value in psi(model, theta))
         return model.likelihood.sample(rng, trials, parameters)
 
     def reduce(values: Floats) -> tuple[Floats, Floats]:
         sd = values.std(ddof=min(1, len(values) - 1))
         return np.array([values.mean(), sd, values.min(), values.max()]), _histogram(values, edges)
 
+    def shares(values: Floats) -> tuple[Floats, Floats]:
+        counts = np.bincount(values.astype(np.intp), minlength=len(levels)).astype(np.float64)
+        return counts / counts.sum(), counts
+
+    if levels := model.response.levels:
+        names = tuple(f"share of {level}" for level in levels)
+        return _Comparison(names, np.arange(-0.5, len(levels)), values, shares, replicate), note
     return _Comparison(("mean", "sd", "min", "max"), edges, values, reduce, replicate), note
 
 

@@ -1,4 +1,4 @@
-"""Checks of a Markov chain sampler's draws: one function a check, all of them in `SAMPLER_CHECKS`."""
+"""Checks of a Markov chain sampler's draws: one function a check; `check_sampler` makes those that apply."""
 
 from __future__ import annotations
 
@@ -179,12 +179,18 @@ def _not_recorded(fit: Fit, name: str, threshold: float) -> Check:
     return make_check(fit.name, name, "note", threshold=threshold, message=message)
 
 
-SAMPLER_CHECKS: tuple[Callable[[Fit, Convergence], Check], ...] = (
-    check_draws,
-    check_r_hat,
-    check_ess("bulk"),
-    check_ess("tail"),
-    check_divergences,
-    check_e_bfmi,
-    check_tree_depth,
+SAMPLER_CHECKS: tuple[tuple[Callable[[Fit, Convergence], Check], tuple[str, ...]], ...] = (
+    (check_draws, ()),
+    (check_r_hat, ()),
+    (check_ess("bulk"), ()),
+    (check_ess("tail"), ()),
+    (check_divergences, ("metropolis",)),
+    (check_e_bfmi, ("metropolis",)),
+    (check_tree_depth, ("metropolis", "hmc")),
 )
+"""The checks, each with the methods that it does not apply to: a random walk has no energy, hmc no trees."""
+
+
+def check_sampler(fit: Fit, found: Convergence) -> tuple[Check, ...]:
+    """Make every check that applies to the method of this fit."""
+    return tuple(check(fit, found) for check, without in SAMPLER_CHECKS if fit.method not in without)

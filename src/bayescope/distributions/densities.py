@@ -290,6 +290,18 @@ UNIFORM = Density(
     lambda q, lower, upper: lower + np.multiply(q, np.subtract(upper, lower)),
 )
 
+PARETO = Density(
+    _quiet(
+        lambda x, a, m: np.where(
+            x >= m, np.log(a) - np.log(m) - np.add(a, 1.0) * np.log(np.divide(x, m)), -math.inf
+        )
+    ),
+    _quiet(lambda x, a, m: np.where(x >= m, -np.add(a, 1.0) / x, math.nan)),
+    _quiet(lambda x, a, m: np.where(x >= m, np.add(a, 1.0) / np.square(x), math.nan)),
+    _quiet(lambda x, a, m: -np.expm1(-a * np.log(np.maximum(np.divide(x, m), 1.0)))),
+    _quiet(lambda q, a, m: m * np.exp(-np.log1p(np.negative(q)) / a)),
+)
+
 
 def _dirichlet_log_density(x: Any, a: Any) -> Any:
     inside = np.all(np.greater_equal(x, 0.0), axis=-1) & (np.abs(np.sum(x, axis=-1) - 1.0) <= 1e-8)

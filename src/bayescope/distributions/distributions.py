@@ -71,6 +71,10 @@ def _between(arguments: Mapping[str, float]) -> Support:
     return Support(lower=arguments["lower"], upper=arguments["upper"])
 
 
+def _from_m(arguments: Mapping[str, float]) -> Support:
+    return Support(lower=arguments["m"])
+
+
 def _laplace_kink(mu: float, b: float) -> tuple[float, float]:
     return mu, 1.0 / b
 
@@ -108,6 +112,7 @@ _ENTRIES = (
     ),
     Distribution("Uniform", _ENDS, _between, *densities.UNIFORM),
     Distribution("LogNormal", (_MU, _SIGMA), _POSITIVE, *densities.LOG_NORMAL),
+    Distribution("Pareto", (_ALPHA, Argument("m", POSITIVE)), _from_m, *densities.PARETO),
 )
 
 DISTRIBUTIONS: Mapping[str, Distribution] = MappingProxyType({entry.name: entry for entry in _ENTRIES})

@@ -5,28 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
-from bayescope.distributions.densities import ratio
-from bayescope.distributions.supports import BINARY, COUNT, POSITIVE, REAL, UNIT, Support
+from bayescope.distributions import heads
+from bayescope.distributions.supports import BINARY, COUNT, POSITIVE, REAL, SIMPLEX, UNIT, Support
 
 type Floats = NDArray[np.float64]
-
-_LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
-_quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
+type Bounds = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class HeadParameter:
-    """A parameter of a likelihood by PyMC's name, where it may live, and the links a formula may give it."""
+    """A parameter of a likelihood by PyMC's name, where it may live, and the links a formula may give it.
+
+    `links` has the canonical link first; without links the parameter takes no formula. `scale`
+    makes the size that a positive parameter is likely to have from the mean and sd of the response:
+    its default prior has that mean. `spellings` are other names that a prior may give it, each with the
+    link that makes the parameter of it: a Normal's precision `tau` for `sigma`, as in PyMC.
+    """
 
     name: str
     support: Support
-    links: tuple[str, ...]  # the canonical link first
+    links: tuple[str, ...] = ()
+    scale: Callable[[float, float], float] = lambda _mean, sd: sd
+    spellings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,14 @@ class Likelihood:
     instead: exact where the detour over the parameter would lose digits (p -> 1).
     `trials` is None but for Binomial. `sample(rng, trials, psi)` draws a response of the shape
     to which `trials` and `psi` broadcast.
+
+    `loss` names the negative log-likelihood and `loss_formula` writes it, N being the number of
+    observations; `loss_formula_given` writes it for a parameter that is fixed, whose value takes
+    the place of `{name}`. `bounds(y)` says where the response itself leaves room for the
+    parameters, where it does: the ends of a Uniform are not inside the data.
+
+    A parameter on the simplex (the p of Categorical) is a vector, along the last axis of its element
+    of psi; the response is then the position in it of one of the categories.
     """
 
     name: str
@@ -48,6 +60,7 @@ class Likelihood:
     location: str
     response: Support
     loss: str
+    loss_formula: str
     log_density: Callable[..., Floats]
     derivatives: Callable[..., tuple[Floats, Floats]]
     sample: Callable[..., Floats]
@@ -55,114 +68,136 @@ class Likelihood:
         default_factory=lambda: MappingProxyType({})
     )
     needs_trials: bool = False
+    loss_formula_given: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    bounds: Callable[[Floats], Bounds] = lambda _y: {}
+
+    @property
+    def categorical(self) -> bool:
+        """Whether a response is one of several categories, each with a probability of its own."""
+        return any(parameter.support.simplex for parameter in self.parameters)
 
 
-def _trials(trials: Floats | None) -> Floats:
-    # a Bernoulli response is a Binomial one of a single trial
-    return np.ones(()) if trials is None else np.asarray(trials)
+def _mean(mean: float, _sd: float) -> float:
+    return mean
 
 
-def _log_ways(y: Floats, trials: Floats | None) -> Floats:
-    # log of trials choose y, by the beta function: the difference of three log factorials cancels
-    if trials is None:
-        return np.zeros(())
-    return np.asarray(-scipy.special.betaln(trials - y + 1.0, y + 1.0) - np.log1p(trials))
+def _rate(mean: float, _sd: float) -> float:
+    return 1.0 / mean if mean else 1.0
 
 
-@_quiet
-def _binomial_log_density(y: Floats, trials: Floats | None, psi: tuple[Any]) -> Floats:
-    p = np.asarray(psi[0])
-    failures = _trials(trials) - y
-    value = scipy.special.xlogy(y, p) + scipy.special.xlog1py(failures, -p) + _log_ways(y, trials)
-    return np.where((p >= 0.0) & (p <= 1.0), value, -np.inf)
+def _one(_mean: float, _sd: float) -> float:
+    return 1.0
 
 
-def _binomial_derivatives(y: Floats, trials: Floats | None, psi: tuple[Any]) -> tuple[Floats, Floats]:
-    p = np.asarray(psi[0])
-    failures = _trials(trials) - y
-    first = ratio(y, p) - ratio(failures, 1.0 - p)
-    second = -ratio(y, p**2) - ratio(failures, (1.0 - p) ** 2)
-    return first[np.newaxis], second[np.newaxis, np.newaxis]
-
-
-@_quiet
-def _binomial_log_density_on_logit(y: Floats, trials: Floats | None, psi: tuple[Any]) -> Floats:
-    # y log p + (n - y) log(1 - p) with log p = min(eta, 0) - s, log(1 - p) = -max(eta, 0) - s,
-    # s = log(1 + exp(-|eta|)): one logarithm, and nothing cancels however large eta is
-    eta, n = np.asarray(psi[0]), _trials(trials)
-    linear = y * np.minimum(eta, 0.0) - (n - y) * np.maximum(eta, 0.0)
-    return np.asarray(linear - n * np.log1p(np.exp(-np.abs(eta))) + _log_ways(y, trials))
-
-
-def _binomial_derivatives_on_logit(
-    y: Floats, trials: Floats | None, psi: tuple[Any]
-) -> tuple[Floats, Floats]:
-    # y - n p, written as y (1 - p) - (n - y) p to keep the digits of 1 - p as p -> 1
-    eta, n = np.broadcast_to(psi[0], np.broadcast_shapes(np.shape(psi[0]), np.shape(y))), _trials(trials)
-    p, q = scipy.special.expit(eta), scipy.special.expit(-eta)
-    return (y * q - (n - y) * p)[np.newaxis], (-n * p * q)[np.newaxis, np.newaxis]
-
-
-def _binomial_sample(rng: np.random.Generator, trials: Floats | None, psi: tuple[Any]) -> Floats:
-    return np.asarray(rng.binomial(_trials(trials).astype(np.int64), psi[0]), dtype=np.float64)
-
-
-@_quiet
-def _normal_log_density(y: Floats, _: None, psi: tuple[Any, Any]) -> Floats:
-    mu, sigma = psi
-    value = -0.5 * np.square((y - mu) / sigma) - np.log(sigma) - _LOG_ROOT_TWO_PI
-    return np.where(np.greater(sigma, 0.0), value, -np.inf)
-
-
-@_quiet
-def _normal_derivatives(y: Floats, _: None, psi: tuple[Any, Any]) -> tuple[Floats, Floats]:
-    mu, sigma = psi
-    z = (y - mu) / sigma
-    first = np.stack([z, np.square(z) - 1.0])
-    second = np.stack([[-np.ones(np.shape(z)), -2.0 * z], [-2.0 * z, 1.0 - 3.0 * np.square(z)]])
-    return first / sigma, second / np.square(sigma)
-
-
-def _normal_sample(rng: np.random.Generator, _: None, psi: tuple[Any, Any]) -> Floats:
-    return np.asarray(rng.normal(*psi))
-
-
+_SPREAD = MappingProxyType({"tau": "precision", "variance": "variance"})
 _P = (HeadParameter("p", UNIT, ("logit",)),)
-_ON_LINK = MappingProxyType({"logit": (_binomial_log_density_on_logit, _binomial_derivatives_on_logit)})
+_ON_LOGIT = MappingProxyType(
+    {"logit": (heads.binomial_log_density_on_logit, heads.binomial_derivatives_on_logit)}
+)
 
 _ENTRIES = (
     Likelihood(
-        name="Bernoulli",
-        parameters=_P,
-        location="p",
-        response=BINARY,
-        loss="binary cross-entropy",
-        log_density=_binomial_log_density,
-        derivatives=_binomial_derivatives,
-        sample=_binomial_sample,
-        on_link=_ON_LINK,
+        "Bernoulli",
+        _P,
+        "p",
+        BINARY,
+        "binary cross-entropy",
+        "-sum(y * log(p) + (1 - y) * log(1 - p))",
+        *heads.BINOMIAL,
+        on_link=_ON_LOGIT,
     ),
     Likelihood(
-        name="Binomial",
-        parameters=_P,
-        location="p",
-        response=COUNT,
-        loss="binomial cross-entropy",
-        log_density=_binomial_log_density,
-        derivatives=_binomial_derivatives,
-        sample=_binomial_sample,
-        on_link=_ON_LINK,
+        "Binomial",
+        _P,
+        "p",
+        COUNT,
+        "binomial cross-entropy",
+        "-sum(y * log(p) + (n - y) * log(1 - p)) + constant",
+        *heads.BINOMIAL,
+        on_link=_ON_LOGIT,
         needs_trials=True,
     ),
     Likelihood(
-        name="Normal",
-        parameters=(HeadParameter("mu", REAL, ("identity",)), HeadParameter("sigma", POSITIVE, ("log",))),
-        location="mu",
-        response=REAL,
-        loss="squared error",
-        log_density=_normal_log_density,
-        derivatives=_normal_derivatives,
-        sample=_normal_sample,
+        "Geometric",
+        (HeadParameter("p", UNIT),),
+        "p",
+        Support(lower=1.0, integer=True),
+        "geometric negative log-likelihood",
+        "-sum((y - 1) * log(1 - p)) - N * log(p)",
+        *heads.GEOMETRIC,
+    ),
+    Likelihood(
+        "NegativeBinomial",
+        (HeadParameter("n", POSITIVE, scale=_mean), HeadParameter("p", UNIT)),
+        "p",
+        COUNT,
+        "negative-binomial negative log-likelihood",
+        "-sum(y * log(1 - p) + n * log(p) + log(Gamma(y + n) / Gamma(n))) + constant",
+        *heads.NEGATIVE_BINOMIAL,
+        loss_formula_given=MappingProxyType({"n": "-sum(y * log(1 - p) + {n} * log(p)) + constant"}),
+    ),
+    Likelihood(
+        "Categorical",
+        (HeadParameter("p", SIMPLEX),),
+        "p",
+        COUNT,
+        "cross-entropy",
+        "-sum(log(p[y]))",
+        *heads.CATEGORICAL,
+    ),
+    Likelihood(
+        "Poisson",
+        (HeadParameter("mu", POSITIVE, scale=_mean),),
+        "mu",
+        COUNT,
+        "Poisson deviance, halved",
+        "sum(mu - y * log(mu)) + constant",
+        *heads.POISSON,
+    ),
+    Likelihood(
+        "Exponential",
+        (HeadParameter("lam", POSITIVE, scale=_rate),),
+        "lam",
+        Support(lower=0.0),
+        "exponential negative log-likelihood",
+        "sum(lam * y) - N * log(lam)",
+        *heads.EXPONENTIAL,
+    ),
+    Likelihood(
+        "Gamma",
+        (HeadParameter("alpha", POSITIVE, scale=_one), HeadParameter("beta", POSITIVE, scale=_rate)),
+        "beta",
+        POSITIVE,
+        "gamma negative log-likelihood",
+        "sum(beta * y - (alpha - 1) * log(y)) - N * (alpha * log(beta) - log(Gamma(alpha)))",
+        *heads.GAMMA,
+        loss_formula_given=MappingProxyType({"alpha": "sum(beta * y) - N * {alpha} * log(beta) + constant"}),
+    ),
+    Likelihood(
+        "Normal",
+        (
+            HeadParameter("mu", REAL, ("identity",)),
+            HeadParameter("sigma", POSITIVE, ("log",), spellings=_SPREAD),
+        ),
+        "mu",
+        REAL,
+        "squared error",
+        "sum((y - mu)^2) / (2 * sigma^2) + N * log(sigma) + constant",
+        *heads.NORMAL,
+        loss_formula_given=MappingProxyType({"sigma": "sum((y - mu)^2) / (2 * {sigma}^2) + constant"}),
+    ),
+    Likelihood(
+        "Uniform",
+        (HeadParameter("lower", REAL), HeadParameter("upper", REAL)),
+        "upper",
+        REAL,
+        "range",
+        "N * log(upper - lower), infinite where an end is inside the data",
+        *heads.UNIFORM,
+        loss_formula_given=MappingProxyType(
+            {"lower": "N * log(upper - {lower}), infinite where upper is below the largest y"}
+        ),
+        bounds=heads.uniform_bounds,
     ),
 )
 

@@ -24,6 +24,9 @@ _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore")
 class Link:
     """One link: `apply(mu)` = eta, `inverse(eta)` = mu, `slope` = d mu / d eta, `curvature` = d2 mu / d eta2.
 
+    `positive` links take positive predictors only: they stand for a parameter under another name, as
+    the precision tau of a Normal stands for its sigma, and no formula takes them.
+
     All four are vectorised. A predictor too large for its exponential gives inf, never a warning.
     """
 
@@ -32,6 +35,7 @@ class Link:
     inverse: Callable[[ArrayLike], Floats]
     slope: Callable[[ArrayLike], Floats]
     curvature: Callable[[ArrayLike], Floats]
+    positive: bool = False
 
 
 def _same(value: ArrayLike) -> Floats:
@@ -74,12 +78,33 @@ def _exp(eta: ArrayLike) -> Floats:
     return np.asarray(np.exp(eta))
 
 
+@_quiet
+def _power(value: ArrayLike, exponent: float) -> Floats:
+    return np.asarray(np.power(np.asarray(value, dtype=np.float64), exponent))
+
+
 LINKS: Mapping[str, Link] = MappingProxyType(
     {
         link.name: link
         for link in (
             Link("identity", apply=_same, inverse=_same, slope=_one, curvature=_zero),
             Link("logit", apply=_logit, inverse=_expit, slope=_expit_slope, curvature=_expit_curvature),
+            Link(
+                "precision",
+                apply=lambda sigma: np.power(sigma, -2.0),
+                inverse=lambda tau: _power(tau, -0.5),
+                slope=lambda tau: -0.5 * _power(tau, -1.5),
+                curvature=lambda tau: 0.75 * _power(tau, -2.5),
+                positive=True,
+            ),
+            Link(
+                "variance",
+                apply=np.square,
+                inverse=lambda variance: _power(variance, 0.5),
+                slope=lambda variance: 0.5 * _power(variance, -0.5),
+                curvature=lambda variance: -0.25 * _power(variance, -1.5),
+                positive=True,
+            ),
             Link("log", apply=_log, inverse=_exp, slope=_exp, curvature=_exp),
         )
     }

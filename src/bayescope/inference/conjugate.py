@@ -1,91 +1,265 @@
-"""Beta-Bernoulli and Beta-Binomial: the posterior of an unknown probability in closed form.
+"""Conjugate models: recognised from the model, solved by arithmetic on sufficient statistics.
 
-    p ~ Beta(a, b),  h successes and t failures   =>   p | y ~ Beta(a + h, b + t)
+    p(theta | y) = p(y | theta) p(theta) / p(y)   stays in the family of p(theta)
 
-Source: Gelman et al., Bayesian Data Analysis (3rd ed.), sec. 2.4.
+One entry of the table of pairs gives everything: the posterior by its update rule, the MLE as the
+mode of the posterior under the family's flat density, the MAP as the mode under the prior, standard
+errors from the curvature there, the evidence as the ratio of normalising constants, and the posterior
+predictive density as the evidence of one more row. Source: Diaconis and Ylvisaker, Conjugate Priors for
+Exponential Families, Annals of Statistics 7 (1979), 269-281; see docs/conjugate.md for each pair.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
+from bayescope.distributions.distributions import DISTRIBUTIONS
+from bayescope.distributions.links import LINKS
+from bayescope.errors import FitError
+from bayescope.inference.conjugate_families import FAMILIES, Arguments, Family
+from bayescope.inference.conjugate_pairs import PAIRS, ConjugatePair, Known, Summary
 from bayescope.inference.exact_posterior import ExactPosterior, Solver
-from bayescope.inference.marginals import Beta
+from bayescope.inference.fit import Outcome
+from bayescope.inference.marginal_base import StoredMarginal
 from bayescope.models.density import element_priors
-from bayescope.models.model import Model, Prior, Response
+from bayescope.models.model import Model, Response
 
 type Floats = NDArray[np.float64]
 
-
-class BetaPosterior(NamedTuple):
-    """The posterior and the log evidence, nats."""
-
-    posterior: Beta
-    log_evidence: float
+_quiet = np.errstate(divide="ignore", invalid="ignore", over="ignore")
 
 
-def successes_and_failures(response: Response) -> tuple[float, float]:
-    """Count successes and failures, repeated rows as often as they occur."""
-    weights = np.ones_like(response.values) if response.weights is None else response.weights
-    trials = np.ones_like(response.values) if response.trials is None else response.trials
-    return float(weights @ response.values), float(weights @ (trials - response.values))
+@dataclass(frozen=True)
+class Conjugate:
+    """What is known of the parameter of a pair: a prior, or the posterior after some data.
 
-
-def beta_posterior(alpha: float, beta: float, response: Response) -> BetaPosterior:
-    """Update Beta(alpha, beta) by the data.
-
-    The evidence is B(alpha + h, beta + t) / B(alpha, beta), times the binomial coefficient of
-    every row when the response has trials.
+    Attributes:
+        pair: the entry of the table.
+        known: the likelihood's other parameters, by name.
+        arguments: those of the family.
     """
-    heads, tails = successes_and_failures(response)
-    posterior = Beta(alpha + heads, beta + tails)
-    log_evidence = scipy.special.betaln(posterior.alpha, posterior.beta) - scipy.special.betaln(alpha, beta)
-    return BetaPosterior(posterior, float(log_evidence) + _log_coefficients(response))
+
+    pair: ConjugatePair
+    known: Known
+    arguments: Arguments
+
+    @property
+    def family(self) -> Family:
+        """The family that the prior and every posterior belong to."""
+        return FAMILIES[self.pair.family]
+
+    @property
+    def marginals(self) -> tuple[StoredMarginal, ...]:
+        """The distribution of each unknown."""
+        return self.family.marginals(self.arguments)
+
+    def statistics(self, response: Response) -> Floats:
+        """Compute the sufficient statistics of some data, shape (k,), each row as often as it occurs."""
+        times = np.ones(len(response.values)) if response.weights is None else response.weights
+        rows = self.pair.rows(response.values, response.trials, self.known)
+        return self.pair.pool(rows[:, times > 0], times[times > 0])
+
+    def observe(self, statistics: Floats) -> Conjugate:
+        """Return the posterior of this prior after data with these statistics."""
+        arguments = self.pair.update(self.arguments, statistics, self.known)
+        return replace(self, arguments=arguments)
+
+    @_quiet
+    def log_evidence(self, statistics: Floats) -> Floats:
+        """Compute log p(y), nats, of data by their statistics, shape (k, ...); the result has shape (...).
+
+        log p(y) = log base(y) + log Z(posterior) - log Z(prior)
+        """
+        if self.pair.log_evidence is not None:
+            return self.pair.log_evidence(self.arguments, statistics, self.known)
+        posterior = self.pair.update(self.arguments, statistics, self.known)
+        gain = self.family.log_normaliser(posterior) - self.family.log_normaliser(self.arguments)
+        return np.asarray(self.pair.log_base(statistics, self.known) + gain)
+
+    def log_predictive(self, y: Floats, trials: Floats | None = None) -> Floats:
+        """Compute the log density of each of some new responses, shape (n,), each on its own."""
+        return self.log_evidence(self.pair.rows(np.asarray(y, dtype=np.float64), trials, self.known))
+
+    def predictive(self, trials: float = 1.0) -> Summary:
+        """Name the distribution of one new response, with its mean and sd; `trials` is for Binomial."""
+        return self.pair.predictive(self.arguments, self.known, trials)
 
 
-def _log_coefficients(response: Response) -> float:
-    """Sum of log (trials choose successes); 0 for single flips, whose order is part of the data."""
-    if response.trials is None:
-        return 0.0
-    # 1 / ((trials + 1) B(successes + 1, failures + 1)) is the coefficient, without factorials to cancel.
-    failures = response.trials - response.values
-    each = -np.log1p(response.trials) - scipy.special.betaln(response.values + 1, failures + 1)
-    return float(each.sum() if response.weights is None else response.weights @ each)
+def of_model(model: Model) -> Conjugate | str:
+    """Return the pair that the model's likelihood and unknown belong to, with the family's flat density.
 
-
-def recognise(model: Model) -> Solver | str:
-    """Return the solver when the location is one unknown probability with a Beta prior, else the reasons."""
+    The prior does not matter: a maximum of the likelihood has none. Where there is no such pair the
+    result says which part of the model stands in the way.
+    """
     location, head = model.location, model.likelihood.name
-    parameter = location.parameter
     if location.matrix is not None:
         return f"{head} with predictors through a {location.link} link has no closed form"
     if location.link != "identity":
+        parameter = location.parameter
         return (
             f"{parameter} has a {location.link} link; the closed form needs its prior on {parameter} itself"
         )
-    if len(location.index) != 1:
-        return f"{parameter} is fixed: nothing is unknown"
-    name, arguments = element_priors(model)[location.index[0]]
-    if name == "Uniform" and tuple(arguments.values()) == (0.0, 1.0):
-        name, arguments = "Beta", {"alpha": 1.0, "beta": 1.0}
-    if name != "Beta":
-        prior = Prior(name, arguments)
-        return f"the prior of {parameter} is {prior}; the closed form needs Beta or Uniform(0, 1)"
-    return partial(_solve, model.response, head, arguments["alpha"], arguments["beta"])
+    unknown = [block.name for block in model.blocks]
+    if not unknown:
+        return f"{location.parameter} is fixed: nothing is unknown"
+    if (head, unknown[0]) not in PAIRS or len(unknown) > 1:
+        return _no_pair(head, unknown)
+    pair = PAIRS[head, unknown[0]]
+    known = {
+        p.parameter: float(LINKS[p.link].inverse(np.ravel(p.offset)[0]))
+        for p in model.predictors
+        if not len(p.index)
+    }
+    for name, value in pair.requires.items():
+        if known[name] != value:
+            return f"{name} is fixed at {known[name]:.6g}; the closed form needs {name}: {value:g}"
+    size = len(location.index)
+    if location.parameter == pair.parameter and size > 1:
+        known["categories"] = size
+    return Conjugate(pair, known, FAMILIES[pair.family].flat(size))
 
 
-def _solve(response: Response, head: str, alpha: float, beta: float, _tolerance: float) -> ExactPosterior:
-    posterior, log_evidence = beta_posterior(alpha, beta, response)
+def _no_pair(head: str, unknown: Sequence[str]) -> str:
+    known = [pair.parameter for pair in PAIRS.values() if pair.likelihood == head]
+    if not known:
+        return f"a {head} likelihood has no closed form"
+    wanted = f"the closed form needs {' or '.join(known)} as the only unknown, the others fixed"
+    return f"{' and '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} unknown; {wanted}"
+
+
+def prior_of(model: Model, flat: Conjugate) -> Conjugate | None:
+    """Return the model's prior as one of the pair's family; None where it is none."""
+    prior = model.blocks[0].prior
+    if prior.distribution == flat.pair.family:
+        values = prior.arguments.values()
+        given: Arguments | None = tuple(np.array(v) if isinstance(v, tuple) else v for v in values)
+    else:
+        synonym = flat.family.synonyms.get(prior.distribution)
+        given = None if synonym is None else synonym(element_priors(model)[0][1])
+    return None if given is None else replace(flat, arguments=given)
+
+
+def recognise(model: Model) -> Solver | str:
+    """Return the solver when likelihood and prior are a conjugate pair, else the reason why not."""
+    flat = of_model(model)
+    if isinstance(flat, str):
+        return flat
+    prior = prior_of(model, flat)
+    if prior is None:
+        wanted = f"the closed form needs {flat.family.wanted}"
+        return f"the prior of {flat.pair.parameter} is {model.blocks[0].prior}; {wanted}"
+    return partial(_solve, model, prior)
+
+
+def _solve(model: Model, prior: Conjugate, _tolerance: float) -> ExactPosterior:
+    statistics = prior.statistics(model.response)
+    posterior = prior.observe(statistics)
+    if not prior.family.proper(posterior.arguments):
+        _refuse_improper(model)
+    mean = np.array([marginal.mean for marginal in posterior.marginals])
+    sds = np.array([marginal.sd for marginal in posterior.marginals])
+    is_proper = DISTRIBUTIONS[model.blocks[0].prior.distribution].proper
+    several = posterior.family.covariance
     return ExactPosterior(
-        applies=f"Beta-{head}",
-        mean=np.array([posterior.mean]),
-        covariance=np.array([[posterior.sd**2]]),
-        marginals=(posterior,),
-        draw=lambda rng, size: rng.beta(posterior.alpha, posterior.beta, (size, 1)),
-        log_evidence=log_evidence,
+        applies=prior.pair.name,
+        mean=mean,
+        covariance=several(posterior.arguments) if several else np.diag(np.square(sds)),
+        marginals=posterior.marginals,
+        draw=lambda rng, size: posterior.family.draw(rng, size, posterior.arguments),
+        log_evidence=float(prior.log_evidence(statistics)) if is_proper else None,
+        outcome=_outcome(model, mean, sds),
+        details={"conjugate": _details(model, prior, statistics, posterior)},
     )
+
+
+def _refuse_improper(model: Model) -> None:
+    rows, prior = model.response.observations, model.blocks[0].prior
+    raise FitError(
+        f"{rows} observation{'' if rows == 1 else 's'} and the prior {prior} of {model.names[0]}: "
+        "the posterior is improper.",
+        f"Give {model.names[0]} a proper prior, or more data.",
+    )
+
+
+def _outcome(model: Model, mean: Floats, sds: Floats) -> Outcome:
+    if np.isfinite(sds).all():
+        return Outcome()
+    what = "sd" if np.isfinite(mean).all() else "mean and sd"
+    return Outcome(
+        "flagged",
+        f"The posterior tails are so heavy that the {what} of {', '.join(model.names)} do not exist.",
+        "Read medians and intervals, or give a prior with lighter tails.",
+    )
+
+
+def _details(model: Model, prior: Conjugate, statistics: Floats, posterior: Conjugate) -> dict[str, Any]:
+    names = prior.pair.statistics
+    if len(names) < len(statistics):
+        names = tuple(f"{names[0]} of {level}" for level in model.response.levels)
+    single = model.response.trials is None
+    return {
+        "rule": prior.pair.rule,
+        "prior": [np.asarray(value).tolist() for value in prior.arguments],
+        "statistics": dict(zip(names, statistics.tolist(), strict=True)),
+        "posterior": posterior.family.text(posterior.arguments),
+        **({"predictive": posterior.predictive().text} if single else {}),
+    }
+
+
+class Maximum(NamedTuple):
+    """A mode in closed form.
+
+    Attributes:
+        theta: where, shape (d,); nan for no single place, inf where the density only rises.
+        covariance: of the Wald approximation, shape (d, d); nan at a bound.
+        residual: the slope there in the sd that the curvature gives.
+        at_bound: whether an element is on a bound, shape (d,).
+    """
+
+    theta: Floats
+    covariance: Floats
+    residual: float
+    at_bound: NDArray[np.bool_]
+
+
+def mode(found: Conjugate) -> Floats:
+    """Return where the density is highest, shape (d,): nan for no single place, inf if it rises without end.
+
+    The mode of Dirichlet(a) is (a - 1) / sum(a - 1) where no a is less than 1.
+    """
+    if found.pair.family in {"Gamma", "InverseGamma"} and found.arguments[1] == 0:
+        return np.array([math.inf])
+    if len(found.marginals) == 1:
+        return np.array([found.marginals[0].mode])
+    excess = found.arguments[0] - 1.0
+    single = np.all(excess >= 0) and excess.sum() > 0
+    return np.asarray(excess / excess.sum()) if single else np.full(len(excess), math.nan)
+
+
+def maximum(found: Conjugate, lower: Floats, upper: Floats) -> Maximum:
+    """Return the mode inside of [lower, upper], shapes (d,), with its curvature.
+
+    The variance of one unknown is minus the inverse of the second derivative of the log density
+    there; of probabilities p it is (diag(p) - pp') / sum(a - 1), that of the proportions of so many draws.
+    """
+    theta = np.clip(mode(found), lower, upper)
+    at_bound = ~((lower < theta) & (theta < upper))
+    covariance = np.full((len(theta), len(theta)), math.nan)
+    if at_bound.all():
+        return Maximum(theta, covariance, 0.0, at_bound)
+    if len(theta) > 1:
+        free = np.ix_(~at_bound, ~at_bound)
+        spread = (np.diag(theta) - np.outer(theta, theta)) / (found.arguments[0] - 1.0).sum()
+        covariance[free] = spread[free]
+        return Maximum(theta, covariance, 0.0, at_bound)
+    entry = DISTRIBUTIONS[found.pair.family]
+    curvature = float(entry.curvature(theta[0], *found.arguments))
+    slope = float(entry.slope(theta[0], *found.arguments))
+    return Maximum(theta, np.array([[-1.0 / curvature]]), abs(slope) / math.sqrt(-curvature), at_bound)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
+from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.errors import NotApplicable
 from bayescope.inference import conjugate, regression
 from bayescope.inference.exact_posterior import ExactPosterior, Solver
@@ -41,7 +42,7 @@ class Recogniser:
 
 
 RECOGNISERS = (
-    Recogniser(("Bernoulli", "Binomial"), conjugate.recognise),
+    Recogniser(tuple(LIKELIHOODS), conjugate.recognise),
     Recogniser(("Normal",), regression.recognise),
 )
 
@@ -80,7 +81,7 @@ def _recognise(model: Model) -> Solver:
             if not isinstance(found, str):
                 return found
             reasons.append(found)
-    reason = "; ".join(reasons) or f"a {model.likelihood.name} likelihood has no closed form"
+    reason = reasons[-1]  # of the widest family
     raise NotApplicable(f"{reason[0].upper()}{reason[1:]}.", _ADVICE)
 
 

@@ -1,6 +1,6 @@
 """Maximum a posteriori: argmax over theta of log p(y | theta) + log p(theta), in the model's own parameters.
 
-    Beta(a, b) prior on a coin:                 p = (h + a - 1) / (N + a + b - 2)
+    one unknown of a conjugate pair:            the mode of the posterior, by its formula
     Normal likelihood, sigma known, and
     coefficients Normal(m, s) or flat:          least squares of [X / sigma; 1 / s] on [y / sigma; m / s]
     else:                                       proximal Newton, see `newton`
@@ -24,13 +24,13 @@ import scipy
 from numpy.typing import NDArray
 
 from bayescope.errors import FitError, NotApplicable
-from bayescope.inference.conjugate import successes_and_failures
+from bayescope.inference.conjugate import Conjugate, maximum, of_model, prior_of
 from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.map_refusals import refuse_improper, refuse_poles, refuse_unbounded
 from bayescope.inference.method import Context, Method
 from bayescope.inference.newton import Solution, kkt_residual
 from bayescope.inference.normal_statistics import NormalStatistics
-from bayescope.inference.point import is_coin, named, point_fit, refuse_unconverged, wald_covariance
+from bayescope.inference.point import named, point_fit, refuse_unconverged, wald_covariance
 from bayescope.inference.point_problem import PointProblem, PointSettings
 from bayescope.inference.starts import plain_start, starts
 from bayescope.models import density
@@ -54,8 +54,9 @@ def fit_map(model: Model, settings: MAPSettings, context: Context) -> Fit:
     if not model.names:
         raise NotApplicable("every parameter is fixed, so there is nothing to estimate.")
     problem = PointProblem(model, prior=True)
-    if is_coin(model) and density.element_priors(model)[0][0] in ("Beta", "Uniform"):
-        return _coin(problem)
+    prior = _conjugate_prior(model)
+    if prior is not None:
+        return _conjugate(problem, prior)
     refuse_improper(model)
     refuse_unbounded(problem)
     refuse_poles(problem, plain_start(problem))
@@ -65,39 +66,28 @@ def fit_map(model: Model, settings: MAPSettings, context: Context) -> Fit:
     return _newton(problem, settings)
 
 
-def beta_mode(a: float, b: float) -> float:
-    """Return the mode of Beta(a, b): (a - 1) / (a + b - 2) inside, else the end with the larger density.
-
-    Raises:
-        FitError: every p is a mode (a = b = 1), or both ends are (a < 1 and b < 1).
-    """
-    if a == b == 1:
-        raise FitError(
-            "the posterior Beta(1, 1) is flat: every p is a mode.", "Read the posterior mean instead."
-        )
-    if a < 1 and b < 1:
-        raise FitError(
-            f"the posterior Beta({a:g}, {b:g}) has no single mode: its density is infinite at both ends.",
-            "Read the posterior mean or median (exact), or use a prior with arguments of at least 1.",
-        )
-    if a > 1 and b > 1:
-        return (a - 1) / (a + b - 2)
-    return 0.0 if a < b else 1.0
+def _conjugate_prior(model: Model) -> Conjugate | None:
+    """Return the model's prior in the family of its likelihood; a Uniform cuts that family's flat density."""
+    flat = of_model(model)
+    if isinstance(flat, str):
+        return None
+    cut = density.element_priors(model)[0][0] == "Uniform"
+    return flat if cut else prior_of(model, flat)
 
 
-def _coin(problem: PointProblem) -> Fit:
-    successes, failures = successes_and_failures(problem.model.response)
-    name, arguments = density.element_priors(problem.model)[0]
-    alpha, beta = (arguments["alpha"], arguments["beta"]) if name == "Beta" else (1.0, 1.0)
-    a, b = successes + alpha, failures + beta
+def _conjugate(problem: PointProblem, prior: Conjugate) -> Fit:
     objective = problem.objective
-    p = float(np.clip(beta_mode(a, b), objective.lower[0], objective.upper[0]))
-    inside = bool(objective.lower[0] < p < objective.upper[0])
-    curvature = (a - 1) / p**2 + (b - 1) / (1 - p) ** 2 if inside else math.nan
-    slope = (a - 1) / p - (b - 1) / (1 - p) if inside else 0.0
-    residual = abs(slope) / math.sqrt(curvature) if inside else 0.0
-    details = {"formula": "p = (h + a - 1) / (N + a + b - 2)", "kkt_residual": residual, "iterations": 0}
-    return _fit(problem, np.array([p]), np.array([[1 / curvature]]), details, np.array([not inside]))
+    posterior = prior.observe(prior.statistics(problem.model.response))
+    found = maximum(posterior, objective.lower, objective.upper)
+    text = posterior.family.text(posterior.arguments)
+    if not np.isfinite(found.theta).all():
+        raise FitError(
+            f"the posterior {text} has no single mode: it is flat, or its density is infinite at both ends "
+            "or rises for ever.",
+            "Read the posterior mean or median (exact), or use a prior with larger arguments.",
+        )
+    details = {"formula": f"the mode of {text}", "kkt_residual": found.residual, "iterations": 0}
+    return _fit(problem, found.theta, found.covariance, details, found.at_bound)
 
 
 def _is_gaussian(normal: NormalStatistics, model: Model) -> bool:

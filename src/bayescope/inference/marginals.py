@@ -1,4 +1,4 @@
-"""Posteriors of one scalar parameter: closed forms, a Normal mixture, quadrature, draws.
+"""Posteriors of one scalar parameter: closed forms, a Normal mixture or push-forward, quadrature, draws.
 
 Every class here follows the `Marginal` protocol and prints as the field writes it (`Beta(8, 6)`).
 `to_arrays` gives its content as a plain dict of floats and arrays, from which
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from bayescope.inference.fit import Marginal
 from bayescope.inference.grid_marginal import Gridded
 from bayescope.inference.marginal_base import StoredMarginal, invert, peak
+from bayescope.inference.named_marginals import Gamma, InverseGamma, Pareto
 from bayescope.inference.pushforward import Pushforward
 from bayescope.inference.tabulated import Tabulated
 
@@ -77,12 +78,14 @@ class Beta(StoredMarginal):
     @override
     def quantile(self, q: Floats) -> Floats:
         x = np.asarray(scipy.special.betaincinv(self.alpha, self.beta, q))
-        # SciPy's inverse has 8 digits where alpha and beta are large and unequal: one Newton step mends it
-        density = self.pdf(x)
-        step = np.divide(
-            self.cdf(x) - q, density, out=np.zeros_like(x), where=(density > 0) & (density < np.inf)
-        )
-        return np.asarray(np.clip(x - step, 0.0, 1.0))
+        # SciPy's inverse has 6 digits where alpha and beta are large and unequal; Newton steps have them all
+        for _ in range(2):
+            density = self.pdf(x)
+            step = np.divide(
+                self.cdf(x) - q, density, out=np.zeros_like(x), where=(density > 0) & (density < np.inf)
+            )
+            x = np.clip(x - step, 0.0, 1.0)
+        return x
 
 
 @dataclass(frozen=True)
@@ -258,7 +261,13 @@ def central_interval(marginal: Marginal, probability: float) -> tuple[float, flo
 
 
 MARGINALS: Mapping[str, type[StoredMarginal]] = MappingProxyType(
-    {kind.__name__: kind for kind in (Beta, Normal, NormalMixture, Pushforward, Tabulated, Gridded, Draws)}
+    {
+        kind.__name__: kind
+        for kind in (
+            *(Beta, Normal, Gamma, InverseGamma, Pareto),
+            *(NormalMixture, Pushforward, Tabulated, Gridded, Draws),
+        )
+    }
 )
 
 

@@ -1,6 +1,7 @@
 """Maximum likelihood: argmax over theta of log p(y | theta), by formula where there is one.
 
-    Bernoulli(p), Binomial(n, p):  p = h / N,  variance p (1 - p) / N
+    one unknown of a conjugate pair:  the mode of the posterior under a flat prior (p = h / N),
+                                   variance from the curvature there (p (1 - p) / N)
     Normal(X beta, sigma):         X = QR,  beta = R^-1 Q'y,  sigma^2 = RSS / N,
                                    covariance sigma^2 (R'R)^-1,  var(sigma) = sigma^2 / (2 N)
     else:                          Newton's method; covariance = inverse observed information
@@ -18,14 +19,13 @@ import scipy
 from numpy.typing import NDArray
 
 from bayescope.errors import FitError, NotApplicable
-from bayescope.inference.conjugate import successes_and_failures
+from bayescope.inference.conjugate import Conjugate, maximum, of_model
 from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.method import Context, Method
 from bayescope.inference.newton import kkt_residual
 from bayescope.inference.normal_statistics import NormalStatistics
 from bayescope.inference.point import (
     dependent_columns,
-    is_coin,
     named,
     observed_design,
     point_fit,
@@ -58,8 +58,9 @@ def fit_mle(model: Model, settings: MLESettings, context: Context) -> Fit:
     if not model.names:
         raise NotApplicable("every parameter is fixed, so there is nothing to estimate.")
     problem = PointProblem(model, prior=False)
-    if is_coin(model):
-        return _coin(problem)
+    flat = of_model(model)
+    if isinstance(flat, Conjugate):
+        return _conjugate(problem, flat)
     _refuse_dependent(model)
     if problem.normal is not None:
         return _normal(problem, problem.normal)
@@ -69,16 +70,20 @@ def fit_mle(model: Model, settings: MLESettings, context: Context) -> Fit:
     return _newton(problem, settings)
 
 
-def _coin(problem: PointProblem) -> Fit:
-    successes, failures = successes_and_failures(problem.model.response)
-    total = successes + failures
-    if not total > 0:
+def _conjugate(problem: PointProblem, flat: Conjugate) -> Fit:
+    if not problem.model.response.observations > 0:
         raise FitError("the MLE does not exist: there are no observations.", "Give data, or use a prior.")
-    p = successes / total
-    at_bound = p in (0.0, 1.0)
-    variance = np.nan if at_bound else p * (1 - p) / total
-    details = {"formula": "p = h / N", "kkt_residual": 0.0, "iterations": 0}
-    return _fit(problem, np.array([p]), np.array([[variance]]), details, np.array([at_bound]))
+    objective = problem.objective
+    likelihood = flat.observe(flat.statistics(problem.model.response))
+    found = maximum(likelihood, objective.lower, objective.upper)
+    if not np.isfinite(found.theta).all():
+        name = flat.pair.parameter
+        raise FitError(
+            f"the MLE does not exist: the likelihood of {name} rises without end, for {flat.pair.maximum}.",
+            f"Use MAP, exact or NUTS with a proper prior on {name}.",
+        )
+    details = {"formula": flat.pair.maximum, "kkt_residual": found.residual, "iterations": 0}
+    return _fit(problem, found.theta, found.covariance, details, found.at_bound)
 
 
 def _fit(

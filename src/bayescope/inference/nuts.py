@@ -7,20 +7,32 @@ graph of the model; its constrained variables are sampled on the real line and m
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bayescope.errors import FitError, NotApplicable
-from bayescope.inference.draws import draws_tree, flat_draws
 from bayescope.inference.fit import Fit
-from bayescope.inference.marginals import Draws
+from bayescope.inference.markov_chains import fit_chains
 from bayescope.inference.method import Context, Method
-from bayescope.inference.samplers import SAMPLERS, NutsSettings, Sampling
-from bayescope.models.graph import compile_graph, variables
+from bayescope.inference.nutpie_sampler import sample_nutpie
+from bayescope.inference.pymc_sampler import StepMethod, sample_pymc
+from bayescope.inference.samplers import NutsSettings, Sampler, Statistics, named_statistics
 from bayescope.models.model import Model
 
-type Floats = NDArray[np.float64]
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+_STATISTICS = (
+    "diverging",
+    "energy",
+    "tree_depth",
+    "reached_max_treedepth",
+    "n_steps",
+    "lp",
+    "acceptance_rate",
+    "step_size",
+)
 
 
 def fit_nuts(model: Model, settings: NutsSettings, context: Context) -> Fit:
@@ -35,60 +47,27 @@ def fit_nuts(model: Model, settings: NutsSettings, context: Context) -> Fit:
         FitError: the sampler cannot start, or draws are missing or not finite.
         KeyboardInterrupt: passed through when the chains have stopped.
     """
-    if not model.blocks:
-        raise NotApplicable("every parameter is fixed, so there is nothing to sample.")
-    context.report_progress(f"compiling the model for {settings.sampler}")
-    sample = SAMPLERS[settings.sampler]
-    sampling = sample(compile_graph(model), settings, context.seed, context.report_progress)
-    names = [variable.name for variable in variables(model).values()]
-    draws = flat_draws({name: sampling.posterior[name] for name in names})
-    _check_complete(draws, settings)
-    return _fit(model, draws, sampling, settings)
+    library = settings.sampler
+    return fit_chains(model, settings, context, method="nuts", sample=SAMPLERS[library], library=library)
 
 
-def _check_complete(draws: Floats, settings: NutsSettings) -> None:
-    if draws.shape[:2] != (settings.chains, settings.draws):
-        message = (
-            f"The sampler returned {draws.shape[0]} chains of {draws.shape[1]} draws instead of "
-            f"{settings.chains} of {settings.draws}."
-        )
-        raise FitError(message, "Run it again; a shortened chain is not an answer.")
-    broken = int(np.count_nonzero(~np.isfinite(draws).all(axis=2)))
-    if broken:
-        raise FitError(
-            f"{broken} of {draws.shape[0] * draws.shape[1]} draws are missing or not finite.",
-            "The posterior may be improper: use proper priors. If the run was interrupted, run it again.",
-        )
+def _step(_graph: pm.Model, settings: NutsSettings, _seed: int) -> StepMethod:
+    limits = {"target_accept": settings.target_accept, "max_treedepth": settings.max_treedepth}
+    return StepMethod({"nuts": limits}, _statistics, partial(gradients, "tree_size"))
 
 
-def _fit(model: Model, draws: Floats, sampling: Sampling, settings: NutsSettings) -> Fit:
-    library = {"inference_library": sampling.library, "inference_library_version": sampling.version}
-    flat = draws.reshape(-1, draws.shape[2])
-    return Fit(
-        name="nuts",
-        method="nuts",
-        kind="posterior",
-        names=model.names,
-        estimate=flat.mean(axis=0),
-        covariance=np.atleast_2d(np.cov(flat, rowvar=False)),
-        marginals={name: Draws(draws[:, :, i]) for i, name in enumerate(model.names)},
-        draws=draws,
-        tree=draws_tree(model, draws, sampling.sample_stats, library),
-        timings=sampling.timings,
-        details=_details(sampling, settings),
-    )
+def _statistics(recorded: xr.Dataset) -> Statistics:
+    return named_statistics(recorded, {name: name for name in _STATISTICS})
 
 
-def _details(sampling: Sampling, settings: NutsSettings) -> Mapping[str, str | int]:
-    statistics = sampling.sample_stats
-    return {
-        "sampler": sampling.library,
-        "sampler_version": sampling.version,
-        "divergences": int(statistics["diverging"].sum()),
-        "saturated_trajectories": int(statistics["reached_max_treedepth"].sum()),
-        "max_treedepth": settings.max_treedepth,
-    }
+def gradients(leapfrog_steps: str, statistics: Mapping[str, Any]) -> int:
+    """Count the gradients of an iteration of PyMC: one at its start, one for each leapfrog step."""
+    return 1 + int(statistics[leapfrog_steps])
 
+
+SAMPLERS: Mapping[str, Sampler[NutsSettings]] = MappingProxyType(
+    {"nutpie": sample_nutpie, "pymc": partial(sample_pymc, _step)}
+)
 
 NUTS = Method(
     name="nuts",

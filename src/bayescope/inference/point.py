@@ -50,13 +50,6 @@ def observed_design(model: Model) -> tuple[Floats, Floats, Floats | None]:
     return design_matrix(model, model.location)[kept], response.values[kept], trials
 
 
-def is_coin(model: Model) -> bool:
-    """Tell whether the model is one probability p of a Bernoulli or Binomial, unknown, without a formula."""
-    location = model.location
-    constant = location.matrix is None and len(location.index) == 1 and np.ndim(location.offset) == 0
-    return model.likelihood.name in ("Bernoulli", "Binomial") and constant and location.link == "identity"
-
-
 def wald_covariance(hessian: Floats, free: Flags) -> Floats | None:
     """Invert `hessian`, shape (d, d), on the `free` coordinates; nan elsewhere.
 

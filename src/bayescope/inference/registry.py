@@ -13,16 +13,18 @@ from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.exact import EXACT
 from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.grid import GRID
+from bayescope.inference.hmc import HMC
 from bayescope.inference.importance import IMPORTANCE
 from bayescope.inference.laplace import LAPLACE
 from bayescope.inference.map import MAP
 from bayescope.inference.method import Context, Method, Settings
+from bayescope.inference.metropolis import METROPOLIS
 from bayescope.inference.mle import MLE
 from bayescope.inference.nuts import NUTS
 from bayescope.models.model import Model
 
 METHODS: Mapping[str, Method] = MappingProxyType(
-    {method.name: method for method in (MLE, MAP, EXACT, GRID, LAPLACE, IMPORTANCE, NUTS)}
+    {method.name: method for method in (MLE, MAP, EXACT, GRID, LAPLACE, IMPORTANCE, NUTS, HMC, METROPOLIS)}
 )
 
 SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.distributions.links import LINKS
+from bayescope.inference.conjugate import Conjugate, mode, of_model
 from bayescope.inference.normal_statistics import design_matrix
 from bayescope.inference.point_problem import PointProblem, PointSettings
 from bayescope.models import density
@@ -20,8 +21,16 @@ _FEW_STEPS = PointSettings(max_iterations=20)
 
 
 def plain_start(problem: PointProblem) -> Floats:
-    """Return a start from the data alone: slopes 0, constants at the response, sigma at its sd."""
+    """Return a start from the data alone: slopes 0, constants at the response, sigma at its sd.
+
+    A single unknown whose maximum of the likelihood has a formula starts there.
+    """
     model, response = problem.model, problem.model.response
+    flat = of_model(model)
+    if isinstance(flat, Conjugate) and response.observations:
+        found = mode(flat.observe(flat.statistics(response)))
+        if np.isfinite(found).all():
+            return inside_box(found, problem.objective.lower, problem.objective.upper)
     centre, spread = _centre_and_spread(response.values, response.trials, response.weights)
     theta = np.zeros(len(model.names))
     location = model.location

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayescope.config.priors import PriorSpec
 from bayescope.config.suggest import suggest
+from bayescope.data.checks import LARGEST
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.distributions.supports import Support
 from bayescope.errors import ConfigError, Problem
@@ -45,7 +46,7 @@ def assemble(
     Raises:
         ConfigError: a line names no unknown, or its distribution does not fit the unknown's support.
     """
-    problems = _unknown_lines(unknowns, lines, idle) + _misfits(unknowns, lines)
+    problems = _unknown_lines(unknowns, lines, idle) + _misfits(unknowns, lines) + _extremes(lines)
     if problems:
         raise ConfigError(problems)
     fixed: dict[str, float] = {}
@@ -105,6 +106,26 @@ def _unknown_lines(unknowns: Sequence[Unknown], lines: PriorLines, idle: Collect
     ]
 
 
+def _extremes(lines: PriorLines) -> list[Problem]:
+    """Numbers whose squares overflow or vanish, so that no density can be computed with them."""
+    return [
+        Problem(
+            ("model", "priors", name),
+            f"{number:g} is too {'large' if abs(number) > LARGEST else 'small'} to compute with; "
+            "rescale the data so that numbers from 1e-100 to 1e100 do",
+        )
+        for name, line in lines.items()
+        for number in _numbers(line)
+        if number != 0 and not 1 / LARGEST <= abs(number) <= LARGEST
+    ]
+
+
+def _numbers(line: PriorSpec | float) -> list[float]:
+    if not isinstance(line, PriorSpec):
+        return [line]
+    return [float(number) for value in line.arguments.values() for number in np.ravel(value)]
+
+
 def _misfits(unknowns: Sequence[Unknown], lines: PriorLines) -> list[Problem]:
     """Lines whose distribution (or fixed value) leaves the support of an unknown it is for."""
     problems = {}
@@ -113,13 +134,23 @@ def _misfits(unknowns: Sequence[Unknown], lines: PriorLines) -> list[Problem]:
         line = lines.get(key) if key == unknown.name or unknown.shared else None
         if line is not None and not _fits(unknown.support, line):
             problems[key] = _misfit(unknown, key, line)
+        elif isinstance(line, PriorSpec) and unknown.support.simplex:
+            problems |= _wrong_length(unknown, key, line)
     return list(problems.values())
+
+
+def _wrong_length(unknown: Unknown, key: str, line: PriorSpec) -> dict[str, Problem]:
+    [given] = [len(value) for value in line.arguments.values() if isinstance(value, tuple)]
+    if given == len(unknown.labels):
+        return {}
+    message = f"{line} has {given} elements, and there are {len(unknown.labels)}: {', '.join(unknown.labels)}"
+    return {key: Problem(("model", "priors", key), message)}
 
 
 def _fits(support: Support, line: PriorSpec | float) -> bool:
     if isinstance(line, PriorSpec):
         return support.contains(_support(line))
-    return not support.violations(np.array(line)).any()
+    return not support.violations(np.array([line])).any()
 
 
 def _support(line: PriorSpec) -> Support:
@@ -130,7 +161,7 @@ def _misfit(unknown: Unknown, key: str, line: PriorSpec | float) -> Problem:
     fitting = [
         name
         for name, distribution in DISTRIBUTIONS.items()
-        if not any(argument.vector for argument in distribution.arguments)
+        if any(argument.vector for argument in distribution.arguments) == unknown.support.simplex
         and unknown.support.contains(
             distribution.support({a.name: a.default or 0.5 for a in distribution.arguments})
         )

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.config.priors import PriorSpec
 from bayescope.config.schema import ModelConfig
-from bayescope.data.checks import DesignFinding, check_design, check_response
-from bayescope.data.design import Design, Term, build_design, evaluate_response
+from bayescope.data.checks import check_response
+from bayescope.data.design import Design, build_design, evaluate_response
 from bayescope.data.formula import Formula
 from bayescope.data.table import Table
 from bayescope.data.terms import INTERCEPT
-from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.distributions.likelihoods import LIKELIHOODS, HeadParameter, Likelihood
 from bayescope.distributions.supports import REAL
-from bayescope.errors import ConfigError, DataError, Finding, Problem
+from bayescope.errors import ConfigError, Finding, Problem
 from bayescope.models.blocks import SHARED, Unknown, assemble
 from bayescope.models.defaults import intercept_prior, parameter_prior, response_scale, slope_priors
-from bayescope.models.model import Block, Model, Predictor, Response
+from bayescope.models.density import prior_bounds
+from bayescope.models.model import Block, Model, Predictor, Prior, Response
+from bayescope.models.weak_columns import refuse, refuse_empty_terms, weak_columns
 
 type Floats = NDArray[np.float64]
 
@@ -57,23 +60,55 @@ def build_model(spec: ModelConfig, formula: Formula | None, table: Table) -> Mod
     )
     others = tuple(p for p in likelihood.parameters if p.name != likelihood.location)
     _refuse_clashes(body, [parameter.name for parameter in others])
-    unknowns = body.unknowns + tuple(_constant(parameter, response) for parameter in others)
+    unknowns = body.unknowns + tuple(_constant(p, response, _spelling(p, spec)) for p in others)
     blocks, fixed = assemble(unknowns, spec.priors, () if formula is None else (INTERCEPT, SHARED))
-    return Model(
+    refuse(_beyond_fixed(likelihood, response, fixed), table)
+    model = Model(
         likelihood=likelihood,
         response=response,
-        predictors=tuple(_predictor(p, likelihood, body, blocks, fixed) for p in likelihood.parameters),
+        predictors=tuple(
+            _predictor(p, _spelling(p, spec), likelihood, body=body, blocks=blocks, fixed=fixed)
+            for p in likelihood.parameters
+        ),
         blocks=blocks,
         fixed=fixed,
         formula=spec.formula,
         notes=(
             *_standardised(body),
-            *_weak_columns(body, blocks, fixed, table),
+            *(() if body.design is None else weak_columns(body.design, blocks, fixed, table)),
             *_unused_lines(unknowns, spec.priors),
         ),
         columns=tuple(table.columns),
         encodings=None if body.design is None else body.design.encoding,
     )
+    refuse(_without_room(model), table)
+    return model
+
+
+def _beyond_fixed(likelihood: Likelihood, response: Response, fixed: Mapping[str, float]) -> list[Finding]:
+    """Data that a fixed parameter rules out: values below the known lower end of a Uniform."""
+    return [
+        Finding(
+            f"reaches {low if value < low else high:.6g}, beyond {name} = {value:.6g}, which the model fixes",
+            response.name,
+        )
+        for name, (low, high) in likelihood.bounds(response.occurring).items()
+        if (value := fixed.get(name)) is not None and not low <= value <= high
+    ]
+
+
+def _without_room(model: Model) -> list[Finding]:
+    """Unknowns of which the data and the prior leave no value possible."""
+    lower, upper = prior_bounds(model)
+    return [
+        Finding(
+            f"leaves no value of {name} possible: by the data it is "
+            f"{'at least ' if low > high else ''}{low:.6g}, by its prior at most {high:.6g}",
+            model.response.name,
+        )
+        for name, low, high in zip(model.names, lower, upper, strict=True)
+        if low >= high
+    ]
 
 
 def _response(spec: ModelConfig, formula: Formula | None, table: Table, likelihood: Likelihood) -> Response:
@@ -87,9 +122,11 @@ def _response(spec: ModelConfig, formula: Formula | None, table: Table, likeliho
     else:
         name, trials_name = formula.response_name, formula.trials_name
         values, trials = evaluate_response(formula, table)
+    if likelihood.categorical:
+        return _categories(name, values, table, spec)
     if spec.trials is not None:
         trials_name, trials = spec.trials, table.columns[spec.trials].astype(np.float64)
-    _refuse(
+    refuse(
         check_response(
             values, likelihood.response, name, table.rows, trials, trials_name=trials_name or "trials"
         ),
@@ -98,27 +135,60 @@ def _response(spec: ModelConfig, formula: Formula | None, table: Table, likeliho
     return Response(name, values.astype(np.float64), trials, table.weights, trials_name)
 
 
-def _constant(parameter: HeadParameter, response: Response) -> Unknown:
-    """A parameter that is the same in every row."""
+def _categories(name: str, values: NDArray[Any], table: Table, spec: ModelConfig) -> Response:
+    """Code a response of text, true and false, or whole numbers by its levels, in their order.
+
+    Numbers below the length of the prior are positions in it, so that some may never occur.
+    """
+    levels = np.unique(values)
+    if values.dtype == np.float64 and (values != np.rint(values)).any():
+        row = int(np.argmax(values != np.rint(values)))
+        message = f"{values[row]:.15g} is no category; categories are text or whole numbers"
+        refuse([Finding(message, name, int(table.rows[row]))], table)
+    line = next((line for line in spec.priors.values() if isinstance(line, PriorSpec)), None)
+    size = len(np.ravel(line.arguments.get("a", ()))) if line else 0
+    if values.dtype.kind in "if" and len(levels) < size and levels[0] >= 0 and levels[-1] < size:
+        levels = np.arange(size)
+    if len(levels) < 2:
+        message = f"has one category only, {levels[0]!s}; probabilities need two or more"
+        refuse([Finding(message, name)], table)
+    labels = tuple(f"{level:.15g}" if levels.dtype.kind in "if" else str(level) for level in levels)
+    return Response(
+        name, np.searchsorted(levels, values).astype(np.float64), None, table.weights, levels=labels
+    )
+
+
+def _spelling(parameter: HeadParameter, spec: ModelConfig) -> str:
+    """The name that the priors give a parameter: its own, unless they name it otherwise (`tau`)."""
+    return next((name for name in parameter.spellings if name in spec.priors), parameter.name)
+
+
+def _constant(parameter: HeadParameter, response: Response, name: str) -> Unknown:
+    """A parameter that is the same in every row, under the name that the priors give it."""
+    if parameter.support.simplex:
+        labels = tuple(f"{parameter.name}[{level}]" for level in response.levels)
+        flat = Prior("Dirichlet", {"a": (1.0,) * len(labels)})
+        return Unknown(parameter.name, labels, parameter.support, lambda: [flat])
     location, scale = response_scale(response, "identity")
+    size = parameter.scale(location, scale) or 1.0
     return Unknown(
-        parameter.name,
-        (parameter.name,),
+        name,
+        (name,),
         parameter.support,
-        lambda: [parameter_prior(parameter.support, location, scale)],
+        lambda: [parameter_prior(parameter.support, location, size)],
     )
 
 
 def _constant_body(likelihood: Likelihood, response: Response) -> _Body:
-    parameter = _parameter(likelihood, likelihood.location)
-    return _Body("identity", None, (parameter.name,), (_constant(parameter, response),))
+    unknown = _constant(_parameter(likelihood, likelihood.location), response, likelihood.location)
+    return _Body("identity", None, unknown.labels, (unknown,))
 
 
 def _regression_body(
     spec: ModelConfig, formula: Formula, table: Table, likelihood: Likelihood, response: Response
 ) -> _Body:
     design = build_design(formula, table, standardize=spec.standardize)
-    _refuse_empty_terms(design, table)
+    refuse_empty_terms(design, table)
     link = spec.link or _parameter(likelihood, likelihood.location).links[0]
     location, scale = response_scale(response, link)
     unknowns = []
@@ -141,7 +211,9 @@ def _parameter(likelihood: Likelihood, name: str) -> HeadParameter:
 
 def _predictor(
     parameter: HeadParameter,
+    name: str,
     likelihood: Likelihood,
+    *,
     body: _Body,
     blocks: Sequence[Block],
     fixed: Mapping[str, float],
@@ -149,7 +221,7 @@ def _predictor(
     """The linear predictor of `parameter`; columns with fixed coefficients go to its offset."""
     index = {label: block.start + i for block in blocks for i, label in enumerate(block.labels)}
     is_location = parameter.name == likelihood.location
-    labels = body.labels if is_location else (parameter.name,)
+    labels = body.labels if is_location else (name,)
     matrix = body.matrix if is_location else None
     free = [i for i, label in enumerate(labels) if label not in fixed]
     known = [i for i, label in enumerate(labels) if label in fixed]
@@ -157,7 +229,7 @@ def _predictor(
     offset = float(values.sum()) if matrix is None else (matrix[:, known] @ values if known else 0.0)
     return Predictor(
         parameter=parameter.name,
-        link=body.link if is_location else "identity",
+        link=body.link if is_location else parameter.spellings.get(name, "identity"),
         matrix=matrix if matrix is None or not known else np.ascontiguousarray(matrix[:, free]),
         index=np.array([index[labels[i]] for i in free], dtype=np.intp),
         columns=labels,
@@ -184,13 +256,6 @@ def _refuse_clashes(body: _Body, parameters: Sequence[str]) -> None:
         raise ConfigError(problems)
 
 
-def _refuse_empty_terms(design: Design, table: Table) -> None:
-    """Refuse a categorical predictor of one level: it has no coefficient that a prior could settle."""
-    empty = {term.name for term in design.terms if term.start == term.stop}
-    findings = check_design(design) if empty else ()
-    _refuse([Finding(f"{found.message}; leave it out") for found in findings if found.label in empty], table)
-
-
 def _unused_lines(unknowns: Sequence[Unknown], lines: Mapping[str, object]) -> tuple[str, ...]:
     """Note the general lines of priors, perhaps of a model of the library, that no unknown takes."""
     takers = {unknown.name if unknown.name in lines or not unknown.shared else SHARED for unknown in unknowns}
@@ -205,52 +270,3 @@ def _standardised(body: _Body) -> tuple[str, ...]:
     if body.design is None or not body.design.encoding["standardize"]:
         return ()
     return ("Numeric predictors are standardised: a slope is the change for one standard deviation.",)
-
-
-def _weak_columns(
-    body: _Body, blocks: Sequence[Block], fixed: Mapping[str, float], table: Table
-) -> tuple[str, ...]:
-    """Refuse columns that the data cannot tell apart, unless the user gave their coefficients proper priors.
-
-    Returns notes on those that only the priors tell apart.
-    """
-    if body.design is None:
-        return ()
-    findings = check_design(_free(body.design, fixed))
-    refused = [found for found in findings if not _settled_by_priors(found, blocks)]
-    _refuse([Finding(f"{found.message}; {_ADVICE[found.kind]}") for found in refused], table)
-    return tuple(
-        f"{found.message}: only the priors tell them apart, and there is no MLE" for found in findings
-    )
-
-
-def _free(design: Design, fixed: Mapping[str, float]) -> Design:
-    """The columns whose coefficients are unknown; a fixed one can be collinear with nothing."""
-    terms: list[Term] = []
-    for term in design.terms:
-        if design.labels[term.start] not in fixed:
-            start = terms[-1].stop if terms else 0
-            terms.append(replace(term, start=start, stop=start + term.stop - term.start))
-    free = [i for i, label in enumerate(design.labels) if label not in fixed]
-    labels = tuple(design.labels[i] for i in free)
-    return Design(design.matrix[:, free], labels, tuple(terms), design.encoding)
-
-
-_ADVICE = {
-    "constant": "leave it out, or give its coefficient a proper prior",
-    "collinear": "leave one of them out, or give their coefficients proper priors",
-    "rows": "use more rows or fewer columns, or give the coefficients proper priors",
-}
-
-
-def _settled_by_priors(found: DesignFinding, blocks: Sequence[Block]) -> bool:
-    """Whether proper priors make the posterior proper: where rows are few any will do, else given ones."""
-    labels = {found.label, *found.involved}
-    slopes = [b for b in blocks if b.name != INTERCEPT and (found.kind == "rows" or labels & set(b.labels))]
-    proper = all(DISTRIBUTIONS[block.prior.distribution].proper for block in slopes)
-    return proper and (found.kind == "rows" or all(block.origin == "given" for block in slopes))
-
-
-def _refuse(findings: Sequence[Finding], table: Table) -> None:
-    if findings:
-        raise DataError(findings, table.source)

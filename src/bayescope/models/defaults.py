@@ -8,6 +8,7 @@ s_j, m_j those and the mean of column j of the design matrix:
     mu           Normal(m, 2.5 s)
     sigma        Exponential(1 / s)
     p            Beta(1, 1)
+    a parameter that is a mean, a rate or a shape    Exponential(1 / m), Exponential(m), Exponential(1)
 
 The slopes and sigma follow rstanarm (Goodrich et al.), the Intercept, which stands at x = 0
 rather than at the mean of x, follows Bambi (Capretto et al. 2022, J. Stat. Softw. 103(15)).

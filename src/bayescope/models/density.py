@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bayescope.distributions.distributions import DISTRIBUTIONS, Distribution
 from bayescope.distributions.links import LINKS
+from bayescope.errors import NotApplicable
 from bayescope.models.model import Block, Model, Predictor
 
 type Floats = NDArray[np.float64]
@@ -44,6 +45,8 @@ def _predict(predictor: Predictor, theta: Floats) -> Number:
     coefficients = theta[predictor.index]
     if predictor.matrix is not None:
         return np.asarray(predictor.offset + predictor.matrix @ coefficients)
+    if len(coefficients) > 1:
+        return np.asarray(coefficients)
     return predictor.offset + float(coefficients.sum())
 
 
@@ -73,7 +76,11 @@ def likelihood_derivatives(model: Model, theta: Floats) -> tuple[float, Floats, 
     """Compute log p(y | theta), its gradient, shape (d,), and its Hessian, shape (d, d).
 
     Outside of the likelihood's bounds the value is -inf and the derivatives mean nothing.
+
+    Raises:
+        NotApplicable: the unknowns sum to 1 (Categorical).
     """
+    _refuse_simplex(model)
     head = _head_at(model, eta(model, theta))
     value = float(_weigh(model, _pointwise(model, head)).sum())
     first, second = head.derivatives(model.response.values, model.response.trials, head.values)
@@ -88,6 +95,15 @@ def likelihood_derivatives(model: Model, theta: Floats) -> tuple[float, Floats, 
             hessian[np.ix_(left.index, right.index)] = block
             hessian[np.ix_(right.index, left.index)] = block.T
     return value, gradient, hessian
+
+
+def _refuse_simplex(model: Model) -> None:
+    for block in model.blocks:
+        if block.support.simplex:
+            message = (
+                f"{block.name} is a vector of probabilities that sum to 1, and has no derivatives one by one."
+            )
+            raise NotApplicable(message, "Use exact, mle, map or nuts.")
 
 
 class _Head(NamedTuple):
@@ -166,7 +182,11 @@ def smooth_prior_derivatives(model: Model, theta: Floats) -> tuple[float, Floats
 
     Elements whose prior has a kink (Laplace) contribute zero to all three: see `kinks`. Outside
     of the prior's support the value is -inf and the derivatives are nan.
+
+    Raises:
+        NotApplicable: the unknowns sum to 1 (Categorical).
     """
+    _refuse_simplex(model)
     value, gradient, diagonal = 0.0, np.zeros(len(theta)), np.zeros(len(theta))
     for block, distribution, arguments in _priors(model):
         if distribution.kink is None:
@@ -192,11 +212,20 @@ def kinks(model: Model) -> tuple[Floats, Floats]:
 
 
 def likelihood_bounds(model: Model) -> tuple[Floats, Floats]:
-    """Return where each unknown may live by the likelihood: lower and upper ends, each of shape (d,)."""
+    """Return where each unknown may live by the likelihood: lower and upper ends, each of shape (d,).
+
+    The response narrows the support of a parameter that is an end of its range (Uniform).
+    """
     sizes = [len(block.labels) for block in model.blocks]
-    lower = np.repeat([block.support.lower for block in model.blocks], sizes)
-    upper = np.repeat([block.support.upper for block in model.blocks], sizes)
-    return lower.astype(np.float64), upper.astype(np.float64)
+    lower = np.repeat([block.support.lower for block in model.blocks], sizes).astype(np.float64)
+    upper = np.repeat([block.support.upper for block in model.blocks], sizes).astype(np.float64)
+    bounds = model.likelihood.bounds(model.response.occurring) if len(model.response.occurring) else {}
+    for predictor in model.predictors:
+        if predictor.parameter in bounds:
+            low, high = bounds[predictor.parameter]
+            lower[predictor.index] = np.maximum(lower[predictor.index], low)
+            upper[predictor.index] = np.minimum(upper[predictor.index], high)
+    return lower, upper
 
 
 def prior_bounds(model: Model) -> tuple[Floats, Floats]:
@@ -216,6 +245,23 @@ def element_priors(model: Model) -> tuple[tuple[str, dict[str, float]], ...]:
         for block in model.blocks
         for i in range(len(block.labels))
     )
+
+
+def marginal_priors(model: Model) -> tuple[tuple[str, dict[str, float]], ...]:
+    """Return the prior of each element of theta on its own: of a Dirichlet(a), Beta(a_k, sum(a) - a_k)."""
+    return tuple(
+        ("Beta", {"alpha": arguments["a"], "beta": sum(totals) - arguments["a"]})
+        if (totals := _concentrations(block))
+        else (name, arguments)
+        for block, (name, arguments) in zip(
+            (block for block in model.blocks for _ in block.labels), element_priors(model), strict=True
+        )
+    )
+
+
+def _concentrations(block: Block) -> tuple[float, ...]:
+    a = block.prior.arguments.get("a", ()) if block.support.simplex else ()
+    return a if isinstance(a, tuple) else ()
 
 
 def _element(arguments: Mapping[str, float | tuple[float, ...]], i: int) -> dict[str, float]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.distributions.distributions import DISTRIBUTIONS
+from bayescope.models.density import likelihood_bounds
 from bayescope.models.model import Block, Model, Predictor, Prior
 
 if TYPE_CHECKING:
@@ -91,7 +93,8 @@ def compile_graph(model: Model) -> pm.Model:
     observed = _unique(observed, taken)
     row = _unique("row", taken)
     with pm.Model() as graph:
-        unknowns = {block.name: _random_variable(block, named[block.name]) for block in model.blocks}
+        bounds = likelihood_bounds(model)
+        unknowns = {block.name: _random_variable(block, named[block.name], bounds) for block in model.blocks}
         arguments: dict[str, Any] = {}
         for predictor in model.predictors:
             eta = _linear_predictor(model, predictor, unknowns, row, taken)
@@ -100,15 +103,35 @@ def compile_graph(model: Model) -> pm.Model:
     return graph
 
 
-def _random_variable(block: Block, variable: Variable) -> Any:
+def _random_variable(block: Block, variable: Variable, bounds: tuple[Floats, Floats]) -> Any:
     import pymc as pm
 
     distribution = getattr(pm, block.prior.distribution)
-    arguments = _prior_arguments(block.prior, block.scalar)
+    arguments = _prior_arguments(block.prior, block.scalar) | _narrowed(block, bounds)
     if variable.dim is None:
         return distribution(variable.name, **arguments)
     pm.modelcontext(None).add_coord(variable.dim, block.labels)
     return distribution(variable.name, **arguments, dims=variable.dim)
+
+
+def _narrowed(block: Block, bounds: tuple[Floats, Floats]) -> dict[str, Any]:
+    """Keep the sampler, by its transform, where the data leave a parameter less room than its prior does.
+
+    The density stays as declared; a sampler that met its -inf on the way would see divergences.
+    """
+    own = block.support
+    low, high = (float(ends[block.start]) for ends in bounds)
+    if (low, high) == (own.lower, own.upper):
+        return {}
+    import pymc as pm
+
+    prior = DISTRIBUTIONS[block.prior.distribution].support(block.prior.arguments)
+    lower, upper = max(low, prior.lower), min(high, prior.upper)
+    ends = [end if np.isfinite(end) else None for end in (lower, upper)]
+    interval = pm.distributions.transforms.Interval(lower=ends[0], upper=ends[1])
+    # the transform's own zero: halfway between two ends, 1 inside of a single one
+    start = (lower + upper) / 2 if None not in ends else lower + 1 if ends[1] is None else upper - 1
+    return {"default_transform": interval, "initval": start}
 
 
 def _prior_arguments(prior: Prior, scalar: bool) -> dict[str, Floats]:
@@ -126,7 +149,7 @@ def _linear_predictor(
         return known
     coefficients = _coefficients(model, predictor.index, unknowns)
     if predictor.matrix is None:
-        linear = coefficients[0]
+        linear = coefficients[0] if len(predictor.index) == 1 else coefficients
     else:
         import pymc as pm
 
@@ -163,7 +186,13 @@ def _head_argument(predictor: Predictor, eta: Any) -> dict[str, Any]:
 
     if (predictor.parameter, predictor.link) == ("p", "logit"):
         return {"logit_p": eta}
-    inverse = {"identity": lambda x: x, "log": pm.math.exp, "logit": pm.math.sigmoid}[predictor.link]
+    inverse = {
+        "identity": lambda x: x,
+        "log": pm.math.exp,
+        "logit": pm.math.sigmoid,
+        "precision": lambda tau: tau**-0.5,
+        "variance": pm.math.sqrt,
+    }[predictor.link]
     return {predictor.parameter: inverse(eta)}
 
 

@@ -75,8 +75,9 @@ class Predictor:
 
     Attributes:
         parameter: PyMC's name of the likelihood's parameter ("mu", "p", "sigma").
-        link: name in the table of links ("identity", "logit", "log").
-        matrix: shape (n, k), or None for a parameter that is the same in every row (k is 0 or 1).
+        link: name in the table of links ("identity", "logit", "log", "precision").
+        matrix: shape (n, k), or None for a parameter that is the same in every row (k is 0 or 1, or
+            the number of categories for a parameter that is a vector of probabilities).
         index: positions in theta of the k coefficients, shape (k,). Empty: the parameter is fixed.
         columns: names of the matrix's columns, fixed coefficients included (for notation).
         offset: shape (n,) or a number: the part of the predictor that is known.
@@ -92,13 +93,22 @@ class Predictor:
 
 @dataclass(frozen=True)
 class Response:
-    """The observed side: `values` shape (n,), `trials` shape (n,) for Binomial, row weights or None."""
+    """The observed side: `values` shape (n,), `trials` shape (n,) for Binomial, row weights or None.
+
+    For Categorical the values are positions in `levels`, the names of the categories.
+    """
 
     name: str
     values: Floats
     trials: Floats | None = None
     weights: Floats | None = None
     trials_name: str | None = None
+    levels: tuple[str, ...] = ()
+
+    @property
+    def occurring(self) -> Floats:
+        """The values of the rows that occur: all but those of weight 0."""
+        return self.values if self.weights is None else self.values[self.weights > 0]
 
     @property
     def observations(self) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bayescope.inference.fit import Fit
 from bayescope.reports import tables
 from bayescope.reports.checklist import checks_table
+from bayescope.reports.efficiency import EFFICIENCY_NOTE, efficiency_table
 from bayescope.reports.figures import figures, is_sampler
 from bayescope.reports.formatting import aligned, code_spans, duration, plain, whole
 from bayescope.reports.provenance import config_text, provenance_table, timings_table, versions_table
@@ -78,6 +79,7 @@ def _content(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[str, Pict
         "notes": tables.outcome_notes(fits),
         "figures": figures_by_section(pictures),
         "config": config_text(record.config),
+        "efficiency_note": EFFICIENCY_NOTE,
         "sampler_tables": {
             fit.name: _line_up(tables.sampler_table(record, fit.name))
             for fit in fits
@@ -102,6 +104,7 @@ def report_tables(record: RunRecord, fits: Sequence[Fit]) -> dict[str, tables.Te
         "learned": tables.learned_table(record),
         "agreement": tables.agreement_table(record),
         "checks": checks_table(record),
+        "efficiency": efficiency_table(record, fits),
         "statistics": tables.statistics_table(record),
         "provenance": provenance_table(record),
         "versions": versions_table(record),

@@ -19,13 +19,6 @@ from bayescope.reports.formatting import compact, plain
 from bayescope.reports.penalties import SHAPES, center_text, penalty_of
 from bayescope.reports.record import LossView, Penalty
 
-_FORMULAS = {
-    ("Bernoulli", True): "-sum(y * log(p) + (1 - y) * log(1 - p))",
-    ("Binomial", True): "-sum(y * log(p) + (n - y) * log(1 - p)) + constant",
-    ("Normal", True): "sum((y - mu)^2) / (2 * sigma^2) + N * log(sigma) + constant",
-    ("Normal", False): "sum((y - mu)^2) / (2 * {sigma}^2) + constant",
-}
-
 
 def loss_view(model: Model, fits: Sequence[Fit]) -> LossView:
     """Describe the model as a loss and its penalties.
@@ -58,11 +51,10 @@ def totals_at(model: Model, theta: Floats) -> dict[str, float]:
 
 
 def _loss_formula(model: Model) -> str:
-    sigma = model.fixed.get("sigma")
-    formula = _FORMULAS.get((model.likelihood.name, sigma is None or model.likelihood.name != "Normal"))
-    if formula is None:
-        return "-sum(log p(y | parameters))"
-    text = formula.format(sigma=compact(sigma, 6)) if sigma is not None else formula
+    head = model.likelihood
+    given = [text for name, text in head.loss_formula_given.items() if name in model.fixed]
+    values = {name: compact(value, 6) for name, value in model.fixed.items()}
+    text = given[0].format_map(values) if given else head.loss_formula
     location = model.location
     body = "" if location.matrix is None else f",  {location.parameter} = {_inverse(location.link)}"
     return text + body

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from bayescope.inference.fit import Fit
+from bayescope.reports.efficiency import EFFICIENCY_NOTE
 from bayescope.reports.figures import is_sampler
 from bayescope.reports.formatting import code_spans, plain, whole
 from bayescope.reports.html import figures_by_section, report_tables
@@ -31,7 +32,7 @@ def render_markdown(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[st
         *_section("What the data taught", _table(tables["learned"])),
         *_section("Agreement", _table(tables["agreement"])),
         *_section("Checks", _table(tables["checks"])),
-        *_section("Sampler", [*_sampler(record, fits), *figures(sections["sampler"])]),
+        *_section("Sampler", [*_sampler(record, fits, tables), *figures(sections["sampler"])]),
         *_predictive(record, tables, sections),
         *_provenance(record, tables),
     ]
@@ -146,13 +147,15 @@ def _with_code(sentence: str) -> str:
     return "".join(f"`{text}`" if is_code else escape(text) for is_code, text in code_spans(sentence))
 
 
-def _sampler(record: RunRecord, fits: Sequence[Fit]) -> list[str]:
-    return [
+def _sampler(record: RunRecord, fits: Sequence[Fit], tables: _Tables) -> list[str]:
+    convergence = [
         part
         for fit in fits
         if is_sampler(record, fit)
         for part in (f"### {escape(fit.name)}", table_text(sampler_table(record, fit.name)))
     ]
+    costs = _table(tables["efficiency"])
+    return [*convergence, *(["### Efficiency of the samplers", EFFICIENCY_NOTE, *costs] if costs else [])]
 
 
 def _predictive(record: RunRecord, tables: _Tables, sections: _Sections) -> list[str]:

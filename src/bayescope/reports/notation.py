@@ -39,7 +39,11 @@ def _response_line(model: Model) -> str:
 
 
 def _argument(predictor: Predictor) -> str:
-    return predictor.parameter if predictor.matrix is None else f"{predictor.parameter}[i]"
+    if predictor.matrix is not None:
+        return f"{predictor.parameter}[i]"
+    return {"precision": "1 / sqrt(tau)", "variance": "sqrt(variance)"}.get(
+        predictor.link, predictor.parameter
+    )
 
 
 def _predictor_lines(predictor: Predictor) -> list[str]:

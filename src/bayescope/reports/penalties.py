@@ -137,6 +137,11 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
             lambda a, b: f"{_n(a + 1)} * log(theta) + {_n(b)} / theta",
             lambda x, a, b: (a + 1) * np.log(x) + b / x,
         ),
+        "Pareto": Shape(
+            "logarithmic, from the lower end on",
+            lambda a, m: f"{_n(a + 1)} * log(theta) for theta >= {_n(m)}",
+            lambda x, a, _m: (a + 1) * np.log(x),
+        ),
         "LogNormal": Shape(
             "L2 (ridge) of log(theta)",
             lambda mu, s: f"log(theta) + {_minus(mu, 'log(theta)')}^2 / (2 * {_n(s)}^2)",

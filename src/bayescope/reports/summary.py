@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.data.table import Table, fingerprint
-from bayescope.models.density import element_priors
+from bayescope.models.density import marginal_priors
 from bayescope.models.model import Model, Response
 from bayescope.reports.formatting import compact
 from bayescope.reports.notation import model_notation
@@ -49,7 +49,7 @@ def _priors(model: Model) -> tuple[PriorSummary, ...]:
             origin=origin,
         )
         for name, origin, (distribution, arguments) in zip(
-            model.names, origins, element_priors(model), strict=True
+            model.names, origins, marginal_priors(model), strict=True
         )
     )
 

@@ -1,0 +1,152 @@
+"""The families of distributions that are priors and posteriors at once.
+
+A family is one entry: how its log density is normalised, the arguments at which it is flat, the
+other priors of the table that belong to it, and its marginals. Arguments are those of the table of
+distributions, as a tuple in its order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from bayescope.inference.marginal_base import StoredMarginal
+from bayescope.inference.marginals import Beta, Normal
+from bayescope.inference.named_marginals import Gamma, InverseGamma, Pareto, number_text
+
+type Floats = NDArray[np.float64]
+type Arguments = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family; `arguments` stand for the tuple of its arguments.
+
+    Attributes:
+        name: its name in the table of distributions.
+        wanted: how a message names the priors that belong to it.
+        marginals: arguments -> the distribution of each unknown.
+        log_normaliser: arguments -> log of the integral of the density without its constant, so that
+            evidence is a difference of two. Vectorised.
+        flat: number d of unknowns -> the arguments at which the density is constant; proper or not.
+        proper: arguments -> whether the integral is finite.
+        draw: (generator, number S, arguments) -> independent draws, shape (S, d).
+        covariance: arguments -> shape (d, d), where there is more than one unknown.
+        synonyms: other distributions of the table -> the arguments that make this family equal to
+            them, or None where there are none.
+    """
+
+    name: str
+    wanted: str
+    marginals: Callable[[Arguments], tuple[StoredMarginal, ...]]
+    log_normaliser: Callable[[Arguments], Floats]
+    flat: Callable[[int], Arguments]
+    proper: Callable[[Arguments], bool]
+    draw: Callable[[np.random.Generator, int, Arguments], Floats]
+    synonyms: Mapping[str, Callable[[Mapping[str, float]], Arguments | None]]
+
+    covariance: Callable[[Arguments], Floats] | None = None
+
+    def text(self, arguments: Arguments) -> str:
+        """Write the distribution as the report does: `Gamma(12, 5)`, `Dirichlet([3, 4, 5])`."""
+        return f"{self.name}({', '.join(map(_text, arguments))})"
+
+
+def _text(value: Any) -> str:
+    return number_text(float(value)) if np.ndim(value) == 0 else f"[{', '.join(map(number_text, value))}]"
+
+
+def _positive(arguments: Arguments) -> bool:
+    return all(np.all(value > 0) for value in arguments)
+
+
+def _dirichlet_covariance(arguments: Arguments) -> Floats:
+    a = np.asarray(arguments[0])
+    p = a / a.sum()
+    return np.asarray((np.diag(p) - np.outer(p, p)) / (a.sum() + 1.0))
+
+
+def _uniform_on_unit(arguments: Mapping[str, float]) -> Arguments | None:
+    return (1.0, 1.0) if (arguments["lower"], arguments["upper"]) == (0.0, 1.0) else None
+
+
+_ENTRIES = (
+    Family(
+        "Beta",
+        "Beta or Uniform(0, 1)",
+        marginals=lambda arguments: (Beta(*arguments),),
+        log_normaliser=lambda arguments: np.asarray(scipy.special.betaln(*arguments)),
+        flat=lambda _: (1.0, 1.0),
+        proper=_positive,
+        draw=lambda rng, size, arguments: rng.beta(arguments[0], arguments[1], (size, 1)),
+        synonyms={"Uniform": _uniform_on_unit},
+    ),
+    Family(
+        "Dirichlet",
+        "Dirichlet",
+        marginals=lambda arguments: tuple(
+            Beta(float(a), float(arguments[0].sum() - a)) for a in arguments[0]
+        ),
+        log_normaliser=lambda arguments: (
+            scipy.special.gammaln(arguments[0]).sum(axis=0) - scipy.special.gammaln(arguments[0].sum(axis=0))
+        ),
+        flat=lambda size: (np.ones(size),),
+        proper=_positive,
+        draw=lambda rng, size, arguments: rng.dirichlet(arguments[0], size),
+        synonyms={},
+        covariance=_dirichlet_covariance,
+    ),
+    Family(
+        "Gamma",
+        "Gamma, Exponential or HalfFlat",
+        marginals=lambda arguments: (Gamma(*arguments),),
+        log_normaliser=lambda arguments: (
+            scipy.special.gammaln(arguments[0]) - arguments[0] * np.log(arguments[1])
+        ),
+        flat=lambda _: (1.0, 0.0),
+        proper=_positive,
+        draw=lambda rng, size, arguments: rng.gamma(arguments[0], 1.0 / arguments[1], (size, 1)),
+        synonyms={"Exponential": lambda prior: (1.0, prior["lam"]), "HalfFlat": lambda _: (1.0, 0.0)},
+    ),
+    Family(
+        "InverseGamma",
+        "InverseGamma or HalfFlat",
+        marginals=lambda arguments: (InverseGamma(*arguments),),
+        log_normaliser=lambda arguments: (
+            scipy.special.gammaln(arguments[0]) - arguments[0] * np.log(arguments[1])
+        ),
+        flat=lambda _: (-1.0, 0.0),
+        proper=_positive,
+        draw=lambda rng, size, arguments: arguments[1] / rng.gamma(arguments[0], 1.0, (size, 1)),
+        synonyms={"HalfFlat": lambda _: (-1.0, 0.0)},
+    ),
+    Family(
+        "Normal",
+        "Normal or Flat",
+        marginals=lambda arguments: (Normal(*arguments),),
+        log_normaliser=lambda arguments: np.asarray(np.log(arguments[1])),
+        flat=lambda _: (0.0, math.inf),
+        proper=lambda arguments: 0 < arguments[1] < math.inf,
+        draw=lambda rng, size, arguments: rng.normal(arguments[0], arguments[1], (size, 1)),
+        synonyms={"Flat": lambda _: (0.0, math.inf)},
+    ),
+    Family(
+        "Pareto",
+        "Pareto or Flat",
+        marginals=lambda arguments: (Pareto(*arguments),),
+        log_normaliser=lambda arguments: -np.log(arguments[0]) - arguments[0] * np.log(arguments[1]),
+        flat=lambda _: (-1.0, 0.0),
+        proper=_positive,
+        draw=lambda rng, size, arguments: arguments[1] * (1.0 + rng.pareto(arguments[0], (size, 1))),
+        synonyms={"Flat": lambda _: (-1.0, 0.0), "HalfFlat": lambda _: (-1.0, 0.0)},
+    ),
+)
+
+FAMILIES: Mapping[str, Family] = MappingProxyType({entry.name: entry for entry in _ENTRIES})

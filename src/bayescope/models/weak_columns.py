@@ -1,0 +1,76 @@
+"""Columns of a design that the data cannot tell apart: refused, or noted where given priors settle them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from bayescope.data.checks import DesignFinding, check_design
+from bayescope.data.design import Design, Term
+from bayescope.data.table import Table
+from bayescope.data.terms import INTERCEPT
+from bayescope.distributions.distributions import DISTRIBUTIONS
+from bayescope.errors import DataError, Finding
+from bayescope.models.model import Block
+
+
+def refuse_empty_terms(design: Design, table: Table) -> None:
+    """Refuse a categorical predictor of one level: it has no coefficient that a prior could settle.
+
+    Raises:
+        DataError: so it is.
+    """
+    empty = {term.name for term in design.terms if term.start == term.stop}
+    findings = check_design(design) if empty else ()
+    refuse([Finding(f"{found.message}; leave it out") for found in findings if found.label in empty], table)
+
+
+def weak_columns(
+    design: Design, blocks: Sequence[Block], fixed: Mapping[str, float], table: Table
+) -> tuple[str, ...]:
+    """Refuse columns that the data cannot tell apart, unless the user gave their coefficients proper priors.
+
+    Returns notes on those that only the priors tell apart.
+
+    Raises:
+        DataError: the posterior would be improper, or rest on a default prior alone.
+    """
+    findings = check_design(_free(design, fixed))
+    refused = [found for found in findings if not _settled_by_priors(found, blocks)]
+    refuse([Finding(f"{found.message}; {_ADVICE[found.kind]}") for found in refused], table)
+    return tuple(
+        f"{found.message}: only the priors tell them apart, and there is no MLE" for found in findings
+    )
+
+
+def _free(design: Design, fixed: Mapping[str, float]) -> Design:
+    """The columns whose coefficients are unknown; a fixed one can be collinear with nothing."""
+    terms: list[Term] = []
+    for term in design.terms:
+        if design.labels[term.start] not in fixed:
+            start = terms[-1].stop if terms else 0
+            terms.append(replace(term, start=start, stop=start + term.stop - term.start))
+    free = [i for i, label in enumerate(design.labels) if label not in fixed]
+    labels = tuple(design.labels[i] for i in free)
+    return Design(design.matrix[:, free], labels, tuple(terms), design.encoding)
+
+
+_ADVICE = {
+    "constant": "leave it out, or give its coefficient a proper prior",
+    "collinear": "leave one of them out, or give their coefficients proper priors",
+    "rows": "use more rows or fewer columns, or give the coefficients proper priors",
+}
+
+
+def _settled_by_priors(found: DesignFinding, blocks: Sequence[Block]) -> bool:
+    """Whether proper priors make the posterior proper: where rows are few any will do, else given ones."""
+    labels = {found.label, *found.involved}
+    slopes = [b for b in blocks if b.name != INTERCEPT and (found.kind == "rows" or labels & set(b.labels))]
+    proper = all(DISTRIBUTIONS[block.prior.distribution].proper for block in slopes)
+    return proper and (found.kind == "rows" or all(block.origin == "given" for block in slopes))
+
+
+def refuse(findings: Sequence[Finding], table: Table) -> None:
+    """Raise what was found, if anything was, as one DataError."""
+    if findings:
+        raise DataError(findings, table.source)
