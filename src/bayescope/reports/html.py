@@ -77,6 +77,7 @@ def _content(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[str, Pict
             record.verdict.status
         ],
         "notes": tables.outcome_notes(fits),
+        "closed_forms": tables.closed_forms(fits),
         "figures": figures_by_section(pictures),
         "config": config_text(record.config),
         "efficiency_note": EFFICIENCY_NOTE,

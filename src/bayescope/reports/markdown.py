@@ -13,7 +13,7 @@ from bayescope.reports.html import figures_by_section, report_tables
 from bayescope.reports.provenance import config_text
 from bayescope.reports.record import RunRecord
 from bayescope.reports.style import Picture
-from bayescope.reports.tables import TextTable, outcome_notes, sampler_table
+from bayescope.reports.tables import TextTable, closed_forms, outcome_notes, sampler_table
 
 type _Sections = Mapping[str, Mapping[str, Picture]]
 type _Tables = Mapping[str, TextTable]
@@ -24,7 +24,7 @@ def render_markdown(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[st
     tables, sections = report_tables(record, fits), figures_by_section(pictures)
     parts = [
         *_verdict(record, fits, tables),
-        *_estimates(tables),
+        *_estimates(tables, fits),
         *_data(record, tables),
         *_model(record, tables, sections),
         *_loss(record, tables),
@@ -105,9 +105,11 @@ def _verdict(record: RunRecord, fits: Sequence[Fit], tables: _Tables) -> list[st
     ]
 
 
-def _estimates(tables: _Tables) -> list[str]:
+def _estimates(tables: _Tables, fits: Sequence[Fit]) -> list[str]:
     explanation = "Estimate ± sd (89 % interval)."
-    return _section("Estimates", [explanation, *_table(tables["estimates"])] if tables["estimates"] else [])
+    named = [escape(sentence) for sentence in closed_forms(fits)]
+    parts = [explanation, *_table(tables["estimates"]), *named] if tables["estimates"] else []
+    return _section("Estimates", parts)
 
 
 def _data(record: RunRecord, tables: _Tables) -> list[str]:

@@ -133,6 +133,18 @@ def outcome_notes(fits: Sequence[Fit]) -> list[tuple[str, str, str]]:
     ]
 
 
+def closed_forms(fits: Sequence[Fit]) -> list[str]:
+    """Posteriors that have a name, as sentences with the rule and the next response."""
+    return [
+        plain(
+            f"{fit.name}: the posterior is {found['posterior']}, by the rule {found['rule']}; "
+            f"the next response is {found['predictive']}."
+        )
+        for fit in fits
+        if (found := fit.details.get("conjugate")) is not None
+    ]
+
+
 def columns_table(record: RunRecord) -> TextTable:
     """The columns of the data that the model uses."""
     return text_table(

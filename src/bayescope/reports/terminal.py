@@ -22,7 +22,7 @@ from bayescope.inference.fit import Fit
 from bayescope.reports.checklist import check_lines, check_name
 from bayescope.reports.formatting import compact, plain, shorten, whole
 from bayescope.reports.record import RunRecord
-from bayescope.reports.tables import answered_methods, estimate_rows, outcome_notes
+from bayescope.reports.tables import answered_methods, closed_forms, estimate_rows, outcome_notes
 
 _STYLES = {"pass": "green", "attention": "yellow", "note": "yellow", "fail": "bold red"}
 _WIDEST_NAME = 32
@@ -56,6 +56,7 @@ def render(
     console.print(_heading(record))
     for table in (
         *_estimate_tables(record, answered_methods(fits), console.width),
+        *(Text(sentence) for sentence in closed_forms(fits)),
         _verdict_table(record, fits),
     ):
         console.print()
