@@ -9,6 +9,8 @@ from bayescope.diagnostics.convergence import is_monte_carlo
 from bayescope.diagnostics.records import Check, ComparisonRow, Verdict
 from bayescope.inference.fit import Fit
 
+_YARDSTICKS = {"exact": "the exact posterior", "grid": "the posterior by quadrature (grid)"}
+
 
 def verdict(fits: Sequence[Fit], checks: Sequence[Check], comparison: Sequence[ComparisonRow]) -> Verdict:
     """Sum a run up: "fail" if a check failed or nothing answered, "attention" for a note, else "pass".
@@ -58,7 +60,7 @@ def _confirmation(fits: Sequence[Fit], failed: Sequence[Check], comparison: Sequ
     if reference.name in suspects:
         return ""
     scores = _largest_scores(comparison, suspects)
-    name = "the exact posterior" if reference.method == "exact" else reference.name
+    name = _YARDSTICKS.get(reference.method, reference.name)
     if scores:
         verb = "agrees" if len(scores) == 1 else "agree"
         return f"; {_join(list(scores))} {verb} with {name} (largest |z| {max(scores.values()):.1f})"
