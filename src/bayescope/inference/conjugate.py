@@ -24,7 +24,8 @@ from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.distributions.links import LINKS
 from bayescope.errors import FitError
 from bayescope.inference.conjugate_families import FAMILIES, Arguments, Family
-from bayescope.inference.conjugate_pairs import PAIRS, ConjugatePair, Known, Summary
+from bayescope.inference.conjugate_pairs import PAIRS, ConjugatePair
+from bayescope.inference.conjugate_rules import Known, Summary
 from bayescope.inference.exact_posterior import ExactPosterior, Solver
 from bayescope.inference.fit import Outcome
 from bayescope.inference.marginal_base import StoredMarginal
