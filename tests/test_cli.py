@@ -195,6 +195,9 @@ def test_init_lays_out_a_project_whose_runs_validate(command, monkeypatch):
     monkeypatch.chdir("mine")
     assert {"models", "inference", "configs", "reports"} <= {path.name for path in Path().iterdir()}
     assert command("validate", *sorted(Path("configs").glob("*.yaml")))[0] == 0
+    for path in Path().glob("*/*.yaml"):
+        schema = path.read_text().split("\n", 1)[0].split("=", 1)[1]
+        assert (path.parent / schema).is_file(), path
 
 
 def test_init_refuses_a_folder_with_something_in_it(command):

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
+from types import MappingProxyType
+from typing import Final, get_args
 
-from bayescope.config.jsonschema import json_schema
+from bayescope.config.jsonschema import Kind, json_schema
 from bayescope.errors import BayescopeError
 from bayescope.inference.registry import SETTINGS
 from bayescope.library import Shelf, folder
 
+SCHEMA_FILES: Final[Mapping[Kind, str]] = MappingProxyType(
+    {"run": "schema.json", "model": "model.schema.json", "recipe": "recipe.schema.json"}
+)
+
 
 def make_project(directory: Path) -> None:
-    """Copy the shipped models, recipes and runs (with their data) to `directory`, and the schema for editors.
+    """Copy the shipped models, recipes and runs (with data) to `directory`, and the schemas for editors.
 
     Raises:
         BayescopeError: there is something in `directory`; nothing was written.
@@ -25,5 +31,11 @@ def make_project(directory: Path) -> None:
         shutil.copytree(folder(shelf), directory / shelf, ignore=shutil.ignore_patterns("__pycache__"))
     (directory / "reports").mkdir()
     (directory / "docs").mkdir()
-    schema = json.dumps(json_schema(SETTINGS), indent=2)
-    (directory / "docs" / "schema.json").write_text(schema + "\n", encoding="utf-8")
+    write_schemas(directory / "docs")
+
+
+def write_schemas(directory: Path) -> None:
+    """Write the schemas that the first line of every shipped YAML file names, for editors."""
+    for kind, name in SCHEMA_FILES.items():
+        schema = json.dumps(json_schema(SETTINGS, kind), indent=2)
+        (directory / name).write_text(schema + "\n", encoding="utf-8")
