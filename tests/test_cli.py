@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import bayescope
 from bayescope.cli import main
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -162,6 +163,10 @@ def test_a_wrong_command_line_exits_2(command, arguments):
     code, _, err = command(*arguments)
     assert code == 2
     assert "Traceback" not in err
+
+
+def test_the_version_is_that_of_the_package(command):
+    assert command("--version") == (0, f"bayescope {bayescope.__version__}\n", "")
 
 
 def test_report_rebuilds_the_report_without_fitting(command):

@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from bayescope import __version__
 from bayescope.errors import BayescopeError, StrictError
 
 app = typer.Typer(
@@ -22,7 +23,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="One YAML file, every answer: MLE, MAP, exact posterior and NUTS, checked against each other.",
 )
 
 Configs = Annotated[
@@ -38,6 +38,21 @@ Seed = Annotated[int | None, typer.Option(min=0, help="Replace the seed of the c
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder.", show_default=False)]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"bayescope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """One YAML file, every answer: MLE, MAP, exact posterior and NUTS, checked against each other."""
+
+
 @app.command()
 def run(  # noqa: PLR0917  typer makes options of them
     configs: Configs,
@@ -48,7 +63,7 @@ def run(  # noqa: PLR0917  typer makes options of them
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 when a check fails.")] = False,
 ) -> None:
-    """Fit each configuration by every method it names, compare the answers and write a report."""
+    """Fit by every method named, compare, check and report."""
     from bayescope import pipeline
     from bayescope.reports.terminal import print_run
 
@@ -77,7 +92,7 @@ def run(  # noqa: PLR0917  typer makes options of them
 
 @app.command()
 def validate(configs: Configs, overrides: Overrides = []) -> None:  # noqa: B006
-    """Do everything but fit: read configuration and data, check both, build the model."""
+    """Check configuration, data and model; fit nothing."""
     from bayescope import pipeline
 
     def check(path: Path) -> None:
@@ -98,7 +113,7 @@ def compare(
     run_dirs: Annotated[list[Path], typer.Argument(metavar="RUN_DIR RUN_DIR...", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
 ) -> None:
-    """Compare runs of the same responses by exact evidence: Bayes factors, probabilities of the models."""
+    """Bayes factors and model probabilities of finished runs."""
     from bayescope.pipeline import compare_models
     from bayescope.reports.terminal import evidence_table
 
@@ -126,7 +141,7 @@ def schema() -> None:
 
 @app.command()
 def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")]) -> None:
-    """Lay out a project: models, inference, configs (with data) and reports, ready to run."""
+    """Lay out a project: models, inference, configs, reports."""
     from bayescope.project import make_project
 
     make_project(directory)
