@@ -26,7 +26,9 @@ def syntax_tree(text: str) -> ast.expr:
             warnings.simplefilter("ignore")  # about text such as `1if`, which is refused below
             return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise GrammarError(f"{_quoted(text)} is not a prior; write one such as Normal(0, 10)") from None
+        # the commonest cause: a comma inside { } ends a YAML value, so the prior arrives cut short
+        cut = "; inside { } put it in quotes" if text.count("(") > text.count(")") else ""
+        raise GrammarError(f"{_quoted(text)} is not a prior; write one such as Normal(0, 10){cut}") from None
 
 
 def _quoted(text: str) -> str:
