@@ -165,7 +165,7 @@ def test_an_interrupt_passes_through(flips, name, monkeypatch):
 def test_progress_ends_with_every_chain_complete(flips, name):
     messages = []
     fitted(name, flips, short(name), report=messages.append)
-    assert messages == ["compiling the model for pymc", messages[-1]]
+    assert messages[0] == "compiling the model for pymc"
     assert messages[-1].startswith("chain 1 200/200")
     assert ", chain 2 200/200" in messages[-1]
 
