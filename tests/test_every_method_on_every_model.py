@@ -128,3 +128,12 @@ def test_nuts_agrees_with_the_exact_posterior(model):
 def test_under_flat_priors_the_map_is_the_mle(model):
     run = run_of(model)
     assert run["map"].estimate == pytest.approx(run["mle"].estimate, rel=1e-7)
+
+
+@pytest.mark.parametrize("name", ["kidiq-lasso", "breast-cancer-lasso"])
+def test_the_shipped_lasso_runs_show_exact_zeros(name):
+    run = execute(read_config(library.configs()[name], overrides=["inference=[map]"]))
+    zeros = run["map"].details["zeros"]
+    assert 2 <= len(zeros) < len(run.model.names) - 1
+    assert all(run["map"].estimate[run.model.names.index(label)] == 0 for label in zeros)
+    assert run["map"].details["kkt_residual"] <= 1e-8

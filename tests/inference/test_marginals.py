@@ -19,7 +19,6 @@ from bayescope.inference.marginals import (
     NormalMixture,
     Pushforward,
     Tabulated,
-    central_interval,
     marginal_from_arrays,
 )
 from bayescope.inference.named_marginals import Gamma, InverseGamma, Pareto
@@ -119,7 +118,7 @@ def test_any_shape_goes_through(kind):
 @pytest.mark.parametrize("kind", ALL)
 def test_the_central_interval_leaves_equal_tails(kind):
     marginal = ALL[kind]
-    lower, upper = central_interval(marginal, 0.89)
+    lower, upper = marginal.interval(0.89)
     slack = 1 / 2000 if kind == "Draws" else 1e-9
     np.testing.assert_allclose(marginal.cdf(np.array([lower, upper])), [0.055, 0.945], atol=slack)
 

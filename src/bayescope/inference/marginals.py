@@ -253,13 +253,6 @@ def _normal_pdf(z: Floats) -> Floats:
     return np.asarray(np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi))
 
 
-def central_interval(marginal: Marginal, probability: float) -> tuple[float, float]:
-    """Ends of the interval that leaves (1 - probability) / 2 of the posterior on either side."""
-    tail = 0.5 * (1.0 - probability)
-    lower, upper = marginal.quantile(np.array([tail, 1.0 - tail]))
-    return float(lower), float(upper)
-
-
 MARGINALS: Mapping[str, type[StoredMarginal]] = MappingProxyType(
     {
         kind.__name__: kind
