@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.reports.formatting import compact, plain, shorten, whole
 from bayescope.reports.record import RunRecord
-from bayescope.reports.style import FAINT, INK, MUTED, Picture, house_style, new_figure, picture
+from bayescope.reports.style import FAINT, INK, MUTED, Picture, new_figure, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,18 +40,12 @@ class _Node:
         return max(self.width, len(self.prior) * _SMALL_CHARACTER)
 
 
-def plate_diagram(record: RunRecord) -> str:
-    """Draw the plate diagram of a run's model as SVG.
+def plate_picture(record: RunRecord) -> Picture:
+    """Draw the plate diagram of a run's model; to be called within `house_style`.
 
     Open nodes are unknown, shaded ones observed, dashed ones computed; the frame is the plate, and
     what is inside repeats for each row. More than five slopes are drawn as one node.
     """
-    with house_style():
-        return plate_picture(record).svg
-
-
-def plate_picture(record: RunRecord) -> Picture:
-    """Draw the plate diagram within `house_style`."""
     body, head = _coefficients(record), _head_parameters(record)
     nodes = [*body, *head]
     positions = _spread(nodes)
