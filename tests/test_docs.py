@@ -12,7 +12,7 @@ from bayescope.inference.registry import SETTINGS
 from bayescope.project import SCHEMA_FILES, write_schemas
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page, language):
@@ -36,7 +36,8 @@ def test_every_complete_run_in_the_docs_is_a_valid_configuration(content):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_examples_give_what_they_show(page):
+def test_examples_give_what_they_show(page, monkeypatch):
+    monkeypatch.chdir(ROOT)
     for number, text in enumerate(blocks(page, "python")):
         if ">>>" in text:
             test = doctest.DocTestParser().get_doctest(text, {}, f"{page.name}[{number}]", str(page), 0)

@@ -4,6 +4,8 @@ The references share no code with the product: densities are scipy's, integrals 
 dense grids, and given sigma the coefficients follow the textbook formulas with plain inverses.
 """
 
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -309,3 +311,129 @@ def test_no_point_has_more_likelihood_than_mle_or_more_density_than_map(seed):
             likelihood = log_likelihood(model, theta)
             assert likelihood <= highest + 1e-9 * max(1.0, abs(highest))
             assert likelihood + log_prior(model, theta) <= densest + 1e-9 * max(1.0, abs(densest))
+
+
+# small library models whose posterior has a closed form and at most three unknowns: data, and the model with its answers
+SOLVED = {
+    "coin": ({"flip": [1] * 6 + [0] * 4}, {"response": "flip", "priors": {"p": "Beta(2, 2)"}}),
+    "poisson-rate": ({"count": [3, 1, 4, 1, 5]}, {"response": "count", "priors": {"mu": "Gamma(2, 1)"}}),
+    "exponential-rate": (
+        {"wait": [0.3, 1.2, 0.7, 2.2]},
+        {"response": "wait", "priors": {"lam": "Gamma(2, 1)"}},
+    ),
+    "geometric-chance": ({"tries": [1, 3, 2, 6]}, {"response": "tries", "priors": {"p": "Beta(2, 3)"}}),
+    "normal-mean": (
+        {"y": [1.2, 3.1, 2.4]},
+        {"response": "y", "priors": {"mu": "Normal(0, 2)", "sigma": 1.5}},
+    ),
+    "normal-precision": ({"y": [1.2, -3.1, 2.4, 0.3]}, {"response": "y"}),
+    "linear": (
+        {"y": [1.0, 2.3, 2.9, 4.4, 4.6, 6.3], "x": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]},
+        {"formula": "y ~ x", "priors": {"sigma": "HalfNormal(1)"}},
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def solved():
+    """Every way to each of these posteriors that needs no Markov chain, by model."""
+    return {
+        name: execute(
+            read_config(
+                {
+                    "name": name,
+                    "data": {"columns": columns},
+                    "model": {"use": name, **model},
+                    "inference": ["mle", "map", "exact", "grid", "laplace", "importance"],
+                }
+            )
+        )
+        for name, (columns, model) in SOLVED.items()
+    }
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_the_grid_is_exact_to_its_own_error(solved, name):
+    run = solved[name]
+    exact, grid = run["exact"], run["grid"]
+    # the error is relative, of the integral and of the first two moments; the exact answer has one of 1e-9
+    error = grid.details["relative_error"] + 1e-9
+    assert error < 1e-6
+    np.testing.assert_allclose((grid.estimate - exact.estimate) / exact.sd, 0.0, atol=4 * error)
+    np.testing.assert_allclose(grid.sd, exact.sd, rtol=4 * error)
+    assert grid.log_evidence == pytest.approx(exact.log_evidence, abs=error)
+    for row in run.comparison.query("method == 'grid'").itertuples():
+        # KL is of second order in the error of the density
+        assert row.kl_nats <= 1e-7 + row.kl_error
+        assert row.wasserstein_1_in_sd <= 1e-6
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_importance_agrees_within_its_monte_carlo_error(solved, name):
+    rows = solved[name].comparison.query("method == 'importance'")
+    assert set(rows.reference) == {"exact"}
+    assert rows[["z", "z_sd"]].abs().max(axis=None) <= 4, rows
+    assert (rows.kl_nats <= 4 * rows.kl_error).all(), rows
+
+
+@pytest.mark.parametrize("name", SOLVED)
+@pytest.mark.parametrize("method", ["map", "laplace"])
+def test_map_and_laplace_may_differ_and_the_run_says_by_how_much(solved, name, method):
+    run = solved[name]
+    rows = run.comparison.query("method == @method")
+    exact, fit = run["exact"], run[method]
+    assert list(rows.mean_shift_in_sd) == pytest.approx(list((fit.estimate - exact.estimate) / exact.sd))
+    assert list(rows.sd_ratio) == pytest.approx(list(fit.sd / exact.sd))
+    assert rows.wasserstein_1_in_sd.notna().all()
+    if method == "laplace":
+        assert rows.kl_nats.notna().all()
+        assert (rows.kl_nats >= 0).all()
+        assert (rows.kl_error < 1e-4).all()
+
+
+@pytest.fixture(scope="session")
+def unsolved():
+    """A posterior without a closed form by four roads: logistic regression with two unknowns."""
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=40)
+    columns = {"x": x.tolist(), "y": (x + rng.logistic(size=40) > 0).astype(int).tolist()}
+    nuts = {"nuts": {"sampler": "pymc", "draws": 500, "tune": 500}}
+    model = {"use": "logistic", "formula": "y ~ x"}
+    methods = ["map", "grid", "laplace", "importance", nuts]
+    return execute(
+        read_config({"name": "run", "data": {"columns": columns}, "model": model, "inference": methods})
+    )
+
+
+@pytest.mark.parametrize("method", ["importance", "nuts"])
+def test_without_a_closed_form_the_samplers_agree_with_the_grid(unsolved, method):
+    rows = unsolved.comparison.query("method == @method")
+    assert set(rows.reference) == {"grid"}
+    assert rows[["z", "z_sd"]].abs().max(axis=None) <= 4, rows
+
+
+def log_gamma(x):
+    """Stirling's series in 50 digits, right to 1e-30 from x = 1e5 on."""
+    with localcontext(prec=50):
+        two_pi = Decimal("6.28318530717958647692528676655900576839433879875021")
+        return (x - Decimal("0.5")) * x.ln() - x + two_pi.ln() / 2 + 1 / (12 * x) - 1 / (360 * x**3)
+
+
+@pytest.mark.parametrize("flips", [10**6, 10**9])
+def test_evidence_of_very_many_flips_is_finite_and_right(flips):
+    heads = 6 * flips // 10
+    run = execute(
+        read_config(
+            {
+                "name": "coin",
+                "data": {"counts": {"flip": {1: heads, 0: flips - heads}}},
+                "model": {"use": "coin", "response": "flip", "priors": {"p": "Beta(2, 2)"}},
+                "inference": ["mle", "map", "exact"],
+            }
+        )
+    )
+    assert str(run["exact"].posterior["p"]) == f"Beta({heads + 2}, {flips - heads + 2})"
+    a, b = Decimal(heads + 2), Decimal(flips - heads + 2)
+    truth = log_gamma(a) + log_gamma(b) - log_gamma(a + b) + Decimal(6).ln()  # B(2, 2) = 1 / 6
+    rounding = 4 * np.finfo(float).eps * float(log_gamma(a + b))  # of the terms of log B
+    assert run["exact"].log_evidence == pytest.approx(float(truth), rel=0, abs=rounding)

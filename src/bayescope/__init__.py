@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bayescope.errors import BayescopeError, ConfigError, DataError
     from bayescope.inference.fit import Fit
-    from bayescope.pipeline import Run, load, run
+    from bayescope.pipeline import Run, load, regularisation_path, run
 
-__all__ = ["BayescopeError", "ConfigError", "DataError", "Fit", "Run", "__version__", "load", "run"]
+__all__ = [
+    "BayescopeError",
+    "ConfigError",
+    "DataError",
+    "Fit",
+    "Run",
+    "__version__",
+    "load",
+    "regularisation_path",
+    "run",
+]
 __version__ = "0.1.0"
 
 # Looked up on first use, so that `import bayescope` and the command line start at once.
@@ -21,6 +31,7 @@ _HOMES = {
     "Fit": "bayescope.inference.fit",
     "Run": "bayescope.pipeline",
     "load": "bayescope.pipeline",
+    "regularisation_path": "bayescope.pipeline",
     "run": "bayescope.pipeline",
 }
 

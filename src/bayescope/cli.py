@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
 from bayescope import __version__
-from bayescope.errors import BayescopeError, StrictError
+from bayescope.errors import BayescopeError, ConfigError, Problem, StrictError
+
+if TYPE_CHECKING:
+    from bayescope.inference.predictions import Kind
+    from bayescope.pipeline import Run
 
 app = typer.Typer(
     add_completion=False,
@@ -35,6 +39,9 @@ Overrides = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Replace the seed of the configuration.")]
+Json = Annotated[bool, typer.Option("--json", help="Print run.json instead of the tables.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 when a check fails.")]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder.", show_default=False)]
 
 
@@ -59,35 +66,169 @@ def run(  # noqa: PLR0917  typer makes options of them
     out: Annotated[Path, typer.Option(help="Folder in which the run folders are made.")] = Path("runs"),
     seed: Seed = None,
     overrides: Overrides = [],  # noqa: B006  typer reads the default and never changes it
-    as_json: Annotated[bool, typer.Option("--json", help="Print run.json instead of the tables.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 when a check fails.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    strict: Strict = False,
 ) -> None:
     """Fit by every method named, compare, check and report."""
     from bayescope import pipeline
-    from bayescope.reports.terminal import print_run
 
     loaded = _each(configs, lambda path: pipeline.read_config(path, seed=seed, overrides=overrides))
-    failed, silent = [], []
+    all_finished = []
     for config, path in zip(loaded, configs, strict=True):
         with _progress(quiet) as progress:
             finished = pipeline.execute(config, progress=progress, command=_command(path, seed, overrides))
-        if not as_json:
-            print_run(finished.record, finished.fits, sys.stdout)
-        folder = finished.save(out)
-        print(
-            (folder / "run.json").read_text(encoding="utf-8")
-            if as_json
-            else f"\nreport: {folder / 'report.html'}\n"
+        _save(finished, out, as_json=as_json)
+        all_finished.append(finished)
+    _judge(all_finished, strict=strict)
+
+
+@app.command()
+def update(  # noqa: PLR0917  typer makes options of them
+    run_dir: RunDir,
+    data: Annotated[
+        list[Path],
+        typer.Argument(metavar="DATA...", help="Files of new rows, each a step.", show_default=False),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder in which the new run folder is made; that of RUN_DIR if left out."),
+    ] = None,
+    seed: Seed = None,
+    by_row: Annotated[bool, typer.Option("--by-row", help="Make a step of every row.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    strict: Strict = False,
+) -> None:
+    """Add new rows to a finished run: its posterior is the new prior."""
+    from bayescope import pipeline
+
+    before = pipeline.load(run_dir)
+    with _progress(quiet) as progress:
+        finished = pipeline.update(
+            before,
+            data,
+            by_row=by_row,
+            seed=seed,
+            progress=progress,
+            command=_update_command(run_dir, data, seed, by_row=by_row),
         )
-        if any(check.verdict == "fail" for check in finished.checks):
-            failed.append(finished.record.name)
-        if not any(fit.answered for fit in finished.fits):
-            silent.append(finished.record.name)
+    _save(finished, Path(os.path.relpath(run_dir.resolve().parent)) if out is None else out, as_json=as_json)
+    _judge([finished], strict=strict)
+
+
+@app.command()
+def predict(  # noqa: PLR0917  typer makes options of them
+    run_dir: RunDir,
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DATA]",
+            help="A file of new rows; none for one new observation of a model without predictors.",
+            show_default=False,
+        ),
+    ] = None,
+    kind: Annotated[str, typer.Option(help="mean, interval or draws.")] = "mean",
+    method: Annotated[
+        str | None, typer.Option(help="The recipe to predict by; the run's reference if left out.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A .csv, .json, .parquet or .feather file, in place of CSV on stdout.")
+    ] = None,
+    probability: Annotated[float, typer.Option(help="Of the intervals.")] = 0.89,
+    draws: Annotated[int, typer.Option(help="How many responses are drawn for each row.")] = 100,
+    seed: Annotated[int | None, typer.Option(min=0, help="Replace the seed of the run.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="The number of trials, where there is no file of new rows.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Draw likelier labels of categories (< 1) or less likely ones (> 1).")
+    ] = None,
+    top_k: Annotated[int | None, typer.Option(help="Draw of the k most probable labels.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Draw of the fewest labels that have this probability together.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of CSV.")] = False,
+) -> None:
+    """Predict new rows: the rows with mean, intervals or draws."""
+    from bayescope import pipeline
+    from bayescope.inference.predictions import Wanted, predictions
+    from bayescope.reports.predictions import file_format, write_csv, write_file, write_json
+
+    if out is not None:
+        file_format(out)
+        if as_json:
+            raise ConfigError([Problem(("json",), f"prints JSON; leave it out, or {out} out")])
+    before = pipeline.load(run_dir)
+    try:
+        fit = before.answer_of(method)
+    except KeyError as error:
+        raise ConfigError([Problem(("method",), error.args[0])]) from None
+    wanted = Wanted(
+        kind=cast("Kind", kind),  # checked with the other settings
+        probability=probability,
+        draws=draws,
+        seed=before.record.seed if seed is None else seed,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+    )
+    found = predictions(fit, data, wanted, trials)
+    if out is not None:
+        write_file(found, out)
+    else:
+        (write_json if as_json else write_csv)(found, sys.stdout.buffer)
+
+
+def _save(finished: Run, out: Path, *, as_json: bool) -> None:
+    """Print the answers, write the run folder, and print where its report is, or run.json."""
+    from bayescope.reports.terminal import print_run
+
+    if not as_json:
+        print_run(finished.record, finished.fits, sys.stdout)
+    folder = finished.save(out)
+    print(
+        (folder / "run.json").read_text(encoding="utf-8")
+        if as_json
+        else f"\nreport: {folder / 'report.html'}\n"
+    )
+
+
+def _judge(runs: Sequence[Run], *, strict: bool) -> None:
+    """Raise an error if a run has no answer at all, or, if `strict`, a check that failed."""
+    silent = [run.record.name for run in runs if not any(fit.answered for fit in run.fits)]
+    failed = [run.record.name for run in runs if any(check.verdict == "fail" for check in run.checks)]
     if silent:
         raise BayescopeError(f"no method gave an answer in {', '.join(silent)} (each says why above)")
     if strict and failed:
         raise StrictError(f"a check failed in {', '.join(failed)} (see the verdict and the report)")
+
+
+@app.command()
+def path(  # noqa: PLR0917  typer makes options of them
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)],
+    prior: Annotated[str, typer.Option(help="The line of priors whose scale varies.")] = "coefficients",
+    grid: Annotated[int, typer.Option(min=2, max=10_000, help="Number of scales.")] = 100,
+    folds: Annotated[int, typer.Option(min=0, max=100, help="Folds of the cross-validation; 0: none.")] = 5,
+    out: Annotated[Path, typer.Option(help="Folder in which the path's folder is made.")] = Path("runs"),
+    seed: Seed = None,
+    overrides: Overrides = [],  # noqa: B006
+    as_json: Annotated[bool, typer.Option("--json", help="Print path.json instead of the table.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """The regularisation path: the mode as the prior of the coefficients gets wider."""
+    from bayescope import pipeline
+    from bayescope.reports.path_report import path_text
+
+    loaded = pipeline.read_config(config, seed=seed, overrides=overrides)
+    with _progress(quiet) as progress:
+        record = pipeline.follow_path(
+            loaded, prior=prior, grid=grid, folds=folds, progress=progress, command=shlex.join(sys.argv[1:])
+        )
+    folder = pipeline.save_path(record, out)
+    print((folder / "path.json").read_text(encoding="utf-8") if as_json else path_text(record))
+    if not as_json:
+        print(f"\nreport: {folder / 'path.html'}\n")
 
 
 @app.command()
@@ -212,3 +353,10 @@ def _command(path: Path, seed: int | None, overrides: Sequence[str]) -> str:
     parts += ["--seed", str(seed)] if seed is not None else []
     parts += [part for override in overrides for part in ("--set", override)]
     return shlex.join(parts)
+
+
+def _update_command(run_dir: Path, data: Sequence[Path], seed: int | None, *, by_row: bool) -> str:
+    """The command that makes this update again."""
+    parts = ["bayescope", "update", str(run_dir), *map(str, data)]
+    parts += ["--seed", str(seed)] if seed is not None else []
+    return shlex.join([*parts, *(["--by-row"] if by_row else [])])

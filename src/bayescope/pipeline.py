@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,31 +16,40 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from bayescope import __version__
+from bayescope.assembly import make_record, run_folder_name
 from bayescope.config.load import ConfigSource, LoadedConfig, load_config, load_mapping
 from bayescope.config.schema import RunConfig
 from bayescope.data.prepare import read_data
 from bayescope.data.table import Table
-from bayescope.diagnostics.checks import check_all
-from bayescope.diagnostics.comparison import choose_reference, compare
-from bayescope.diagnostics.estimates import summarise
+from bayescope.diagnostics.comparison import choose_reference
+from bayescope.diagnostics.curve import curve_view
 from bayescope.diagnostics.evidence import ModelEvidence, compare_evidence, require_comparable
-from bayescope.diagnostics.learning import learned
-from bayescope.diagnostics.predictive import posterior_predictive_check
 from bayescope.diagnostics.records import Check, ComparisonRow, Estimate
-from bayescope.diagnostics.verdict import verdict
 from bayescope.errors import ConfigError, RunFolderError
 from bayescope.inference.fit import Fit
-from bayescope.inference.method import Context
+from bayescope.inference.method import Context, Method
+from bayescope.inference.path import Path as RegularisationPath
+from bayescope.inference.path import path_of
 from bayescope.inference.registry import METHODS, SETTINGS, run_method
+from bayescope.inference.sufficient import shifted, sufficient
 from bayescope.models.build import build_model
 from bayescope.models.model import Model
-from bayescope.reports.loss import loss_view
-from bayescope.reports.record import RunRecord
-from bayescope.reports.summary import data_summary, model_summary
+from bayescope.reports.lineage import pool_data, steps_of, with_beliefs
+from bayescope.reports.path_report import PathRecord, path_folder_name, write_path_folder
+from bayescope.reports.record import Lineage, RunRecord
+from bayescope.reports.summary import data_summary, told_apart
+from bayescope.updating import Source, plan, read_arrivals
 
 if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
+    from numpy.typing import ArrayLike
+
+    from bayescope.inference.predictions import Kind
+    from bayescope.inference.predictive import Predictive
+    from bayescope.inference.predictive_vectors import VectorPredictive
+
+_QUICK = ("mle", "map", "exact")
 
 type Progress = Callable[[str], None]
 
@@ -111,6 +118,96 @@ class Run:
 
         return render_html(self.record, self.fits, figures(self.record, self.fits))
 
+    def predictive(
+        self, new_data: Any = None, *, method: str | None = None, trials: ArrayLike | None = None
+    ) -> Predictive | VectorPredictive:
+        """The distribution of new responses by one method, the reference if none is named.
+
+        Raises:
+            KeyError: there is no such method in this run.
+            DataError: the new rows do not fit the model.
+            BayescopeError: no method has an answer, or the model needs new data or trials.
+        """
+        return self.answer_of(method).predictive(new_data, trials=trials)
+
+    def answer_of(self, method: str | None = None) -> Fit:
+        """The fit of the recipe `method`; if none is named the reference, else a posterior, else a point."""
+        if method is not None:
+            return self[method]
+        posteriors_first = sorted(self.fits, key=lambda fit: (not fit.answered, fit.kind != "posterior"))
+        return choose_reference(self.fits) or posteriors_first[0]
+
+    def predict(
+        self,
+        new_data: Any = None,
+        *,
+        kind: Kind = "mean",
+        method: str | None = None,
+        probability: float = 0.89,
+        draws: int = 100,
+        seed: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        trials: ArrayLike | None = None,
+    ) -> pd.DataFrame:
+        """Predict new rows: these rows with the columns of docs/prediction.md, such as `mean`.
+
+        Args:
+            new_data: a pandas DataFrame, a mapping of columns, or the path of a file; it may have further
+                columns. None: one new observation of a model without predictors.
+            kind: "mean"; "interval": that of the mean and that of a response, too; "draws" of responses.
+            method: the recipe to predict by; the reference if left out.
+            probability: of the intervals.
+            draws: how many responses of each row.
+            seed: of the draws; that of the run if left out.
+            temperature: of the labels that are drawn of a categorical response, as are `top_k` and `top_p`.
+            top_k: draw of the k most probable labels.
+            top_p: draw of the fewest labels that have this probability together.
+            trials: in place of new data, as of `Fit.predictive`.
+
+        Raises:
+            KeyError: there is no such method in this run.
+            ConfigError: a setting is out of its range, or not for this likelihood.
+            DataError: the new rows do not fit the model.
+            BayescopeError: no method has an answer.
+        """
+        from bayescope.inference.predictions import Wanted, predictions
+        from bayescope.reports.predictions import to_frame
+
+        wanted = Wanted(
+            kind=kind,
+            probability=probability,
+            draws=draws,
+            seed=self.record.seed if seed is None else seed,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+        )
+        return to_frame(predictions(self.answer_of(method), new_data, wanted, trials), new_data)
+
+    def update(
+        self,
+        *data: Source,
+        by_row: bool = False,
+        out: str | Path | None = None,
+        seed: int | None = None,
+    ) -> Run:
+        """The run after more data have arrived: this posterior is the prior of what comes.
+
+        Args:
+            data: the new rows, each a step: a path, a pandas DataFrame, or a mapping of columns.
+            by_row: make a step of every row.
+            out: folder to make the run folder in; None writes nothing.
+            seed: replaces the seed of this run.
+
+        Raises:
+            DataError: the rows are refused, or old rows are needed and not at hand.
+            ConfigError: more steps than a report can show.
+        """
+        updated = update(self, data, by_row=by_row, seed=seed)
+        return updated if out is None else replace(updated, folder=updated.save(out))
+
     def save(self, parent: str | Path = "runs") -> Path:
         """Write the run folder under `parent`, whole or not at all, and return its path."""
         from bayescope.reports.writer import write_run_folder
@@ -146,6 +243,78 @@ def run(
     return finished if out is None else replace(finished, folder=finished.save(out))
 
 
+def regularisation_path(
+    source: str | Path | Mapping[str, Any],
+    data: pd.DataFrame | None = None,
+    *,
+    prior: str = "coefficients",
+    grid: int = 100,
+    folds: int = 5,
+    out: str | Path | None = None,
+    seed: int | None = None,
+    overrides: Sequence[str] = (),
+) -> RegularisationPath:
+    """Follow the posterior mode as the Normal or Laplace prior of some coefficients gets wider.
+
+    Args:
+        source: path of a YAML file, or a mapping of the same shape.
+        data: replaces the data that the configuration names.
+        prior: the line of priors whose scale varies.
+        grid: number of scales.
+        folds: of the cross-validated log score, drawn by the seed; 0 for none.
+        out: folder to make the path's folder in; None writes nothing.
+        seed: replaces the seed of the configuration.
+        overrides: `key.path=value` texts, as for `--set`.
+
+    Raises:
+        ConfigError: the configuration is wrong; all problems are listed.
+        DataError: the data were refused; all findings are listed.
+        NotApplicable: the prior is neither Normal nor Laplace, or its scale is not one number.
+        FitError: the posterior has no mode for any scale.
+    """
+    loaded = read_config(source, seed=seed, overrides=overrides, needs_data=data is None)
+    record = follow_path(loaded, dataframe=data, prior=prior, grid=grid, folds=folds)
+    if out is not None:
+        save_path(record, out)
+    return record.path
+
+
+def follow_path(
+    loaded: LoadedConfig,
+    *,
+    dataframe: pd.DataFrame | None = None,
+    prior: str = "coefficients",
+    grid: int = 100,
+    folds: int = 5,
+    progress: Progress = _silent,
+    command: str = "bayescope.regularisation_path(...)",
+) -> PathRecord:
+    """Compute a path and what its report says beside it; nothing is written."""
+    config = loaded.config
+    table, model = prepare(loaded, dataframe)
+    found = path_of(model, prior, grid=grid, folds=folds, seed=config.seed, report_progress=progress)
+    return PathRecord(
+        name=config.name,
+        title=config.title or config.name,
+        command=command,
+        config=config.model_dump(mode="json", exclude_none=True),
+        seed=config.seed,
+        versions=versions(),
+        data=data_summary(table, (), model.response),
+        likelihood=model.likelihood.name,
+        response=model.response.name,
+        formula=model.formula or "",
+        path=found,
+    )
+
+
+def save_path(record: PathRecord, parent: str | Path = "runs") -> Path:
+    """Write the folder of a path under `parent`, whole or not at all, and return its path."""
+    destination = Path(parent) / path_folder_name(record)
+    write_path_folder(record, destination)
+    return destination
+
+
 def load(folder: str | Path) -> Run:
     """Read a run folder back; every file is checked against the hashes in run.json.
 
@@ -171,7 +340,7 @@ def compare_models(folders: Sequence[str | Path]) -> tuple[ModelEvidence, ...]:
     }
     responses = {name: run.record.data.response_fingerprint for name, run in runs.items()}
     require_comparable(responses, exact)
-    models = {name: run.record.model.formula or run.record.model.notation[0] for name, run in runs.items()}
+    models = told_apart({name: run.record.model for name, run in runs.items()})
     return compare_evidence({name: value for name, value in exact.items() if value is not None}, models)
 
 
@@ -208,60 +377,111 @@ def execute(
     table, model = prepare(loaded, dataframe)
     prepared = time.perf_counter() - started
     fits = fit_all(config, model, progress)
-    comparison = compare(fits)
-    reference = choose_reference(fits)
-    predictive = None if reference is None else posterior_predictive_check(model, reference, config.seed)
-    checks = check_all(fits, comparison, predictive)
-    record = RunRecord(
-        name=config.name,
-        title=config.title or config.name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    known = sufficient(model)
+    record = make_record(
+        config,
+        model,
+        fits,
+        data_summary(table, model.columns, model.response),
+        timings={"data and model": prepared},
         command=command or "bayescope.run(...)",
-        config=config.model_dump(mode="json", exclude_none=True),
-        seed=config.seed,
         versions=versions(),
-        timings={"data and model": prepared} | {fit.name: fit.timings["total"] for fit in fits},
-        data=data_summary(table, model.columns, model.response),
-        model=model_summary(model),
-        loss=loss_view(model, fits),
-        estimates=tuple(row for fit in fits for row in summarise(fit)),
-        comparison=comparison,
-        checks=checks,
-        predictive=predictive,
-        learned=() if reference is None else learned(model, reference),
-        evidence={fit.name: fit.log_evidence for fit in fits if fit.log_evidence is not None},
-        verdict=verdict(fits, checks, comparison),
+        directory=str(loaded.source.directory),
+        statistics=None if known is None else known.statistics,
+        curve=curve_view(model, fits, table),
     )
     return Run(record, fits, model)
 
 
-def fit_all(config: RunConfig, model: Model, progress: Progress) -> tuple[Fit, ...]:
-    """One fit a recipe, in the order of the configuration."""
+def fit_all(
+    config: RunConfig, model: Model, progress: Progress, methods: Mapping[str, Method] | None = None
+) -> tuple[Fit, ...]:
+    """One fit a recipe, in the order of the configuration; `methods` stand in for those of the registry."""
+    methods = METHODS if methods is None else methods
     context = Context(seed=config.seed, report_progress=progress)
     fits = []
     for recipe in config.inference:
         progress(f"{config.name}: {recipe.name}")
-        fits.append(run_method(recipe.name, METHODS[recipe.method], recipe.settings, model, context))
+        fits.append(run_method(recipe.name, methods[recipe.method], recipe.settings, model, context))
     return tuple(fits)
+
+
+def update(
+    before: Run,
+    sources: Sequence[Source],
+    *,
+    by_row: bool = False,
+    seed: int | None = None,
+    progress: Progress = _silent,
+    command: str = "",
+) -> Run:
+    """Add rows to a finished run, each source a step; nothing is written, and `before` stays as it is.
+
+    After every step but the last only mle, map and exact are asked; after the last all methods.
+
+    Raises:
+        DataError: the new rows are refused, or old rows are needed and not at hand.
+        ConfigError: more steps than a report can show.
+    """
+    record, started = before.record, time.perf_counter()
+    config = load_mapping(
+        record.config, record.directory, methods=SETTINGS, seed=seed, needs_data=False
+    ).config
+    pending, notes = plan(record, before.model, read_arrivals(record, sources, by_row=by_row), METHODS)
+    prepared = time.perf_counter() - started
+    data, steps, fits = record.data, steps_of(record, before.fits), before.fits
+    for stage in pending:
+        is_last = stage is pending[-1]
+        asked, tell = (config, progress) if is_last else (_quick(config), _silent)
+        progress(f"{config.name}: {stage.step.source}")
+        found = fit_all(asked, stage.model, tell, stage.methods)
+        fits = tuple(shifted(fit, stage.shift) for fit in found)
+        data = pool_data(data, stage.rows, len(steps))
+        steps = (*steps, with_beliefs(stage.step, data.observations, fits))
+    last = pending[-1]
+    updated = make_record(
+        config,
+        last.model,
+        fits,
+        data,
+        has_rows=last.has_rows,
+        shift=last.shift,
+        timings={"data and model": prepared},
+        command=command or "run.update(...)",
+        versions=versions(),
+        directory=record.directory,
+        statistics=last.statistics,
+        lineage=Lineage(**_parent(before), notes=notes, steps=steps),
+    )
+    return Run(updated, fits, last.model if last.has_rows else None)
+
+
+def _quick(config: RunConfig) -> RunConfig:
+    """Ask only the methods that draw nothing, or nothing that takes time: between two steps of an update."""
+    quick = tuple(recipe for recipe in config.inference if recipe.method in _QUICK)
+    return config.model_copy(update={"inference": quick})
+
+
+def _parent(run: Run) -> dict[str, str]:
+    """Identify a run as the parent of another: by its folder and run.json, or by what would be there."""
+    folder = run_folder_name(run.record) if run.folder is None else run.folder.name
+    content = (
+        run.record.model_dump_json().encode()
+        if run.folder is None
+        else (run.folder / "run.json").read_bytes()
+    )
+    return {"parent": folder, "parent_sha256": hashlib.sha256(content).hexdigest()}
+
+
+_installed = cache(version)  # reads a file of the installation for each library
 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that the numbers depend on."""
     libraries = ("numpy", "scipy", "pymc", "pytensor", "nutpie", "arviz")
     return {"bayescope": __version__, "python": platform.python_version()} | {
-        library: version(library) for library in libraries
+        library: _installed(library) for library in libraries
     }
-
-
-def run_folder_name(record: RunRecord) -> str:
-    """`<name>-<hash>`: equal configuration, data, seed and version give an equal name."""
-    identity = {
-        "config": record.config,
-        "data": record.data.fingerprint,
-        "version": record.versions["bayescope"],
-    }
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
-    return f"{record.name}-{digest[:10]}"
 
 
 @contextmanager

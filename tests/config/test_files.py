@@ -50,7 +50,9 @@ def test_an_overridden_key_has_its_place_in_the_configuration(workspace):
         }
     )
     assert workspace.problems() == [
-        "run.yaml:5:3: model.likelihood: unknown likelihood 'X'; known: " + ", ".join(LIKELIHOODS)
+        "run.yaml:5:3: model.likelihood: unknown likelihood 'X'; known: "
+        + ", ".join([*LIKELIHOODS][:16])
+        + ", ..."
     ]
 
 

@@ -78,7 +78,7 @@ def test_an_empty_value_is_null(workspace):
         ("sed=1", "--set sed: sed: unknown key; did you mean 'seed'?"),
         ("seed.x=1", "--set seed.x: seed: expected a whole number, not a mapping"),
         ("name.x=1", "--set name.x: 'name' is not a mapping; it has no 'x'"),
-        ("model.prior.x=1", "--set model.prior.x: model.prior: unknown key; did you mean 'priors'?"),
+        ("model.prior.x=1", "--set model.prior.x: model.prior: goes with `hypotheses`; the priors of parameters go under `priors`"),
         ("model.priors.sigma=HalfNormal(0)", "--set model.priors.sigma: model.priors.sigma: HalfNormal: 'sigma' must be greater than 0, not 0"),
         ("model.priors.sigma.x=1", "--set model.priors.sigma.x: 'model.priors.sigma' is not a mapping; it has no 'x'"),
         ("inference.lnog.draws=5", "--set inference.lnog.draws: no recipe 'lnog' in `inference`; did you mean 'long'?"),
@@ -107,3 +107,9 @@ def test_an_inference_that_is_no_list_has_no_recipes(workspace):
         "--set inference: inference: expected a list of recipes such as [mle, map, nuts], not 'mle'",
         "--set inference.mle.draws: 'inference' is not a list",
     ]
+
+
+def test_a_scale_that_is_a_multiple_of_a_parameter_can_be_set(workspace):
+    config = workspace.load("model.priors.x=Normal(0, sigma * 10)").config
+    assert str(config.model.priors["x"]) == "Normal(0, 10 * sigma)"
+    assert config.model_dump(mode="json")["model"]["priors"]["x"] == "Normal(0, 10 * sigma)"

@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayescope.config.priors import PriorSpec, parse_prior, signature
+from bayescope.config.priors import PriorSpec, Scaled, parse_prior, signature
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.errors import ConfigError
 
@@ -137,10 +138,17 @@ def specs(draw):
     if distribution.name == "Uniform":
         lower, upper = sorted(arguments.values())
         arguments = {"lower": lower, "upper": upper if upper > lower else lower + abs(lower) + 1.0}
+    if distribution.name == "MvNormal":
+        arguments["mu"] = (arguments["mu"] * 2)[: len(arguments["cov"])]
     return PriorSpec(distribution.name, arguments)
 
 
 def _values(argument):
+    if argument.matrix:
+        sizes = st.integers(1, 3).flatmap(
+            lambda k: st.lists(st.floats(0.1, 10), min_size=k + 1, max_size=k + 1)
+        )
+        return sizes.map(lambda sds: tuple(tuple(row) for row in np.diag(sds).tolist()))
     lower, upper = argument.support.lower, argument.support.upper
     number = st.floats(
         max(lower, -1e300), min(upper, 1e300), exclude_min=lower > -1e300, exclude_max=upper < 1e300
@@ -160,3 +168,72 @@ def test_any_text_is_a_prior_a_number_or_refused(text):
     except ConfigError:
         return
     assert parse_prior(str(prior)) == prior
+
+
+@pytest.mark.parametrize(
+    ("text", "factor", "written"),
+    [
+        ("Normal(0, 10 * sigma)", 10.0, "10 * sigma"),
+        ("Normal(0, sigma * 10)", 10.0, "10 * sigma"),
+        ("Normal(0, sigma)", 1.0, "sigma"),
+        ("Normal(0, +sigma)", 1.0, "sigma"),
+        ("Normal(0, -2 * -sigma)", 2.0, "2 * sigma"),
+        ("Normal(sigma=2.5 * sigma / 3)", 2.5 / 3, "0.8333333333333334 * sigma"),
+        ("Normal(0, (1 + 2) ** 2 * (sigma / 3))", 3.0, "3 * sigma"),
+        ("Normal(0, 1e-7 * sigma)", 1e-7, "1e-07 * sigma"),
+    ],
+)
+def test_a_scale_may_be_a_number_times_a_parameter(text, factor, written):
+    prior = parse_prior(text)
+    assert prior.arguments["sigma"] == Scaled(factor, "sigma")
+    assert str(prior) == f"Normal(0, {written})"
+    assert parse_prior(str(prior)) == prior
+    assert hash(parse_prior(str(prior))) == hash(prior)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in DISTRIBUTIONS.items() if entry.scale])
+def test_the_table_says_which_argument_is_the_scale(name):
+    entry = DISTRIBUTIONS[name]
+    for argument in entry.arguments:
+        others = {other.name: "1" for other in entry.arguments} | {argument.name: "2 * sigma"}
+        text = f"{name}({', '.join(f'{key}={value}' for key, value in others.items())})"
+        if argument.name == entry.scale:
+            assert parse_prior(text).arguments[argument.name] == Scaled(2.0, "sigma")
+        else:
+            [message] = messages(text)
+            assert message == (
+                f"{name}: '{argument.name}' must be a number, not '2 * sigma'; only '{entry.scale}' can be "
+                "a number times a parameter"
+            )
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("sigma * tau", "'sigma * tau' is a product of two parameters; write a number times one"),
+        ("2 * (sigma * sigma)", "'sigma * sigma' is a product of two parameters; write a number times one"),
+        ("sigma + 1", "'sigma + 1' is not a number times one parameter, such as 10 * sigma"),
+        ("1 / sigma", "'1 / sigma' is not a number times one parameter, such as 10 * sigma"),
+        ("sigma ** 2", "'sigma ** 2' is not a number times one parameter, such as 10 * sigma"),
+        ("-sigma", "'sigma' must be positive: '-sigma' is not"),
+        ("0 * sigma", "'sigma' must be positive: '0 * sigma' is not"),
+        ("sigma / 0", "division by zero"),
+        ("1e999 * sigma", "a number is too large"),
+        ("sqrt(sigma)", "'sqrt(sigma)' is not a number"),
+        ("model.sigma", "'model.sigma' is not a number"),
+        ("sigma[0]", "'sigma[0]' is not a number"),
+    ],
+)
+def test_what_is_no_number_times_a_parameter_is_refused(argument, message):
+    assert messages(f"Normal(0, {argument})") == [f"Normal: {message}"]
+
+
+def test_a_rate_is_no_scale():
+    [message] = messages("Gamma(2, 3 * alpha)")
+    assert message == (
+        "Gamma: 'beta' must be a number, not '3 * alpha'; no argument of it is a number times a parameter"
+    )
+
+
+def test_a_deep_multiple_is_refused_in_one_line():
+    assert messages(f"Normal(0, {'-' * 60}sigma)") == ["Normal: nested deeper than 50 levels"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayescope.data.checks import check_design
-from bayescope.data.design import apply_design, build_design, evaluate_response
+from bayescope.data.design import apply_design, apply_offset, build_design, evaluate_response
 from bayescope.data.formula import parse
 from bayescope.data.read import read_columns, read_counts
 from bayescope.errors import DataError
@@ -125,6 +125,8 @@ class TestLabels:
             ("y ~ C(w)", ["Intercept", "C(w)[2]", "C(w)[3]"]),
             ("y ~ log(z) + z / 100", ["Intercept", "log(z)", "z / 100"]),
             ("y ~ poly(x, 2)", ["Intercept", "poly(x, 2)[1]", "poly(x, 2)[2]"]),
+            ("y ~ bs(x, 3)", ["Intercept", *(f"bs(x, df=3)[{k}]" for k in (1, 2, 3))]),
+            ("y ~ x + (1 | g)", ["Intercept", "x"]),
             ("y ~ h:k", ["Intercept", "k[q]", "h[v]:k[p]", "h[v]:k[q]"]),
         ],
     )
@@ -186,10 +188,70 @@ class TestTransforms:
         theirs = np.asarray(formulae.design_matrices("y ~ poly(z, 4)", FRAME).common)
         np.testing.assert_allclose(design("y ~ poly(z, 4)").matrix, theirs, atol=1e-12)
 
+    def test_raw_poly_is_the_powers(self):
+        matrix = design("y ~ poly(x, 3, raw=True)", table(y=[0] * 4, x=self.X)).matrix[:, 1:]
+        np.testing.assert_array_equal(matrix, np.array(self.X)[:, np.newaxis] ** [1, 2, 3])
+
+    def test_raw_poly_and_poly_span_the_same(self):
+        raw, orthogonal = design("y ~ poly(z, 3, raw=True)").matrix, design("y ~ poly(z, 3)").matrix
+        fitted = orthogonal @ np.linalg.lstsq(orthogonal, raw)[0]
+        np.testing.assert_allclose(fitted, raw, rtol=1e-12)
+
+    def test_a_power_beyond_numbers_is_refused_by_row(self):
+        found = findings(design, "y ~ poly(x, 4, raw=True)", table(y=[0] * 5, x=[1, 2, 3, 4, 1e90]))
+        assert found == ["column 'x', row 5: `poly(x, 4, raw=True)` is not a finite number where x = 1e+90"]
+
     def test_repeated_rows_count_as_often_as_they_occur(self):
         counted = design("~ scale(x) + poly(x, 2)", read_counts({"x": {1: 3, 4: 1, 6: 2}}), standardize=True)
         expanded = design("~ scale(x) + poly(x, 2)", table(x=[1, 1, 1, 4, 6, 6]), standardize=True)
         np.testing.assert_allclose(counted.matrix, expanded.matrix[[0, 3, 4]], atol=1e-14)
+
+
+class TestOffset:
+    def test_without_one_there_is_none(self):
+        assert design("y ~ x").offset is None
+        assert apply_offset(parse("y ~ x"), design("y ~ x").encoding, TABLE) is None
+
+    def test_several_are_added_and_are_no_columns(self):
+        built = design("y ~ x + offset(log(z)) + offset(w)")
+        np.testing.assert_allclose(built.offset, np.log(FRAME.z) + FRAME.w, rtol=1e-15)
+        assert built.labels == ("Intercept", "x")
+
+    def test_it_is_not_standardised(self):
+        np.testing.assert_array_equal(design("y ~ x + offset(z)", standardize=True).offset, FRAME.z)
+
+    def test_new_data_have_their_own_by_the_constants_of_the_data(self):
+        formula = parse("y ~ x + offset(center(z))")
+        encoding = json.loads(json.dumps(build_design(formula, TABLE).encoding))
+        new = apply_offset(formula, encoding, table(x=[1, 2], z=[3, 4]))
+        np.testing.assert_allclose(new, np.array([3, 4]) - FRAME.z.mean(), rtol=1e-14)
+
+    def test_one_that_cannot_be_computed_is_named_by_row(self):
+        message = "column 'e', row 2: `log(e)` is not a finite number where e = 0"
+        assert findings(design, "~ offset(log(e))", table(e=[1, 0])) == [message]
+        encoding = design("~ offset(log(e))", table(e=[1, 2])).encoding
+        formula = parse("~ offset(log(e))")
+        assert findings(apply_offset, formula, encoding, table(e=[1, 0])) == [message]
+
+    def test_text_is_refused(self):
+        assert "holds text" in findings(design, "y ~ offset(g)")[0]
+
+
+class TestRightSideAlone:
+    """The formula of a parameter other than the location: `sigma: "~ x"`."""
+
+    def test_it_is_built_as_that_of_the_response_is(self):
+        np.testing.assert_array_equal(design("~ x*g").matrix, design("y ~ x*g").matrix)
+        assert design("~ 1").labels == ("Intercept",)
+
+    def test_it_has_the_levels_and_constants_that_the_response_has(self):
+        location, scale = design("y ~ g + scale(x) + z"), design("~ scale(x):g")
+        assert scale.encoding["levels"] == location.encoding["levels"]
+        assert scale.encoding["states"] == location.encoding["states"]
+
+    def test_it_names_no_response(self):
+        formula = parse("~ x + (1 | g)")
+        assert (formula.response, formula.columns) == (None, ("x", "g"))
 
 
 class TestStandardize:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayescope.data.formula import FormulaError, as_trials, expand_terms, parse, position_of, unknown_columns
+from bayescope.data.parser import parse_sides
 from bayescope.data.read import read_columns
-from bayescope.data.syntax import parse_sides, to_text
+from bayescope.data.syntax import to_text
 
 TABLE_COLUMNS = ("y", "a", "b", "c")
 
@@ -74,10 +75,27 @@ def refusal(text):
         ("y ~ I(a / b)", (True, ["I(a / b)"])),
         ("y ~ I(-a)", (True, ["I(-a)"])),
         ("y ~ poly(a, 3)", (True, ["poly(a, 3)"])),
+        ("y ~ poly(a, degree=3)", (True, ["poly(a, 3)"])),
+        ("y ~ poly(a, 3, raw=TRUE)", (True, ["poly(a, 3, raw=True)"])),
+        ("y ~ bs(a, df = 6)", (True, ["bs(a, df=6)"])),
+        ("y ~ bs(a, 6)", (True, ["bs(a, df=6)"])),
+        ("y ~ bs(a, degree=2, knots=[-1, 2.50])", (True, ["bs(a, knots=[-1, 2.5], degree=2)"])),
+        ("y ~ ns(log(a), 4):b", (True, ["ns(log(a), df=4):b"])),
+        ("y ~ cr(a, df=4, lower_bound=0)", (True, ["cr(a, df=4, lower_bound=0)"])),
+        ("y ~ a + (1 | b)", (True, ["a"])),
+        ("y ~ (1 | b)", (True, [])),
+        ("y ~ 0 + (1 | b)", (False, [])),
+        ("y ~ a + offset(log(b))", (True, ["a"])),
+        ("y ~ offset(a) + 0 + b", (False, ["b"])),
+        ("y ~ . + (1 | b)", (True, ["a", "c"])),
+        ("y ~ . + (1 + a | b)", (True, ["a", "c"])),
+        ("y ~ . + offset(log(c))", (True, ["a", "b"])),
         ("y ~ scale(log(a))", (True, ["scale(log(a))"])),
         ("y ~ C(a):b", (True, ["C(a):b"])),
         ("y ~ `a`", (True, ["a"])),
         ("y ~ `my col`:a", (True, ["`my col`:a"])),
+        ("y ~ `[` + `|`:`=`", (True, ["`[`", "`|`:`=`"])),
+        ("y ~ bs(`=`, df=4)", (True, ["bs(`=`, df=4)"])),
     ],
 )
 def test_terms(text, expected):
@@ -110,7 +128,7 @@ def test_terms(text, expected):
         ("y ~ log(2)", "no column in `log(2)`", 4),
         ("y ~ (0 + a) + b", "a number inside brackets", 5),
         ("y ~ lgo(a)", "no function `lgo`; did you mean 'log'?", 4),
-        ("y ~ a + bs(b)", "no function `bs`", 8),
+        ("y ~ a + bz(b)", "no function `bz`", 8),
         ("y ~ log(a, 2)", "`log()` takes one argument, here are 2", 4),
         ("y ~ poly(a)", "takes a column and a degree, here are 1", 4),
         ("y ~ poly(a, 0)", "degree of `poly()`", 12),
@@ -120,7 +138,79 @@ def test_terms(text, expected):
         ("y ~ log(C(a))", "`C()` is a term by itself", 8),
         ("y ~ log(a:b)", "inside arithmetic write `*`", 9),
         ("y ~ log(.)", "`.` stands for whole columns", 8),
-        ("y ~ (a | b)", "group effects are not supported yet", 7),
+        ("y ~ bs(a)", "either `df=` (the number of its columns) or `knots=`", 4),
+        ("y ~ bs(a, df=4, knots=[1])", "either `df=` (the number of its columns) or `knots=`", 4),
+        ("y ~ bs(a, 4, df=5)", "either `df=`", 4),
+        ("y ~ bs(a, df=2)", "`bs()` of degree 3 has 3 columns or more", 4),
+        ("y ~ bs(a, df=4.5)", "`df` of `bs()` is a whole number from 1 to 200", 10),
+        ("y ~ bs(a, df=1e9)", "`df` of `bs()` is a whole number", 10),
+        ("y ~ bs(a, df=True)", "`df` of `bs()` is a whole number", 10),
+        ("y ~ bs(a, df=b)", "expected a number, a list such as [1, 2], or True or False, found `b`", 13),
+        ("y ~ bs(a, df=)", "expected a number", 13),
+        ("y ~ bs(a, df=4, df=5)", "`df` is given twice", 16),
+        ("y ~ bs(a, df=4, include_intercept=True)", "no argument `include_intercept`", 16),
+        ("y ~ ns(a, df=4, degree=2)", "no argument `degree`", 16),
+        ("y ~ bs(df=4, a)", "with a name after those without", 13),
+        ("y ~ bs(df=4)", "takes a column and `df=` or `knots=`, here are 0", 4),
+        ("y ~ bs(a, 4, 5)", "takes a column and `df=` or `knots=`, here are 3", 4),
+        ("y ~ bs(a, knots=[])", "a list of 1 to 200 increasing numbers", 10),
+        ("y ~ bs(a, knots=[2, 1])", "increasing numbers", 10),
+        ("y ~ bs(a, knots=[2, 2])", "increasing numbers", 10),
+        ("y ~ bs(a, knots=[[1]])", "found `[`", 17),
+        ("y ~ bs(a, knots=[1", "expected `]`, found the end", 18),
+        ("y ~ bs(a, knots=[1e999])", "too large", 17),
+        ("y ~ bs(a, knots=[5], upper_bound=4)", "between `lower_bound` and `upper_bound`", 4),
+        ("y ~ bs(a, df=4, lower_bound=1, upper_bound=1)", "between `lower_bound`", 4),
+        ("y ~ bs(bs(a, 4), 4)", "`bs()` is a term by itself", 7),
+        ("y ~ log(ns(a, 4))", "`ns()` is a term by itself", 8),
+        ("y ~ 2 * cr(a, 4)", "`cr()` is a term by itself", 8),
+        ("bs(y, 4) ~ a", "a term by itself", 0),
+        ("y ~ bs(y, 4)", "y is the response", 7),
+        ("y ~ poly(a, 2, raw=1)", "`raw` of `poly()` is True or False", 15),
+        ("y ~ log(a, base=2)", "`log()` has no argument `base`", 11),
+        ("y ~ log(a,)", "found `)`", 10),
+        ("y ~ I(a == 1)", "comparisons such as `==`", 9),
+        ("y ~ (a == 1)", "`=` has no meaning", 7),
+        ("y ~ [a]", "brackets for indexing", 4),
+        ("y ~ log([1])", "found `[`", 8),
+        ("y ~ 1 | a", "a group term stands in brackets: `(1 | county)`", 6),
+        ("y ~ log(a | b)", "a group term stands in brackets", 10),
+        ("y ~ (1 | a | b)", "a group term stands in brackets", 11),
+        ("y ~ a * (1 | b)", "for a slope of x in each group, `(1 + x | g)`", 8),
+        ("y ~ a:(1 | b)", "a group term is added by itself", 6),
+        ("y ~ log((1 | b))", "a group term is added by itself", 8),
+        ("y ~ (1 | b) / 2", "a group term is added by itself", 4),
+        ("y ~ ((1 | b) + a)**2", "a group term is added by itself", 5),
+        ("(1 | b) ~ a", "a group term is added by itself", 0),
+        ("y ~ a - (1 | b)", "`(1 | b)` is not a term to remove", 8),
+        ("y ~ (0 | b)", "has no effect to estimate; write `(1 | b)`", 4),
+        ("y ~ (. | b)", "`.` cannot be used in a group term", 5),
+        ("y ~ (1 | .)", "`.` cannot be used in a group term", 9),
+        ("y ~ (1 | C(b))", "groups are made by a column, `a:b`", 9),
+        ("y ~ (1 | a + b)", "here is `a + b`", 9),
+        ("y ~ (1 | a * b)", "groups are made by a column", 11),
+        ("y ~ (1 | 2)", "here is `2`", 9),
+        ("y ~ (1 | (1 | a))", "groups are made by a column", 9),
+        ("y ~ ((1 | a) | b)", "a group term is added by itself", 5),
+        ("y ~ (32 | b)", "`+ 32` is not a term", 5),
+        ("y ~ (1 | b) + (a | b)", "two group terms of `b`", 14),
+        ("y ~ (1 | a:b) + (1 | b:a)", "two group terms of `b:a`", 16),
+        ("y ~ (1 | y)", "y is the response", 9),
+        ("y ~ (y | b)", "y is the response", 5),
+        ("y ~ (1 |", "found the end", 8),
+        ("y ~ a * offset(b)", "`offset()` stands by itself", 8),
+        ("y ~ log(offset(a))", "`offset()` stands by itself", 8),
+        ("offset(y) ~ a", "`offset()` stands by itself", 0),
+        ("y ~ a - offset(b)", "put the minus into it: `offset(-x)`", 8),
+        ("y ~ offset(2)", "no column in `offset(2)`", 4),
+        ("y ~ offset(a, b)", "takes one argument, here are 2", 4),
+        ("y ~ offset()", "takes one argument, here are 0", 4),
+        ("y ~ offset(.)", "`.` stands for whole columns", 11),
+        ("y ~ offset(C(a))", "`C()` is a term by itself", 11),
+        ("y ~ offset(y)", "y is the response", 11),
+        ("y ~ 0 + offset(a)", "nothing on the right side", 4),
+        ("~ .", "the left side is empty; name the columns", 2),
+        ("~ a + log(b):.", "the left side is empty", 13),
         ("y ~ a.b", "dotted names such as `a.…`", 4),
         ("y ~ np.log(a)", "dotted names", 4),
         ("y ~ __import__('os').system('x')", "text in quotes", 15),
@@ -156,11 +246,24 @@ def test_refused(text, message, position):
         "y ~ " + "-" * 500 + "a",
         "y ~ " + " * ".join(f"x{i}" for i in range(300)),
         "y ~ " + ("(" * 39 + "a" + " * 2" * 39 + ") * 2 * 2" * 39),
+        "y ~ " + "(1 | " * 500 + "a" + ")" * 500,
+        "y ~ bs(a, knots=[" + ",".join(map(str, range(2000))) + "])",
         "y ~ " + "+".join(f"x{i}" for i in range(2500)),
         "y ~ (" + "+".join(f"x{i}" for i in range(300)) + ")**8",
         "y ~ " + "a" * 2_000_000,
     ],
-    ids=["brackets", "calls", "minus", "product", "brackets of products", "sum", "power", "2 MB"],
+    ids=[
+        "brackets",
+        "calls",
+        "minus",
+        "product",
+        "brackets of products",
+        "groups",
+        "knots",
+        "sum",
+        "power",
+        "2 MB",
+    ],
 )
 def test_large_formulas_end_in_an_error_and_nothing_else(text):
     refusal(text)
@@ -170,7 +273,10 @@ def test_many_columns_are_fine():
     assert len(expand_terms(parse("y ~ " + "+".join(f"x{i}" for i in range(1500))), ()).terms) == 1500
 
 
-@given(st.text(alphabet="yab01 ~+-*/:^().,`|2log", max_size=40))
+PIECES = [*"yab01 ~+-*/:^().,`|2[]=", "log(", "bs(a, ", "df=", "knots=[", "offset(", "(1 | ", "||", "True"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
 def test_any_text_is_a_formula_or_a_named_error(text):
     assert 0 <= offset_of_error("y ~ " + text) <= len(text) + 4
 
@@ -184,6 +290,9 @@ def expressions():
             st.builds("({}) ** ({})".format, inner, inner),
             st.builds("log({})".format, inner),
             st.builds("(-{})".format, st.sampled_from(["a", "2"])),
+            st.builds("bs({}, df={}, knots=[{}, -1])".format, inner, st.just("6"), st.just("2.5")),
+            st.builds("poly({}, 2, raw={})".format, inner, st.sampled_from(["True", "FALSE"])),
+            st.builds("({} {} {})".format, inner, st.sampled_from(["|", "||"]), inner),
         ),
         max_leaves=8,
     )
@@ -218,6 +327,49 @@ class TestLeftSide:
     def test_nothing(self):
         assert parse("~ a").response is None
         assert parse("~ a").response_name == ""
+
+
+class TestGroupsAndOffsets:
+    def test_a_group_term_has_effects_and_a_factor(self):
+        [group] = parse("y ~ a + (1+a|county)").groups
+        assert (group.text, group.name, group.columns) == ("(1 + a | county)", "county", ("county",))
+        assert (to_text(group.effects), group.correlated, group.position) == ("1 + a", True, 8)
+
+    def test_two_bars_mean_uncorrelated(self):
+        assert not parse("y ~ (a || county)").groups[0].correlated
+
+    @pytest.mark.parametrize(
+        ("factor", "names"),
+        [
+            ("g", ["g"]),
+            ("g:h", ["g:h"]),
+            ("h:g:k", ["h:g:k"]),
+            ("g / h", ["g", "g:h"]),
+            ("g / h / k", ["g", "g:h", "g:h:k"]),
+            ("(g:h) / k", ["g:h", "g:h:k"]),
+            ("g:g", ["g"]),
+            ("`my group`", ["`my group`"]),
+        ],
+    )
+    def test_what_groups_are_made_of(self, factor, names):
+        assert [group.name for group in parse(f"y ~ (1 | {factor})").groups] == names
+
+    def test_several_in_their_order_with_offsets_between(self):
+        formula = parse("y ~ (1 | g) + offset(log(e)) + a + (a | h) + offset(d)")
+        assert [group.name for group in formula.groups] == ["g", "h"]
+        assert list(map(to_text, formula.offsets)) == ["log(e)", "d"]
+        assert to_text(formula.body) == "a"
+
+    def test_their_columns_are_columns_of_the_formula(self):
+        formula = parse("y ~ a + (log(b) | g:h) + offset(e) + (C(c) | k)")
+        assert formula.predictors == ("a", "e", "b", "g", "h", "c", "k")
+        assert formula.numeric == {"b", "e"}
+        assert formula.categorical == {"c", "g", "h", "k"}
+        assert formula.beyond_dot == {"y", "e", "g", "h", "k"}
+        assert position_of(formula, "h") == 20
+
+    def test_binomial_trials_and_groups_together(self):
+        assert as_trials(parse("won / 10 ~ (1 | g)")).groups[0].name == "g"
 
 
 class TestColumns:

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import scipy
 
 from bayescope.inference.fit import Fit, Outcome
+from bayescope.inference.marginals import Normal
 
 CHAINS, DRAWS = 4, 1000
 
 
-@dataclass(frozen=True)
-class NormalMarginal:
-    mean: float
-    sd: float
-
-    @property
-    def mode(self) -> float:
-        return self.mean
-
-    def quantile(self, q):
-        return self.mean + self.sd * scipy.special.ndtri(np.asarray(q))
-
-
 def _exact(means, sds, name="exact") -> Fit:
     names = tuple("abcdefgh"[: len(means)])
-    marginals = {key: NormalMarginal(m, s) for key, m, s in zip(names, means, sds, strict=True)}
+    marginals = {key: Normal(float(m), float(s)) for key, m, s in zip(names, means, sds, strict=True)}
     return Fit(
         name=name,
         method="exact",

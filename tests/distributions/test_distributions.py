@@ -34,6 +34,7 @@ EXAMPLES: dict[str, tuple[list[tuple[float, ...]], Callable[..., Any] | None]] =
     "Gamma": ([(2.0, 1.0), (1.0, 0.3), (0.4, 3.0)], lambda a, b: stats.gamma(a, scale=1.0 / b)),
     "InverseGamma": ([(2.0, 1.0), (0.6, 3.3)], lambda a, b: stats.invgamma(a, scale=b)),
     "Dirichlet": ([], None),
+    "MvNormal": ([], None),  # of vectors, too: see test_vector_heads
     "Exponential": ([(1.0,), (0.2,)], lambda lam: stats.expon(scale=1.0 / lam)),
     "Laplace": ([(0.0, 1.0), (1.7, 0.4)], stats.laplace),
     "Cauchy": ([(0.0, 1.0), (-3.0, 0.6)], stats.cauchy),

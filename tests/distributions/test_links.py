@@ -14,8 +14,10 @@ predictors = st.floats(-8.0, 8.0)
 
 
 def inside(link: Link, eta: float) -> float:
-    """A predictor that the link takes."""
-    return abs(eta) + 0.5 if link.positive else eta
+    """A predictor that the link takes, and whose parameter keeps its digits (1 - p does, 1 - 1e-16 does not)."""
+    if link.name in {"probit", "cloglog"}:
+        return min(eta, 1.5)
+    return abs(eta) + 0.5 if link.positive or link.name == "inverse" else eta
 
 
 # The error of a central difference is h^2 / 6 times the third derivative (at most that of exp, 3e3 at 8)

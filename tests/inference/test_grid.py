@@ -17,6 +17,7 @@ from bayescope.inference.grid import GRID, GridSettings
 from bayescope.inference.grid_marginal import clenshaw_curtis
 from bayescope.inference.method import Context
 from bayescope.models import density
+from bayescope.pipeline import prepare, read_config
 
 PROBABILITIES = np.array([0.001, 0.055, 0.5, 0.945, 0.999])
 
@@ -305,12 +306,18 @@ def test_a_perfect_fit_with_a_sigma_kept_from_zero_has_an_answer(regression):
     assert true_error(found, exact(model)) <= 10 * found.details["relative_error"]
 
 
-def test_a_posterior_whose_mass_does_not_converge_is_refused_by_name(regression):
+def test_a_flat_sigma_with_too_few_rows_is_refused_by_name(regression):
     model = regression(np.ones((2, 1)), [1.0, 2.0], priors=("Flat",), sigma=("HalfFlat",))
-    with pytest.raises(
-        FitError, match=r"does not converge: towards (large|small) values of (Intercept|sigma)"
-    ):
+    with pytest.raises(FitError, match="2 rows, 1 coefficient and a flat sigma: the posterior is improper"):
         grid(model)
+
+
+def test_a_posterior_whose_mass_does_not_converge_is_refused_by_name():
+    # p(upper | y) is proportional to 1 / upper above the one observation
+    model = {"likelihood": "Uniform", "response": "y", "priors": {"lower": 0, "upper": "HalfFlat()"}}
+    config = {"name": "x", "data": {"columns": {"y": [2.0]}}, "model": model, "inference": ["grid"]}
+    with pytest.raises(FitError, match="does not converge: towards large values of upper"):
+        grid(prepare(read_config(config))[1])
 
 
 def test_separated_classes_under_flat_priors_are_refused_by_the_column(regression):

@@ -211,7 +211,7 @@ def test_logistic_regression_against_newtons_fixed_point(regression):
 @pytest.mark.parametrize(
     ("model", "why"),
     [
-        ({"X": np.eye(2)[[0, 1, 1]], "y": [1.0, 2.0, 4.0]}, "3 rows, 2 flat coefficients and a flat sigma"),
+        ({"X": np.eye(2)[[0, 1, 1]], "y": [1.0, 2.0, 4.0]}, "3 rows, 2 coefficients and a flat sigma"),
         ({"X": np.eye(2), "y": [1.0, 2.0]}, "fits every row exactly"),
         ({"X": np.ones((4, 2)), "y": [1.0, 2.0, 3.0, 5.0], "labels": ("a", "b")}, "linearly dependent"),
         ({"X": [[-1.0], [1.0]], "y": [0, 1], "likelihood": "Bernoulli"}, "separation"),

@@ -21,15 +21,16 @@ from bayescope.inference.marginals import (
     Tabulated,
     marginal_from_arrays,
 )
-from bayescope.inference.named_marginals import Gamma, InverseGamma, Pareto
+from bayescope.inference.named_marginals import Gamma, InverseGamma, Pareto, StudentT
 from bayescope.inference.quadrature import integrate
+from bayescope.inference.root_inverse_gamma import RootInverseGamma
 
 PROBABILITIES = np.array([1e-6, 0.001, 0.055, 0.3, 0.5, 0.7, 0.945, 0.999])
 
 
 def tabulated_gamma(shape):
     """x ~ Gamma(shape, shape) on panels in tau = log x."""
-    answer = integrate(lambda tau: shape * (tau - np.expm1(tau)), -math.inf, math.inf, 2, 1e-10)
+    answer = integrate(lambda tau: shape * (tau - np.expm1(tau)), -math.inf, math.inf, (1, 2), 1e-10)
     return Tabulated(1.0, answer.edges, answer.density, 0.0, math.inf)
 
 
@@ -38,6 +39,8 @@ CONTINUOUS = {
     "Normal": Normal(-3.0, 0.2),
     "Gamma": Gamma(4.0, 2.5),
     "InverseGamma": InverseGamma(60.0, 30.0),
+    "StudentT": StudentT(60.0, -2.0, 0.5),
+    "RootInverseGamma": RootInverseGamma(60.0, 30.0),
     "Pareto": Pareto(60.0, 2.0),
     "NormalMixture": NormalMixture(
         np.array([0.2, 0.5, 0.3]), np.array([-1.0, 0.0, 2.5]), np.array([0.1, 1.0, 3.0])
@@ -49,8 +52,8 @@ ALL = {**CONTINUOUS, "Draws": Draws(np.random.default_rng(1).normal(size=(4, 500
 
 
 def test_every_kind_is_tested_here():
-    # Gridded is tested with the method that makes it, in test_grid.py
-    assert set(ALL) | {"Gridded"} == set(MARGINALS)
+    # Gridded and Bernoulli are tested with what makes them, in test_grid.py and test_hypotheses.py
+    assert set(ALL) | {"Gridded", "Bernoulli"} == set(MARGINALS)
 
 
 @pytest.mark.parametrize("kind", CONTINUOUS)
@@ -82,6 +85,35 @@ def test_mean_sd_cdf_are_integrals_of_the_density(kind):
     assert integral(lambda x: (x - mean) ** 2) == pytest.approx(marginal.sd**2, rel=1e-7)
     middle = float(marginal.quantile(np.array(0.4)))
     assert integral(lambda _: 1.0, middle) == pytest.approx(0.4, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_density_is_that_of_its_logarithm(kind):
+    x = ALL[kind].quantile(PROBABILITIES)
+    np.testing.assert_allclose(np.exp(ALL[kind].log_pdf(x)), ALL[kind].pdf(x), rtol=1e-12)
+
+
+FAR = {
+    "Normal": (-3.0 + 0.2 * 100, -0.5 * 100**2 - math.log(0.2 * math.sqrt(2 * math.pi))),
+    "Gamma": (1e4, scipy.stats.gamma(4, scale=1 / 2.5).logpdf(1e4)),
+    # the widest component alone
+    "NormalMixture": (2.5 + 3.0 * 60, math.log(0.3) - 0.5 * 60**2 - math.log(3.0 * math.sqrt(2 * math.pi))),
+}
+
+
+@pytest.mark.parametrize("kind", FAR)
+def test_the_log_density_is_known_where_the_density_underflows(kind):
+    x, log_density = FAR[kind]
+    assert ALL[kind].pdf(np.array(x)) == 0
+    assert ALL[kind].log_pdf(np.array(x)) == pytest.approx(log_density, rel=1e-12)
+
+
+def test_beyond_its_table_a_log_density_goes_on_falling():
+    marginal = CONTINUOUS["Tabulated"]
+    x = marginal.origin * np.exp(marginal.edges[-1] + np.linspace(-0.2, 2, 12))
+    assert (np.diff(marginal.log_pdf(x)) < 0).all()
+    assert np.isfinite(marginal.log_pdf(x)).all()
+    assert marginal.log_pdf(np.array([-1.0, 0.0, math.inf])).tolist() == [-math.inf] * 3
 
 
 @pytest.mark.parametrize("kind", CONTINUOUS)
@@ -162,10 +194,10 @@ def test_beta_agrees_with_scipy(alpha, beta, q):
     x = marginal.quantile(np.array(q))
     # SciPy's inverse has 6 digits where alpha and beta are large and unequal
     assert x == pytest.approx(reference.ppf(q), rel=1e-5)
-    # x has a rounding error of eps x, which the cdf multiplies by the density
-    assert marginal.cdf(x) == pytest.approx(
-        q, abs=1e-9 + 2 * np.finfo(float).eps * float(x * marginal.pdf(x))
-    )
+    # x has a rounding error of eps x, which the cdf multiplies by the density; SciPy's cdf itself has one of
+    # eps (alpha + beta), that of the logarithm of its leading term
+    rounding = 2 * np.finfo(float).eps * float(x * marginal.pdf(x) + alpha + beta)
+    assert marginal.cdf(x) == pytest.approx(q, abs=1e-9 + rounding)
     assert marginal.sd == pytest.approx(reference.std(), rel=1e-9)
     # log Beta(alpha, beta) is of the size of alpha + beta: its rounding error is the density's relative error
     assert marginal.pdf(x) == pytest.approx(reference.pdf(x), rel=1e-9 + 2e-14 * (alpha + beta))

@@ -24,7 +24,7 @@ def test_the_gamma_function_is_integrated(shape, log_rate):
     log_density = gamma(shape, math.exp(log_rate))
     peak = math.log(shape) - log_rate
     centred = lambda tau: shape * (tau - np.expm1(tau))  # log_density(tau + peak) - log_density(peak)  # noqa: E731
-    answer = q.integrate(centred, -math.inf, math.inf, 2, 1e-10)
+    answer = q.integrate(centred, -math.inf, math.inf, (1, 2), 1e-10)
     log_total = answer.log_total + float(log_density(np.array(peak)))
     # gammaln itself loses digits in proportion to its size
     assert log_total == pytest.approx(
@@ -39,12 +39,12 @@ def test_two_far_peaks_of_different_width_are_both_found():
     def log_density(tau):
         return np.logaddexp(-0.5 * ((tau + 40) / 0.01) ** 2, -0.5 * ((tau - 30) / 2) ** 2)
 
-    answer = q.integrate(log_density, -math.inf, math.inf, 0, 1e-10)
+    answer = q.integrate(log_density, -math.inf, math.inf, (), 1e-10)
     assert answer.log_total == pytest.approx(math.log((0.01 + 2) * math.sqrt(2 * math.pi)), rel=1e-12)
 
 
 def test_a_truncated_density_is_integrated_up_to_its_end():
-    answer = q.integrate(lambda tau: 5000 * (tau - math.log(3.0)), -math.inf, math.log(3.0), 2, 1e-10)
+    answer = q.integrate(lambda tau: 5000 * (tau - math.log(3.0)), -math.inf, math.log(3.0), (1, 2), 1e-10)
     assert answer.log_total == pytest.approx(-math.log(5000), rel=1e-12)
     assert answer.edges[-1] == math.log(3.0)
 
@@ -55,7 +55,7 @@ def test_a_square_root_at_the_end_of_the_support_is_resolved():
         with np.errstate(divide="ignore"):
             return tau + 0.5 * np.log(-np.expm1(tau))
 
-    answer = q.integrate(log_density, -math.inf, 0.0, 0, 1e-10)
+    answer = q.integrate(log_density, -math.inf, 0.0, (), 1e-10)
     assert answer.log_total == pytest.approx(math.log(2 / 3), abs=1e-10)
 
 
@@ -75,7 +75,7 @@ def test_the_integral_at_zero_needs_a_rising_density(slope, integrable):
 
 
 def test_a_tail_beyond_the_reach_of_doubles_gives_no_answer():
-    assert q.integrate(lambda tau: -0.05 * np.abs(tau), -math.inf, math.inf, 0, 1e-10) is None
+    assert q.integrate(lambda tau: -0.05 * np.abs(tau), -math.inf, math.inf, (), 1e-10) is None
 
 
 def test_modes_come_highest_first_and_ends_count():

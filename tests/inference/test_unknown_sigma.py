@@ -158,7 +158,7 @@ def test_prior_and_data_in_conflict_have_two_modes_and_both_count():
     prior = sigma_prior("HalfFlat")
     found = solve(X, y, [0.0, 0.0], [0.35, 0.35], prior)
     means, sds, _ = dense(X, y, [0.0, 0.0], [0.35, 0.35], prior)
-    density = found.sigma.pdf(np.geomspace(0.03, 5, 400))
+    density = found.spread.pdf(np.geomspace(0.03, 5, 400))
     rising = np.diff(density) > 0
     assert np.count_nonzero(rising[:-1] & ~rising[1:]) == 2
     np.testing.assert_allclose(found.mean, means, rtol=1e-8)

@@ -90,6 +90,7 @@ def test_perplexity():
 
 @pytest.mark.parametrize("pair", [([0.7, 0.3], [0.5, 0.5]), (normal(0, 1), normal(3, 0.1))], ids=str)
 def test_jensen_shannon_is_bounded_and_symmetric(pair):
+    assert EXAMPLES["js_divergence"]["symmetric"]
     lower, upper = EXAMPLES["js_divergence"]["bounds"]
     forward, backward = jensen_shannon(*pair), jensen_shannon(*pair[::-1])
     assert lower < forward.value < upper

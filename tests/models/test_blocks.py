@@ -12,13 +12,13 @@ from bayescope.models.model import Prior
 DEFAULT = Prior("Normal", {"mu": 0.0, "sigma": 1.0})
 
 
-def unknown(name, labels=None, support=REAL, *, shared=False):
+def unknown(name, labels=None, support=REAL, *, shared=""):
     labels = labels or (name,)
     return Unknown(name, labels, support, lambda: [DEFAULT] * len(labels), shared)
 
 
 def slope(name, labels=None):
-    return unknown(name, labels, shared=True)
+    return unknown(name, labels, shared="coefficients")
 
 
 INTERCEPT, SIGMA = unknown("Intercept"), unknown("sigma", support=POSITIVE)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bayescope.distributions.likelihoods import HeadParameter
 from bayescope.distributions.supports import POSITIVE, REAL, UNIT
 from bayescope.models.defaults import (
     intercept_prior,
@@ -136,9 +137,57 @@ def test_the_response_is_weighed_by_its_rows():
 
 
 def test_a_default_is_chosen_by_the_support():
-    assert str(parameter_prior(REAL, 3.0, 2.0)) == "Normal(3, 5)"
-    assert str(parameter_prior(POSITIVE, 3.0, 2.0)) == "Exponential(0.5)"
-    assert str(parameter_prior(UNIT, 3.0, 2.0)) == "Beta(1, 1)"
+    def default(support, **more):
+        return str(parameter_prior(HeadParameter("name", support, **more), 3.0, 2.0))
+
+    assert default(REAL) == "Normal(3, 5)"
+    assert default(POSITIVE) == "Exponential(0.5)"
+    assert default(POSITIVE, scale=lambda mean, _sd: mean) == "Exponential(0.3333)"
+    assert default(UNIT) == "Beta(1, 1)"
+    assert default(POSITIVE, prior=("Gamma", {"alpha": 2.0, "beta": 0.1})) == "Gamma(2, 0.1)"
+
+
+COUNTS = Response("y", np.array([1.0, 4.0, 7.0]))
+
+
+def test_of_a_count_or_an_amount_the_mean_says_where_the_intercept_is():
+    assert response_scale(COUNTS, "log") == (pytest.approx(np.log(4.0)), pytest.approx(1.0))
+    assert response_scale(COUNTS, "inverse") == (pytest.approx(0.25), pytest.approx(0.25))
+    assert response_scale(COUNTS, "log", offset=np.array([1.0, 2.0, 3.0]))[0] == pytest.approx(
+        np.log(4.0) - 2
+    )
+
+
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
+def test_of_a_probability_nothing_does(link):
+    assert response_scale(Response("y", np.array([0.0, 1.0, 1.0])), link) == (0.0, 1.0)
+
+
+def test_a_logarithm_is_scaled_by_the_logarithm():
+    location, scale = response_scale(COUNTS, "identity", np.log)
+    assert (location, scale) == (
+        pytest.approx(np.log([1, 4, 7]).mean()),
+        pytest.approx(np.log([1, 4, 7]).std()),
+    )
+
+
+def test_where_nothing_was_counted_there_is_nothing_to_scale_by():
+    assert response_scale(Response("y", np.zeros(4)), "log") == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "priors"),
+    [
+        ("NegativeBinomial", {"alpha": "HalfCauchy(1)"}),
+        ("Gamma", {"alpha": "HalfCauchy(1)"}),
+        ("StudentT", {"nu": "Gamma(2, 0.1)", "sigma": "Exponential(0.4082)"}),
+        ("Laplace", {"b": "Exponential(0.4082)"}),
+        ("ZeroInflatedPoisson", {"psi": "Beta(2, 2)"}),
+    ],
+)
+def test_other_parameters_of_a_regression(likelihood, priors):
+    found = defaults({"likelihood": likelihood, "formula": "y ~ 1"}, columns={"y": [1, 4, 7]})
+    assert {name: str(prior) for name, prior in found.items() if name != "Intercept"} == priors
 
 
 def test_equal_priors_stack_to_one_and_others_to_vectors():

@@ -347,12 +347,12 @@ def test_the_smooth_part_and_the_kinks_make_up_the_log_prior() -> None:
 
 
 def test_the_derivatives_of_the_smooth_part_are_its_derivatives() -> None:
-    _, gradient, diagonal = density.smooth_prior_derivatives(MANY, THETA)
+    _, gradient, hessian = density.smooth_prior_derivatives(MANY, THETA)
     slopes = difference(lambda at: density.smooth_prior_derivatives(MANY, at)[0], THETA)
     curvatures = difference(lambda at: density.smooth_prior_derivatives(MANY, at)[1], THETA)
     np.testing.assert_allclose(gradient, slopes, rtol=1e-7, atol=1e-9)
-    np.testing.assert_allclose(np.diag(diagonal), curvatures, rtol=1e-7, atol=1e-9)
-    assert gradient[1:3].tolist() == diagonal[1:3].tolist() == [0.0, 0.0]
+    np.testing.assert_allclose(hessian, curvatures, rtol=1e-7, atol=1e-9)
+    assert gradient[1:3].tolist() == np.diag(hessian)[1:3].tolist() == [0.0, 0.0]
 
 
 def test_only_laplace_elements_have_kinks() -> None:

@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
 
+from bayescope.config.priors import Scaled
+from bayescope.distributions.distributions import DISTRIBUTIONS
+from bayescope.models.density import log_prior
 from bayescope.models.model import Prior
 from bayescope.reports.loss import loss_view, totals_at
+from bayescope.reports.penalties import formula_of, log_scale_term, penalty_of
 
 FLAT = Prior("Flat", {})
 CALLS = {"LinearRegression": LinearRegression, "Ridge": Ridge, "Lasso": Lasso,
@@ -210,3 +214,50 @@ def test_totals_are_given_for_point_fits_with_an_answer_only(workshop):
         record.loss.totals["map"][key] for key in ("nll", "penalty")
     )
     assert [fit.name for fit in fits if not fit.answered] == ["grid"]
+
+
+SCALED = Prior("Normal", {"mu": 0.0, "sigma": Scaled(2.0, "sigma")})
+
+
+def test_a_scale_in_units_of_sigma_is_ridge_regression_whatever_sigma_is(workshop):
+    X, y = data()
+    sigma = Prior("HalfCauchy", {"beta": 2.5})
+    model = workshop.regression(X, y, ["a", "b", "c"], intercept=FLAT, slopes=SCALED, sigma=sigma)
+    fit = workshop.point_fit("map", model, [0.0, 0.0, 0.0, 0.0, 0.9])
+    view = loss_view(model, [fit])
+    (sentence,) = view.equivalents
+    assert "`Ridge(alpha=0.25)` gives the coefficients of map" in sentence
+    penalty = next(found for found in view.penalties if found.parameters == ("a", "b", "c"))
+    assert penalty.prior == "Normal(0, 2 * sigma)"
+    assert penalty.formula == "lambda * theta^2 + log(2 * sigma), lambda = 1 / (2 * (2 * sigma)^2)"
+    assert penalty.value == pytest.approx(1 / (2 * (2 * 0.9) ** 2))
+    assert loss_view(model, []).penalties[1].value is None
+
+
+@pytest.mark.parametrize(
+    "slopes",
+    [
+        SCALED,
+        Prior("Cauchy", {"alpha": 0.5, "beta": Scaled(3.0, "sigma")}),
+        Prior("StudentT", {"nu": 4.0, "mu": 0.0, "sigma": Scaled(3.0, "sigma")}),
+        Prior("Laplace", {"mu": 0.0, "b": Scaled(3.0, "sigma")}),
+    ],
+)
+def test_the_penalty_has_what_depends_on_sigma(workshop, slopes):
+    X, y = data()
+    sigma = Prior("HalfCauchy", {"beta": 2.5})
+    model = workshop.regression(X, y, ["a", "b", "c"], intercept=FLAT, slopes=slopes, sigma=sigma)
+    thetas = np.array([[0.1, 1.0, -0.4, 0.2, 0.9], [0.3, 0.2, 0.5, -1.0, 2.5]])
+    constants = [totals_at(model, theta)["penalty"] + log_prior(model, theta) for theta in thetas]
+    assert constants[0] == pytest.approx(constants[1], rel=1e-12)
+
+
+def test_the_penalty_of_an_inverse_gamma_in_units_of_another_parameter_is_its_negative_log_density():
+    declared = {"alpha": 3.0, "beta": Scaled(2.0, "beta")}
+    assert formula_of("InverseGamma", declared) == "4 * log(theta) + (2 * beta) / theta - 3 * log(2 * beta)"
+    constants = []
+    for x, scale in ((0.5, 1.0), (2.0, 3.0)):
+        numbers = {"alpha": 3.0, "beta": scale}
+        penalty = penalty_of("InverseGamma", numbers, x) + log_scale_term("InverseGamma", declared, numbers)
+        constants.append(penalty + float(DISTRIBUTIONS["InverseGamma"].log_density(x, 3.0, scale)))
+    assert constants[0] == pytest.approx(constants[1], rel=1e-13)

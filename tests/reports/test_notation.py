@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from bayescope.config.priors import Scaled
 from bayescope.models.model import Prior, Response
 from bayescope.reports.notation import model_notation
 
@@ -75,3 +76,10 @@ def test_a_name_cannot_break_a_line(workshop):
     model = linear(workshop, ["a\nb"])
     model = dataclasses.replace(model, response=Response("y\n", model.response.values))
     assert all("\n" not in line for line in model_notation(model))
+
+
+def test_a_scale_in_units_of_sigma_is_written_so(workshop):
+    scaled = Prior("Normal", {"mu": 0.0, "sigma": Scaled(2.5, "sigma")})
+    assert model_notation(linear(workshop, ["a", "b"], scaled))[3] == "a, b ~ Normal(0, 2.5 * sigma)"
+    many = model_notation(linear(workshop, [f"x{k}" for k in range(9)], scaled))
+    assert many[3] == "coefficients[k], each of 9, ~ Normal(0, 2.5 * sigma)"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bayescope.distributions.choices import WRITTEN
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.reports.penalties import SHAPES
 
@@ -16,8 +17,8 @@ POINTS = np.array([0.1, 0.35, 0.6, 0.9])
 
 
 def test_every_distribution_of_the_table_has_its_penalty():
-    assert set(SHAPES) == set(DISTRIBUTIONS)
-    assert set(ARGUMENTS) == set(DISTRIBUTIONS) - {"Dirichlet"}
+    assert set(SHAPES) == set(WRITTEN)
+    assert set(ARGUMENTS) == {name for name, entry in DISTRIBUTIONS.items() if not entry.joint}
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)

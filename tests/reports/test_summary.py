@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from bayescope.config.priors import Scaled
 from bayescope.data.table import Table
 from bayescope.models.model import Prior
 from bayescope.reports.summary import data_summary, model_summary
@@ -67,3 +70,26 @@ def test_every_unknown_has_its_prior(workshop):
     ]
     assert (summary.link, summary.location, summary.predictors) == ("identity", "mu", ("a", "b"))
     assert summary.priors[2].arguments == {"mu": 0.0, "sigma": 2.5}
+
+
+def test_a_prior_in_units_of_sigma_is_summarised_by_its_text_and_by_what_it_is_alone(workshop):
+    scaled = Prior("Normal", {"mu": 1.0, "sigma": Scaled(3.0, "sigma")})
+    model = workshop.regression(
+        np.zeros((4, 1)), np.zeros(4), ["x"], slopes=scaled, sigma=Prior("HalfCauchy", {"beta": 1.0})
+    )
+    slope, sigma = model_summary(model).priors
+    assert (slope.text, slope.scale, slope.arguments, slope.has_density) == (
+        "Normal(1, 3 * sigma)",
+        "sigma",
+        {},
+        False,
+    )
+    assert (sigma.scale, sigma.has_density) == (None, True)
+    spread = dataclasses.replace(model.blocks[1], prior=Prior("InverseGamma", {"alpha": 2.0, "beta": 8.0}))
+    link = dataclasses.replace(model.predictors[1], link="variance")
+    model = dataclasses.replace(
+        model, blocks=(model.blocks[0], spread), predictors=(model.predictors[0], link)
+    )
+    slope = model_summary(model).priors[0]
+    assert (slope.text, slope.distribution) == ("Normal(1, 3 * sigma)", "StudentT")
+    assert slope.arguments == {"nu": 4.0, "mu": 1.0, "sigma": 6.0}

@@ -18,7 +18,7 @@ from bayescope.reports import writer
 from bayescope.reports.writer import csv_text, read_run_folder, rebuild_report, write_run_folder
 
 ESTIMATE_COLUMNS = "parameter,method,estimate,sd,lower,upper,median,mode,ess_bulk,ess_tail,r_hat,mcse_mean"
-COMPARISON_COLUMNS = "parameter,method,reference,mean_shift_in_sd,sd_ratio,wasserstein_1_in_sd,kl_nats,z,z_sd"
+COMPARISON_COLUMNS = "parameter,method,reference,mean_shift_in_sd,sd_ratio,wasserstein_1_in_sd,kl_nats,z,z_sd,kl_error,kl_method"
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +167,30 @@ def test_leftovers_of_killed_writers_are_removed_and_those_of_living_ones_kept(r
         (tmp_path / f".run.{pid}.abc.partial").mkdir()
     write_run_folder(*run, tmp_path / "run")
     assert others(tmp_path / "run") == [f".run.{os.getpid()}.abc.partial"]
+
+
+def test_a_folder_whose_writer_was_killed_while_replacing_it_is_put_back(run, tmp_path, light):
+    dead = next(pid for pid in range(4_000_000, 4_194_304) if not writer._is_running(pid))
+    write_run_folder(*run, tmp_path / "run")
+    (tmp_path / "run").rename(tmp_path / f".run.{dead}.abc.old")
+    with pytest.raises(KeyboardInterrupt), writer.replacing(tmp_path / "run"):
+        raise KeyboardInterrupt
+    assert read_run_folder(tmp_path / "run")[0] == run[0]
+    assert others(tmp_path / "run") == []
+
+
+def test_of_writers_at_the_same_time_each_replaces_the_one_before(run, tmp_path, light):
+    destination = tmp_path / "run"
+    folders = []
+    for number in range(2):
+        folder = tmp_path / f".run.{number}.partial"
+        folder.mkdir()
+        (folder / "run.json").write_text(str(number))
+        folders.append(folder)
+    for folder in folders:
+        writer._swap(folder, destination)
+    assert (destination / "run.json").read_text() == "1"
+    assert others(destination) == []
 
 
 @pytest.mark.parametrize("name", ["estimates.csv", "fits/nuts.nc", "report.html"])

@@ -1,4 +1,7 @@
-"""Arithmetic of numbers in a text, read as data: `2.5 * 10 ** -1` is 0.25, and a call is refused."""
+"""Arithmetic of numbers in a text, read as data: `2.5 * 10 ** -1` is 0.25, and a call is refused.
+
+A number times one name, `2.5 * sigma / 3`, is read too, where the grammar of priors asks for it.
+"""
 
 from __future__ import annotations
 
@@ -60,6 +63,44 @@ def evaluate(node: ast.expr, depth: int = 0) -> float:
             first, second = evaluate(left, depth + 1), evaluate(right, depth + 1)
             return _finite(lambda: _BINARY[type(kind)](first, second))
     raise GrammarError(f"{source(node)} is not a number")
+
+
+_ARITHMETIC = (
+    *(ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp),
+    *(ast.operator, ast.unaryop, ast.expr_context),
+)
+
+
+def names_in(node: ast.expr) -> tuple[str, ...]:
+    """Return the names in an arithmetic expression, as often as they occur; empty if it is anything else."""
+    parts = tuple(ast.walk(node))
+    if not all(isinstance(part, _ARITHMETIC) for part in parts):
+        return ()
+    return tuple(part.id for part in parts if isinstance(part, ast.Name))
+
+
+def multiple(node: ast.expr, depth: int = 0) -> tuple[float, str]:
+    """Return (10.0, "sigma") of `10 * sigma`: one name, times and over numbers."""
+    if depth > MAX_DEPTH:
+        raise GrammarError(f"nested deeper than {MAX_DEPTH} levels")
+    match node:
+        case ast.Name(id=name):
+            return 1.0, name
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
+            factor, name = multiple(operand, depth + 1)
+            return (-factor if isinstance(sign, ast.USub) else factor), name
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            if names_in(left) and names_in(right):
+                raise GrammarError(f"{source(node)} is a product of two parameters; write a number times one")
+            scaled, number = (left, right) if names_in(left) else (right, left)
+            factor, name = multiple(scaled, depth + 1)
+            times = evaluate(number, depth + 1)
+            return _finite(lambda: factor * times), name
+        case ast.BinOp(left=left, op=ast.Div(), right=right) if not names_in(right):
+            factor, name = multiple(left, depth + 1)
+            over = evaluate(right, depth + 1)
+            return _finite(lambda: factor / over), name
+    raise GrammarError(f"{source(node)} is not a number times one parameter, such as 10 * sigma")
 
 
 def _finite(compute: Callable[[], float]) -> float:

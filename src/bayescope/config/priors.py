@@ -2,10 +2,11 @@
 
     prior      = number expression | distribution ( arguments )
     arguments  = positional ones in PyMC's order, then name=value ones
-    value      = number expression, or [list of them] where the argument is a vector
-    expression = numbers, + - * / **, parentheses
+    value      = number expression; [list of them] where the argument is a vector, list of rows for a matrix
+    expression = numbers, + - * / **, parentheses; in a scale also one parameter, times or over numbers
 
-Names, order, defaults and supports of the arguments come from the table of distributions.
+Names, order, defaults and supports of the arguments come from the table of distributions, and so does
+which of them is the scale.
 """
 
 from __future__ import annotations
@@ -16,14 +17,34 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bayescope.config.arithmetic import GrammarError, evaluate, source, syntax_tree
+from bayescope.config.arithmetic import GrammarError, evaluate, multiple, names_in, source, syntax_tree
+from bayescope.config.matrices import Matrix
 from bayescope.config.messages import shown
 from bayescope.config.suggest import closest, suggest
+from bayescope.distributions.choices import WRITTEN
 from bayescope.distributions.distributions import DISTRIBUTIONS, Argument, Distribution
 from bayescope.distributions.supports import Support
+from bayescope.distributions.vector_densities import covariance_fault
 from bayescope.errors import ConfigError, Problem
 
-type Value = float | tuple[float, ...]
+
+@dataclass(frozen=True)
+class Scaled:
+    """A scale that is a positive number times a parameter of the likelihood: the `10 * sigma` of a prior."""
+
+    factor: float
+    parameter: str
+
+    def __str__(self) -> str:
+        """Return the shortest text that reads back as the same: `10 * sigma`."""
+        return self.text(value_text(self.factor))
+
+    def text(self, factor: str) -> str:
+        """Write it with the factor as `factor` shows it."""
+        return self.parameter if factor == "1" else f"{factor} * {self.parameter}"
+
+
+type Value = float | tuple[float, ...] | Matrix | Scaled
 
 
 @dataclass(frozen=True)
@@ -43,7 +64,9 @@ class PriorSpec:
 
 
 def value_text(value: Value) -> str:
-    """Return the shortest text that reads back as the same number, or list of numbers."""
+    """Return the shortest text that reads back as the same number, list of numbers, or scaled parameter."""
+    if isinstance(value, Scaled):
+        return str(value)
     if isinstance(value, tuple):
         return f"[{', '.join(map(value_text, value))}]"
     return repr(value).removesuffix(".0")
@@ -56,6 +79,8 @@ def parse_prior(written: object) -> PriorSpec | float:
     'Normal(0, 10)'
     >>> parse_prior("1 / 4")
     0.25
+    >>> parse_prior("Normal(0, sigma * 5 * 2)").arguments["sigma"]
+    Scaled(factor=10.0, parameter='sigma')
 
     Raises:
         ConfigError: `written` is no prior; the problems have the empty path.
@@ -87,7 +112,7 @@ def _distribution_call(tree: ast.Call | ast.Name) -> PriorSpec:
     function = tree.func if isinstance(tree, ast.Call) else tree
     if not isinstance(function, ast.Name):
         raise GrammarError(f"{source(function)} is not a distribution; write one such as Normal(0, 10)")
-    distribution = DISTRIBUTIONS.get(function.id)
+    distribution = WRITTEN.get(function.id)
     if distribution is None:
         ending = suggest(function.id, DISTRIBUTIONS, "distributions")
         raise GrammarError(f"unknown distribution '{function.id[:40]}'{ending}")
@@ -115,7 +140,7 @@ def _checked(distribution: Distribution, call: ast.Call) -> PriorSpec:
             messages.append(f"{distribution.name}: '{name}' is given twice")
         given.add(name)
         try:
-            values[name] = _argument(_by_name(distribution)[name], node)
+            values[name] = _argument(distribution, _by_name(distribution)[name], node)
         except GrammarError as error:
             messages.append(f"{distribution.name}: {error}")
     missing = [name for name in _by_name(distribution) if name not in values and name not in given]
@@ -205,18 +230,47 @@ def _unknown_argument(distribution: Distribution, name: str) -> str:
     return f"{distribution.name} has no argument '{name[:40]}'{ending}"
 
 
-def _argument(argument: Argument, node: ast.expr) -> Value:
+def _argument(distribution: Distribution, argument: Argument, node: ast.expr) -> Value:
+    if argument.matrix:
+        return _matrix(argument, node)
     if argument.vector:
         return _vector(argument, node)
     if isinstance(node, ast.List | ast.Tuple):
         raise GrammarError(f"'{argument.name}' must be a single number, not a list")
+    if names_in(node):
+        return _scaled(distribution, argument, node)
     return _supported(argument, evaluate(node))
+
+
+def _scaled(distribution: Distribution, argument: Argument, node: ast.expr) -> Scaled:
+    """Read a number times a parameter, which only a scale can be."""
+    if argument.name != distribution.scale:
+        only = f"only '{distribution.scale}' can be" if distribution.scale else "no argument of it is"
+        raise GrammarError(
+            f"'{argument.name}' must be a number, not {source(node)}; {only} a number times a parameter"
+        )
+    factor, parameter = multiple(node)
+    if not factor > 0:
+        raise GrammarError(f"'{argument.name}' must be positive: {source(node)} is not")
+    return Scaled(factor, parameter)
 
 
 def _vector(argument: Argument, node: ast.expr) -> tuple[float, ...]:
     if not isinstance(node, ast.List) or len(node.elts) < 2:
         raise GrammarError(f"'{argument.name}' must be a list of two or more numbers, such as [1, 1, 1]")
     return tuple(_supported(argument, evaluate(element)) for element in node.elts)
+
+
+def _matrix(argument: Argument, node: ast.expr) -> Matrix:
+    rows = node.elts if isinstance(node, ast.List) else []
+    if len(rows) < 2 or not all(isinstance(row, ast.List) for row in rows):
+        raise GrammarError(f"'{argument.name}' must be a list of rows, such as [[1, 0], [0, 1]]")
+    found = tuple(
+        tuple(evaluate(element) for element in row.elts) for row in rows if isinstance(row, ast.List)
+    )
+    if fault := covariance_fault(found):
+        raise GrammarError(f"'{argument.name}' {fault}")
+    return found
 
 
 def _supported(argument: Argument, value: float) -> float:
@@ -238,3 +292,7 @@ def _empty_support(distribution: Distribution, values: Mapping[str, Value]) -> I
         if not support.lower < support.upper:
             ends = f"{value_text(float(support.lower))} and {value_text(float(support.upper))}"
             yield f"{distribution.name}: 'lower' must be less than 'upper', not {ends}"
+    sizes = {name: len(value) for name, value in values.items() if isinstance(value, tuple)}
+    if len(set(sizes.values())) > 1:
+        given = " and ".join(f"'{name}' has {size}" for name, size in sizes.items())
+        yield f"{distribution.name}: one row for each element is needed, and {given}"

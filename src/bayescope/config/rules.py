@@ -9,9 +9,14 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from bayescope.config.bodies import body_rules
+from bayescope.config.formula_rules import formula_rules
+from bayescope.config.hypothesis_rules import hypothesis_rules
+from bayescope.config.level_rules import level_rules
+from bayescope.config.matrices import is_matrix
 from bayescope.config.schema import SECTIONS
-from bayescope.config.suggest import closest, suggest
-from bayescope.distributions.likelihoods import LIKELIHOODS, Likelihood
+from bayescope.config.suggest import closest
+from bayescope.distributions.likelihoods import LIKELIHOODS, Likelihood, parametrised
 from bayescope.distributions.links import LINKS
 from bayescope.errors import Problem
 
@@ -45,9 +50,15 @@ def broken_rules(config: Section, *, needs_data: bool, whole_model: bool) -> Ite
         if whole_model:
             yield from _incomplete_model(model)
         yield from _head_rules(model)
+        yield from hypothesis_rules(model)
         likelihood = model.get("likelihood")
         if isinstance(likelihood, str) and likelihood in LIKELIHOODS:
-            yield from _link_rules(model, LIKELIHOODS[likelihood])
+            yield from _column_rules(model, LIKELIHOODS[likelihood])
+            yield from _matrix_rules(model, LIKELIHOODS[likelihood], whole_model=whole_model)
+            yield from _link_rules(model, parametrised(likelihood, formula=True))
+            yield from formula_rules(model, parametrised(likelihood, formula=True))
+            yield from level_rules(model, parametrised(likelihood, formula=True))
+            yield from body_rules(model, parametrised(likelihood, formula=True))
             yield from _trials_rules(model, LIKELIHOODS[likelihood])
 
 
@@ -73,12 +84,14 @@ def _data_rules(data: Section) -> Iterator[Problem]:
 
 
 def _incomplete_model(model: Section) -> Iterator[Problem]:
-    if not _meant(model, ("model",), "likelihood"):
+    if not _meant(model, ("model",), "likelihood", "hypotheses"):
         known = ", ".join(LIKELIHOODS)
         message = f"this key is missing: one of {known}, or start from a model by `use`"
         yield Problem(("model", "likelihood"), message)
     if not _meant(model, ("model",), "formula", "response"):
         message = "needs `formula: response ~ predictors` or, with no predictors, `response: column`"
+        if model.get("hypotheses") is not None:
+            message = "needs `response: column`"
         yield Problem(("model",), message)
 
 
@@ -89,27 +102,57 @@ def _head_rules(model: Section) -> Iterator[Problem]:
     if isinstance(formula, str) and formula.count("~") != 1:
         message = "expected `response ~ predictors`; with no predictors write `response: column`"
         yield Problem(("model", "formula"), message)
-    for key in ("link", "standardize"):
+    for key in ("link", "standardize", "offset", "body", "centered"):
         if model.get(key) and response is not None and formula is None:
             message = "goes with `formula`; a model with `response` has no predictors"
             yield Problem(("model", key), message)
+
+
+def _column_rules(model: Section, likelihood: Likelihood) -> Iterator[Problem]:
+    response, name = model.get("response"), likelihood.name
+    if likelihood.multivariate and isinstance(response, str):
+        message = f"{name} has a response of several columns; write `response: [{response}, ...]`"
+        yield Problem(("model", "response"), message)
+    if isinstance(response, list | tuple) and not likelihood.multivariate:
+        several = " and ".join(entry.name for entry in LIKELIHOODS.values() if entry.multivariate)
+        message = f"{name} has a response of one column; a list of columns is for {several}"
+        yield Problem(("model", "response"), message)
+
+
+def _matrix_rules(model: Section, likelihood: Likelihood, *, whole_model: bool) -> Iterator[Problem]:
+    """Yield what is wrong with matrices: they are known, and only some parameters are one."""
+    given = model.get("priors")
+    lines = given if isinstance(given, Mapping) else {}
+    matrices = {parameter.name for parameter in likelihood.parameters if parameter.dimensions == 2}
+    for key, line in lines.items():
+        if is_matrix(line) and key not in matrices:
+            message = f"expected a prior or a number; {likelihood.name} has no '{key}' that is a matrix"
+            yield Problem(("model", "priors", key), message)
+    for name in sorted(matrices):
+        path = ("model", "priors", name) if name in lines else ("model",)
+        if not is_matrix(lines.get(name)) and (name in lines or whole_model):
+            wanted = "under priors: a matrix such as [[4, 1], [1, 9]]"
+            yield Problem(path, f"{likelihood.name} needs a known `{name}` {wanted}")
 
 
 def _link_rules(model: Section, likelihood: Likelihood) -> Iterator[Problem]:
     link = model.get("link")
     links = next(p.links for p in likelihood.parameters if p.name == likelihood.location)
     if not links and model.get("formula") is not None:
-        message = f"{likelihood.name} takes no formula; write `response: column`: its parameters are unknown"
+        wanted = f"`response: {'[column, column]' if likelihood.multivariate else 'column'}`"
+        message = f"{likelihood.name} takes no formula; write {wanted}: its parameters are unknown"
         yield Problem(("model", "formula"), message)
         return
     if isinstance(link, str) and link in LINKS and link not in links and model.get("response") is None:
-        ending = suggest(link, links, f"links of its {likelihood.location}")
-        yield Problem(("model", "link"), f"{likelihood.name} has no link '{link}'{ending}")
+        known = f"links of its {likelihood.location}: {', '.join(links)}"
+        yield Problem(("model", "link"), f"{likelihood.name} has no link '{link}'; {known}")
 
 
 def _trials_rules(model: Section, likelihood: Likelihood) -> Iterator[Problem]:
     trials = model.get("trials")
-    head = str(model.get("formula") or model.get("response") or "").split("~")[0]
+    formula = model.get("formula")
+    formula = formula.get(likelihood.location) if isinstance(formula, Mapping) else formula
+    head = str(formula or model.get("response") or "").split("~")[0]
     if trials is not None and not likelihood.needs_trials:
         yield Problem(("model", "trials"), f"goes with Binomial; {likelihood.name} has no trials")
     elif trials is not None and "/" in head:

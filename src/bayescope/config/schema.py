@@ -23,6 +23,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from bayescope.config.arithmetic import GrammarError
+from bayescope.config.bodies import Body, parse_body, write_body
+from bayescope.config.hypotheses import HypothesisSpec, as_written, parse_hypothesis, parse_probability
+from bayescope.config.matrices import Matrix, is_matrix, parse_matrix
 from bayescope.config.priors import PriorSpec, parse_prior
 from bayescope.config.suggest import suggest
 from bayescope.distributions.likelihoods import LIKELIHOODS
@@ -48,18 +52,87 @@ def _one_of(kind: str, names: Iterable[str]) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def _prior(value: object) -> PriorSpec | float:
+def _prior(value: object) -> PriorSpec | float | Matrix:
     if isinstance(value, PriorSpec):
         return value
     try:
-        return parse_prior(value)
+        return parse_matrix(value) if is_matrix(value) else parse_prior(value)
     except ConfigError as error:
         messages = [problem.message for problem in error.problems]
         raise PydanticCustomError("prior", "{messages}", {"messages": messages}) from None
 
 
-def _prior_text(value: PriorSpec | float) -> str | float:
+def _prior_text(value: PriorSpec | float | Matrix) -> str | float | Matrix:
     return str(value) if isinstance(value, PriorSpec) else value
+
+
+def _response(value: object) -> str | tuple[str, ...]:
+    names = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not all(isinstance(name, str) and name for name in names):
+        raise PydanticCustomError("response", "expected a column, or a list of columns")
+    if isinstance(value, str):
+        return value
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise PydanticCustomError("columns", "expected the names of two or more different columns")
+    return names
+
+
+def _formula(value: object) -> str | dict[str, str]:
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, dict) and value and all(isinstance(text, str) for text in (*value, *value.values())):
+        return dict(value)
+    wanted = "expected a formula such as `y ~ x`, or one for each parameter: {mu: y ~ x, sigma: ~ x}"
+    raise PydanticCustomError("formula", "{messages}", {"messages": [wanted]})
+
+
+def _link(value: object) -> str | dict[str, str]:
+    links = value.values() if isinstance(value, dict) else (value,)
+    messages = [
+        f"unknown link '{str(link)[:40]}'{suggest(str(link), _FORMULA_LINKS, 'known')}"
+        for link in links
+        if link not in _FORMULA_LINKS
+    ]
+    if messages or not links:
+        wanted = messages or ["expected a link, or one for each parameter: {mu: identity, sigma: log}"]
+        raise PydanticCustomError("link", "{messages}", {"messages": wanted})
+    return dict(value) if isinstance(value, dict) else str(value)
+
+
+def _centered(value: object) -> bool | tuple[str, ...]:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    wanted = "expected true, false, or a list of grouping factors such as [county]"
+    raise PydanticCustomError("centered", "{messages}", {"messages": [wanted]})
+
+
+def _body(value: object) -> dict[str, Body]:
+    try:
+        return parse_body(value)
+    except ConfigError as error:
+        messages = [problem.message for problem in error.problems]
+        raise PydanticCustomError("body", "{messages}", {"messages": messages}) from None
+
+
+def _columns(value: str | tuple[str, ...]) -> str | list[str]:
+    return value if isinstance(value, str) else list(value)
+
+
+def _hypothesis(value: object) -> HypothesisSpec:
+    try:
+        return parse_hypothesis(value)
+    except ConfigError as error:
+        messages = [problem.message for problem in error.problems]
+        raise PydanticCustomError("hypothesis", "{messages}", {"messages": messages}) from None
+
+
+def _probability(value: object) -> float:
+    try:
+        return parse_probability(value)
+    except GrammarError as error:
+        raise PydanticCustomError("probability", "{messages}", {"messages": [str(error)]}) from None
 
 
 def _cell(value: object) -> Cell:
@@ -72,6 +145,19 @@ def _counted(value: object) -> int | float | str:
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         return value
     raise PydanticCustomError("counted", "expected a number or text")
+
+
+def _level(value: object) -> bool | int | float | str:
+    if isinstance(value, bool | int | float | str) and value != "":
+        return value
+    raise PydanticCustomError("level", "expected a level: a number, true, false or text")
+
+
+def _levels(value: object) -> tuple[bool | int | float | str, ...]:
+    found = tuple(map(_level, value)) if isinstance(value, list | tuple) else ()
+    if len(found) < 2 or len({(type(level) is bool, level) for level in found}) < len(found):
+        raise PydanticCustomError("levels", "expected a list of two or more different levels")
+    return found
 
 
 def _path(value: object) -> Path:
@@ -89,12 +175,54 @@ def _path_shorthand(value: object) -> object:
 type Name = Annotated[StrictStr, Field(pattern=NAME_PATTERN)]
 type Text = Annotated[StrictStr, Field(min_length=1)]
 type PriorField = Annotated[
-    PriorSpec | float,
-    PlainValidator(_prior, json_schema_input_type=str | float),
-    PlainSerializer(_prior_text, return_type=str | float),
+    PriorSpec | float | Matrix,
+    PlainValidator(_prior, json_schema_input_type=str | float | list[list[float]]),
+    PlainSerializer(_prior_text, return_type=str | float | Matrix),
 ]
+type FormulaField = Annotated[
+    str | dict[str, str],
+    PlainValidator(_formula, json_schema_input_type=Text | Annotated[dict[str, Text], Field(min_length=1)]),
+]
+type LinkName = Annotated[str, Field(json_schema_extra={"enum": [*_FORMULA_LINKS]})]
+type LinkField = Annotated[
+    str | dict[str, str],
+    PlainValidator(
+        _link, json_schema_input_type=LinkName | Annotated[dict[str, LinkName], Field(min_length=1)]
+    ),
+]
+type CenteredField = Annotated[
+    bool | tuple[str, ...],
+    PlainValidator(_centered, json_schema_input_type=bool | Annotated[list[Text], Field(min_length=1)]),
+    PlainSerializer(lambda value: value if isinstance(value, bool) else list(value)),
+]
+type BodyField = Annotated[
+    dict[str, Body],
+    PlainValidator(_body, json_schema_input_type=Body | Annotated[dict[str, Body], Field(min_length=1)]),
+    PlainSerializer(write_body, return_type=dict[str, Any]),
+]
+type ResponseField = Annotated[
+    str | tuple[str, ...],
+    PlainValidator(_response, json_schema_input_type=Text | Annotated[list[Text], Field(min_length=2)]),
+    PlainSerializer(_columns, return_type=str | list[str]),
+]
+type HypothesisField = Annotated[
+    HypothesisSpec,
+    PlainValidator(_hypothesis, json_schema_input_type=str | dict[str, dict[str, str | float]]),
+    PlainSerializer(as_written, return_type=str | dict[str, dict[str, float]]),
+]
+type Probability = Annotated[float, PlainValidator(_probability, json_schema_input_type=str | float)]
 type Column = Annotated[
     tuple[Annotated[Cell, PlainValidator(_cell, json_schema_input_type=Cell)], ...], Field(strict=False)
+]
+type LevelField = Annotated[
+    int | float | str | bool, PlainValidator(_level, json_schema_input_type=int | float | str | bool)
+]
+type LevelsField = Annotated[
+    tuple[int | float | str | bool, ...],
+    PlainValidator(
+        _levels, json_schema_input_type=Annotated[list[int | float | str | bool], Field(min_length=2)]
+    ),
+    PlainSerializer(list),
 ]
 type Counts = Annotated[
     dict[
@@ -139,29 +267,85 @@ class ModelConfig(_Section):
     use: Name | None = Field(
         default=None, description="Start from this model file; keys here override its keys."
     )
-    likelihood: Annotated[StrictStr, _one_of("likelihood", LIKELIHOODS)] = Field(
+    likelihood: Annotated[StrictStr, _one_of("likelihood", LIKELIHOODS)] | None = Field(
+        default=None,
         description="PyMC's name of the distribution of the response.",
         json_schema_extra={"enum": [*LIKELIHOODS]},
     )
-    formula: Text | None = Field(
-        default=None, description="The response and its predictors, such as `kid_score ~ mom_hs + mom_iq`."
+    formula: FormulaField | None = Field(
+        default=None,
+        description="The response and its predictors, such as `kid_score ~ mom_hs + mom_iq`; "
+        "or one formula for each parameter: `{mu: y ~ x, sigma: ~ x}`.",
     )
-    response: Text | None = Field(
-        default=None, description="The response column of a model without predictors, in place of `formula`."
+    response: ResponseField | None = Field(
+        default=None,
+        description="The response column of a model without predictors, in place of `formula`; "
+        "a list of columns for Multinomial and MvNormal.",
     )
     trials: Text | None = Field(default=None, description="The column with the number of trials (Binomial).")
-    link: Annotated[StrictStr, _one_of("link", _FORMULA_LINKS)] | None = Field(
+    offset: Text | None = Field(
         default=None,
-        description="The link of the location parameter; the likelihood's canonical link if left out.",
-        json_schema_extra={"enum": [*_FORMULA_LINKS]},
+        description="The column that is added to the linear predictor, without a coefficient; "
+        "as `offset()` in the formula.",
+    )
+    weights: Text | None = Field(
+        default=None,
+        description="The column that says how often each row counts: non-negative numbers.",
+    )
+    link: LinkField | None = Field(
+        default=None,
+        description="The link of the location parameter, or of each parameter with a formula: "
+        "`{mu: identity, sigma: log}`; the canonical one if left out.",
     )
     standardize: bool = Field(
         default=False, description="Centre numeric predictors and divide them by their standard deviations."
     )
+    body: BodyField | None = Field(
+        default=None,
+        description="A neural network of the formula's columns in place of their weighted sum: "
+        "`{mlp: {hidden: [16], activation: tanh}}`; or one for each parameter: `{mu: {mlp: ...}}`.",
+    )
     priors: dict[Text, PriorField] = Field(
         default_factory=dict,
-        description="The prior of each parameter, such as `Normal(0, 10)`; a number fixes the parameter.",
+        description="The prior of each parameter, such as `Normal(0, 10)`; a number, or a matrix, fixes it.",
     )
+    centered: CenteredField | None = Field(
+        default=None,
+        description="Whether samplers move the effects of groups themselves rather than effects / sd: "
+        "true, or a list of grouping factors.",
+    )
+    hypotheses: Annotated[dict[Text, HypothesisField], Field(min_length=2)] | None = Field(
+        default=None,
+        description="In place of `likelihood`: named distributions of the response, one of which is true.",
+    )
+    prior: dict[Text, Probability] | None = Field(
+        default=None, description="The prior probability of each hypothesis; equal ones if left out."
+    )
+    levels: LevelsField | None = Field(
+        default=None,
+        description="The levels of the response in their order, for OrderedLogistic, OrderedProbit and a "
+        "Categorical with a formula; the sorted ones of the data if left out.",
+    )
+    reference: LevelField | None = Field(
+        default=None,
+        description="The class of a Categorical with a formula whose coefficients are 0, the first if left "
+        "out; `false`: none, so that every class has coefficients.",
+    )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of `response`; none for a `formula`."""
+        return (self.response,) if isinstance(self.response, str) else self.response or ()
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """The formula of each parameter that has one; of the location alone it has the name ""."""
+        return {"": self.formula} if isinstance(self.formula, str) else self.formula or {}
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The links by parameter; one given for the location alone has the name ""."""
+        return {"": self.link} if isinstance(self.link, str) else self.link or {}
 
 
 class Recipe(BaseModel):

@@ -26,15 +26,19 @@ def levels_of(values: NDArray[Any]) -> list[Level]:
     return [int(level) if isinstance(level, float) and level.is_integer() else level for level in levels]
 
 
+def positions(values: NDArray[Any], levels: list[Level]) -> NDArray[np.intp]:
+    """Number the values of a column by level, shape (n,); -1 for what is not a level, or missing."""
+    position = {level: i for i, level in enumerate(levels)}
+    if values.dtype == object:
+        return np.fromiter((position.get(value, -1) for value in values), dtype=np.intp, count=len(values))
+    distinct, inverse = np.unique(values, return_inverse=True)
+    return np.array([position.get(v, -1) for v in distinct.tolist()], dtype=np.intp)[inverse.ravel()]
+
+
 def codes_of(name: str, levels: list[Level], scope: Scope) -> NDArray[np.intp]:
     """Number the rows by level, shape (n,); missing values and unknown levels are findings."""
     values = scope.table.columns[name]
-    position = {level: i for i, level in enumerate(levels)}
-    if values.dtype == object:
-        codes = np.fromiter((position.get(value, -1) for value in values), dtype=np.intp, count=len(values))
-    else:
-        distinct, inverse = np.unique(values, return_inverse=True)
-        codes = np.array([position.get(v, -1) for v in distinct.tolist()], dtype=np.intp)[inverse.ravel()]
+    codes = positions(values, levels)
     bad = np.flatnonzero(codes < 0)
     shown = ", ".join(map(str, levels[:8])) + (", ..." if len(levels) > 8 else "")
     missing = is_missing(values[bad])

@@ -1,7 +1,7 @@
 """The values of expressions: arithmetic, functions, and transforms that remember what they learnt.
 
-`scale`, `center` and `poly` learn constants from the data that a model is fitted to; the constants
-are kept as JSON-able numbers under the expression's text, and used again on new data.
+`scale`, `center`, `poly` and the splines learn constants from the data that a model is fitted to; the
+constants are kept as JSON-able numbers under the expression's text, and used again on new data.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.data.calls import SPLINES
+from bayescope.data.splines import learn_spline, spline_basis
 from bayescope.data.syntax import Binary, Call, Name, Node, Number, Sum, names, to_text
 from bayescope.data.table import Table, is_missing
 from bayescope.errors import Finding
@@ -71,7 +74,7 @@ def capped(findings: list[Finding], total: int, column: str | None) -> list[Find
 
 
 def evaluate(node: Node, scope: Scope) -> Floats:
-    """Evaluate an expression on every row, shape (n,), or (n, degree) for `poly`.
+    """Evaluate an expression on every row, shape (n,), or (n, k) for `poly` and splines.
 
     Values that are not finite are added to the scope's findings by column and row, and replaced
     by 1 so that one mistake is reported once.
@@ -140,20 +143,19 @@ def not_numbers(name: str, values: NDArray[Any], rows: NDArray[np.int64]) -> lis
     return capped(found, len(bad), name)
 
 
-def _finite(values: Floats, node: Node, scope: Scope) -> Floats:
-    if np.isfinite(values).all():
+def _finite(values: Floats, node: Node, scope: Scope, problem: str = "not a finite number") -> Floats:
+    finite = np.isfinite(values)
+    if finite.all():
         return values
-    bad = np.flatnonzero(~np.isfinite(values))
+    bad = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))
     used = tuple(dict.fromkeys(name.name for name in names(node)))
     owner = used[0] if len(used) == 1 else None
     found = [
-        Finding(
-            f"`{to_text(node)}` is not a finite number where {_row_text(used, scope.table, i)}", owner, row
-        )
+        Finding(f"`{to_text(node)}` is {problem} where {_row_text(used, scope.table, i)}", owner, row)
         for i, row in ((i, int(scope.table.rows[i])) for i in bad[:REPORTED_AT_MOST])
     ]
     scope.findings.extend(capped(found, len(bad), owner))
-    return np.where(np.isfinite(values), values, 1.0)
+    return np.where(finite, values, 1.0)
 
 
 def _row_text(used: tuple[str, ...], table: Table, index: np.intp) -> str:
@@ -170,9 +172,19 @@ def _transformed(call: Call, values: Floats, scope: Scope) -> Floats:
         state = learn(call, values, scope)
         if isinstance(state, str):
             scope.findings.append(Finding(f"`{text}`: {state}"))
-            return apply({"mean": 0.0, "sd": 1.0, "alpha": [], "norms": []}, values)
+            return np.ones(len(values))
         scope.states[text] = state
-    return _finite(apply(scope.states[text], values), call, scope)
+    state = scope.states[text]
+    with np.errstate(all="ignore"):  # what goes wrong is reported by row
+        return _finite(apply(state, values), call, scope, _problem(call, state))
+
+
+def _problem(call: Call, state: State) -> str:
+    """Say what a value that is not finite means: a B-spline has none beyond its boundary knots."""
+    if call.function != "bs":
+        return "not a finite number"
+    low, high = state["bounds"]
+    return f"not defined beyond its bounds, {low:.6g} and {high:.6g} (`ns` and `cr` go on in straight lines),"
 
 
 def _learn_center(call: Call, values: Floats, scope: Scope) -> State | str:
@@ -196,12 +208,14 @@ def _learn_poly(call: Call, values: Floats, scope: Scope) -> State | str:
     """Learn the recurrence of the polynomials orthogonal over the observations.
 
     P_0 = 1, P_k+1 = (x - a_k) P_k - (s_k / s_k-1) P_k-1 with s_k = sum P_k^2, a_k = sum x P_k^2 / s_k
-    (Forsythe 1957; the same columns as R's `poly`).
+    (Forsythe 1957; the same columns as R's `poly`). With `raw=True` they are the powers of x.
     """
     degree = call.arguments[1]
     steps = int(degree.value) if isinstance(degree, Number) else 1
     if len(np.unique(values)) <= steps:
         return f"a polynomial of degree {steps} needs more than {steps} different values"
+    if call.options.get("raw"):
+        return {"powers": steps}
     weights = np.ones(len(values)) if scope.table.weights is None else scope.table.weights
     alpha: list[float] = []
     norms: list[float] = []
@@ -217,6 +231,8 @@ def _learn_poly(call: Call, values: Floats, scope: Scope) -> State | str:
 
 
 def _apply_poly(state: State, values: Floats) -> Floats:
+    if "powers" in state:
+        return values[:, np.newaxis] ** np.arange(1, state["powers"] + 1)
     alpha, norms = state["alpha"], state["norms"]
     before, now = np.zeros(len(values)), np.ones(len(values))
     columns = np.empty((len(values), len(alpha)))
@@ -227,10 +243,15 @@ def _apply_poly(state: State, values: Floats) -> Floats:
     return columns
 
 
+def _learn_spline(call: Call, values: Floats, scope: Scope) -> State | str:
+    return learn_spline(call.function, call.options, values, scope.table.weights)
+
+
 _TRANSFORMS: Mapping[
     str, tuple[Callable[[Call, Floats, Scope], State | str], Callable[[State, Floats], Floats]]
 ] = {
     "center": (_learn_center, lambda state, x: x - state["mean"]),
     "scale": (_learn_scale, lambda state, x: (x - state["mean"]) / state["sd"]),
     "poly": (_learn_poly, _apply_poly),
+    **{kind: (_learn_spline, partial(spline_basis, kind)) for kind in SPLINES},
 }

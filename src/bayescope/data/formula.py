@@ -7,10 +7,13 @@ and what R would read in a way that surprises (`x ** 2`, `x / z`) is refused wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from bayescope.config.suggest import suggest
+from bayescope.data.parser import parse_sides
+from bayescope.data.special import GroupTerm, split
 from bayescope.data.syntax import (
     Binary,
     Call,
@@ -20,8 +23,8 @@ from bayescope.data.syntax import (
     Number,
     children,
     names,
-    parse_sides,
     to_text,
+    walk,
 )
 from bayescope.data.table import Table
 from bayescope.data.terms import INTERCEPT, Terms, check_arithmetic, expand, is_constant
@@ -30,6 +33,7 @@ from bayescope.data.tokens import FormulaError
 __all__ = [
     "Formula",
     "FormulaError",
+    "GroupTerm",
     "Terms",
     "as_trials",
     "expand_terms",
@@ -47,13 +51,24 @@ class Formula:
         text: the formula as it was written.
         response: the left side (of `successes / trials`, the successes); None when it is empty.
         trials: the number of trials of a Binomial response, or None.
-        body: the right side.
+        body: the right side, without offsets and group terms.
+        offsets: the arguments of `offset()`, which are added to the linear predictor.
+        groups: the group terms, `(1 + x | county)`.
+        parameters: the formulas of the likelihood's other parameters, which have no left side, by name.
     """
 
     text: str
     response: Node | None
     trials: Node | None
     body: Node
+    offsets: tuple[Node, ...] = ()
+    groups: tuple[GroupTerm, ...] = ()
+    parameters: Mapping[str, Formula] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def parts(self) -> tuple[Formula, ...]:
+        """This formula, and those of the other parameters."""
+        return (self, *self.parameters.values())
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -68,24 +83,44 @@ class Formula:
     @property
     def predictors(self) -> tuple[str, ...]:
         """Columns named on the right side."""
-        return _unique((self.body,))
+        return _unique(self.right)
+
+    @property
+    def beyond_dot(self) -> frozenset[str]:
+        """Columns that `.` does not stand for: those of the left side, of offsets, and that make groups."""
+        grouping = self.grouping
+        return frozenset((*self.left_columns, *_unique(self.offsets), *grouping))
+
+    @property
+    def right(self) -> tuple[Node, ...]:
+        """The expressions of the right sides: the bodies, the offsets, the parts of the group terms."""
+        own = (self.body, *self.offsets, *(node for group in self.groups for node in group.nodes))
+        return (*own, *(node for formula in self.parameters.values() for node in formula.right))
+
+    @property
+    def grouping(self) -> tuple[str, ...]:
+        """The columns that make groups."""
+        return tuple(name for part in self.parts for group in part.groups for name in group.columns)
 
     @property
     def has_dot(self) -> bool:
         """Tell whether `.` stands on the right side: the columns then depend on the table."""
-        return any(isinstance(node, Dot) for node in _walk(self.body))
+        return any(isinstance(node, Dot) for node in walk(self.body))
 
     @property
     def numeric(self) -> frozenset[str]:
         """Columns that must be numbers, because arithmetic or a function is done with them."""
         left = [node for node in (self.response, self.trials) if not isinstance(node, Name | None)]
-        inner = [child for node in _walk(self.body) if _is_arithmetic(node) for child in children(node)]
-        return frozenset(_unique((*left, *inner)))
+        nodes = [node for side in self.right for node in walk(side)]
+        inner = [child for node in nodes if _is_arithmetic(node) for child in children(node)]
+        return frozenset(_unique((*left, *inner, *(node for part in self.parts for node in part.offsets))))
 
     @property
     def categorical(self) -> frozenset[str]:
-        """Columns that `C()` makes categorical."""
-        return frozenset(_unique(n for n in _walk(self.body) if isinstance(n, Call) and n.function == "C"))
+        """Columns that `C()` makes categorical, and those that make groups."""
+        nodes = [node for side in self.right for node in walk(side)]
+        declared = _unique(node for node in nodes if isinstance(node, Call) and node.function == "C")
+        return frozenset((*declared, *self.grouping))
 
     @property
     def response_name(self) -> str:
@@ -105,12 +140,18 @@ def parse(text: str) -> Formula:
         FormulaError: it is not a formula of the language in docs/formulas.md; the position is
             the offset of the offending text.
     """
-    left, body = parse_sides(text)
-    formula = Formula(text, *_left(left), body)
-    terms = expand(body, (), lenient=formula.has_dot)
-    if not (terms.intercept or terms.terms or formula.has_dot):
+    left, right = parse_sides(text)
+    response, trials = _left(left)
+    body, offsets, groups = split(right)
+    formula = Formula(text, response, trials, body, offsets, groups)
+    if left is None and formula.has_dot:
+        position = next(node.position for node in walk(formula.body) if isinstance(node, Dot))
+        message = "`.` stands for every column but the response, and the left side is empty; name the columns"
+        raise FormulaError(message, position)
+    terms = expand(formula.body, (), lenient=formula.has_dot)
+    if not (terms.intercept or terms.terms or formula.has_dot or formula.groups):
         raise FormulaError(
-            "there is nothing on the right side to estimate; add a predictor or `1`", body.position
+            "there is nothing on the right side to estimate; add a predictor or `1`", right.position
         )
     _check_predictors(formula)
     return formula
@@ -129,12 +170,12 @@ def as_trials(formula: Formula) -> Formula:
 
 
 def expand_terms(formula: Formula, columns: Iterable[str]) -> Terms:
-    """Expand the right side into terms; `.` stands for the `columns` that are not on the left side.
+    """Expand the right side into terms; `.` stands for those of the `columns` that are not `beyond_dot`.
 
     Raises:
         FormulaError: a term means nothing, or there are too many.
     """
-    others = tuple(column for column in columns if column not in formula.left_columns)
+    others = tuple(column for column in columns if column not in formula.beyond_dot)
     return expand(formula.body, others)
 
 
@@ -148,18 +189,13 @@ def unknown_columns(formula: Formula, table: Table) -> tuple[tuple[str, str], ..
 
 def position_of(formula: Formula, column: str) -> int:
     """Return the offset in the formula of the first mention of a column (0 if there is none)."""
-    sides = [node for node in (formula.response, formula.trials, formula.body) if node is not None]
-    return next((name.position for side in sides for name in names(side) if name.name == column), 0)
+    left = (node for node in (formula.response, formula.trials) if node is not None)
+    sides = (*left, *formula.right)
+    return min((name.position for side in sides for name in names(side) if name.name == column), default=0)
 
 
 def _unique(nodes: Iterable[Node]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.name for node in nodes for name in names(node)))
-
-
-def _walk(node: Node) -> Iterable[Node]:
-    yield node
-    for child in children(node):
-        yield from _walk(child)
 
 
 def _left(node: Node | None) -> tuple[Node | None, Node | None]:
@@ -178,7 +214,7 @@ def _left(node: Node | None) -> tuple[Node | None, Node | None]:
             if not names(node):
                 raise FormulaError("the left side of `~` has no column in it", node.position)
             stateful = next(
-                (n for n in _walk(node) if isinstance(n, Call) and n.function in ("scale", "center")), None
+                (n for n in walk(node) if isinstance(n, Call) and n.function in ("scale", "center")), None
             )
             if stateful is not None:
                 message = f"`{stateful.function}` is for predictors; leave the response in its own units"
@@ -188,7 +224,7 @@ def _left(node: Node | None) -> tuple[Node | None, Node | None]:
 
 def _check_predictors(formula: Formula) -> None:
     response = () if formula.response is None else _unique((formula.response,))
-    for name in names(formula.body):
+    for name in sorted((n for side in formula.right for n in names(side)), key=lambda n: n.position):
         if name.name == INTERCEPT:
             message = "`Intercept` is the name of the constant term: write `1`, or rename the column"
             raise FormulaError(message, name.position)

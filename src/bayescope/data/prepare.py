@@ -7,14 +7,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from bayescope.config.schema import ModelConfig, RunConfig
 from bayescope.config.suggest import suggest
 from bayescope.data.checks import check_columns
+from bayescope.data.evaluate import REPORTED_AT_MOST, capped
 from bayescope.data.formula import Formula, FormulaError, as_trials, expand_terms, parse, unknown_columns
 from bayescope.data.read import read_table
+from bayescope.data.syntax import Name, names, to_text
 from bayescope.data.table import Table
-from bayescope.distributions.likelihoods import LIKELIHOODS
-from bayescope.errors import ConfigError, Problem
+from bayescope.distributions.likelihoods import LIKELIHOODS, parametrised
+from bayescope.errors import ConfigError, DataError, Finding, Problem
 
 
 def read_data(config: RunConfig, base_dir: Path, dataframe: Any = None) -> tuple[Formula | None, Table]:
@@ -33,7 +37,7 @@ def read_data(config: RunConfig, base_dir: Path, dataframe: Any = None) -> tuple
         DataError: the data cannot be read, or are refused; all findings are listed.
     """
     spec = config.model
-    formula = _formula(spec)
+    formula = read_formula(spec)
     _settle_trials(spec, formula)
     named = _named(spec, formula)
     needed = None if formula is not None and formula.has_dot else named
@@ -41,8 +45,9 @@ def read_data(config: RunConfig, base_dir: Path, dataframe: Any = None) -> tuple
     _refuse_unknown(spec, formula, table)
     used = tuple(table.columns) if needed is None else tuple(dict.fromkeys(named))
     numeric = {
+        *(spec.columns if _multivariate(spec) else ()),
         *(() if formula is None else formula.numeric),
-        *(() if spec.trials is None else (spec.trials,)),
+        *(name for name in (spec.trials, spec.weights) if name is not None),
     }
     checked = check_columns(
         table,
@@ -51,51 +56,141 @@ def read_data(config: RunConfig, base_dir: Path, dataframe: Any = None) -> tuple
         missing="refuse" if config.data is None else config.data.missing,
         categorical=() if formula is None else formula.categorical,
     )
-    return formula, replace(checked, columns=MappingProxyType({name: checked.columns[name] for name in used}))
+    counted = weighted(checked, spec.weights)
+    beside = _beside(spec, formula)
+    kept = {name: counted.columns[name] for name in used if name != spec.weights or name in beside}
+    return formula, replace(counted, columns=MappingProxyType(kept))
 
 
-def _formula(spec: ModelConfig) -> Formula | None:
+def _beside(spec: ModelConfig, formula: Formula | None) -> tuple[str, ...]:
+    """List the columns that the model names, those of weights not included."""
+    columns = formula.columns if formula is not None else spec.columns
+    return columns if spec.trials is None else (*columns, spec.trials)
+
+
+def weighted(table: Table, name: str | None) -> Table:
+    """Let each row count as often as a column says, on top of how often it occurs.
+
+    Raises:
+        DataError: a weight is negative, or none is positive.
+    """
+    if name is None:
+        return table
+    weights = table.columns[name].astype(np.float64)
+    bad = np.flatnonzero(weights < 0)
+    findings = [
+        Finding(
+            f"{weights[i]:.15g} is negative; a weight says how often a row counts", name, int(table.rows[i])
+        )
+        for i in bad[:REPORTED_AT_MOST]
+    ]
+    if not len(bad) and not weights.any():
+        findings = [Finding("every weight is 0: no row counts", name)]
+    if findings:
+        raise DataError(capped(findings, max(len(bad), 1), name), table.source)
+    weights = weights if table.weights is None else weights * table.weights
+    weights.setflags(write=False)
+    return replace(table, weights=weights)
+
+
+def read_formula(spec: ModelConfig) -> Formula | None:
+    """Parse the formula, as the likelihood reads it; None for a `response:` model.
+
+    Raises:
+        ConfigError: it is none, or has no response.
+    """
     if spec.formula is None:
         return None
-    try:
-        formula = parse(spec.formula)
-    except FormulaError as error:
-        raise ConfigError([Problem(("model", "formula"), str(error))]) from None
+    formula = _parsed(spec)
     if formula.response is None:
         raise ConfigError(
             [Problem(("model", "formula"), "the left side is empty; write the response before ~")]
         )
-    return as_trials(formula) if LIKELIHOODS[spec.likelihood].needs_trials else formula
+    if spec.offset is not None:
+        column = Name(spec.offset)
+        text = f"{formula.text} + offset({to_text(column)})"
+        formula = replace(formula, text=text, offsets=(*formula.offsets, column))
+    return as_trials(formula) if _needs_trials(spec) else formula
+
+
+def _parsed(spec: ModelConfig) -> Formula:
+    """Parse the formula of the location, with those of the other parameters in it."""
+    found: dict[str, Formula] = {}
+    problems = []
+    for name, text in spec.formulas.items():
+        try:
+            found[name] = parse(text)
+        except FormulaError as error:
+            problems.append(Problem(("model", "formula", *([name] if name else [])), str(error)))
+    if problems:
+        raise ConfigError(problems)
+    location = "" if "" in found else location_of(spec)
+    formula = found.pop(location)
+    others = {name: _without_response(name, other, formula) for name, other in found.items()}
+    return replace(formula, parameters=MappingProxyType(others))
+
+
+def location_of(spec: ModelConfig) -> str:
+    """Return the parameter of the likelihood whose formula has the response."""
+    return "" if spec.likelihood is None else parametrised(spec.likelihood, formula=True).location
+
+
+def _without_response(name: str, formula: Formula, location: Formula) -> Formula:
+    """Refuse the response among the predictors of another parameter, or on its left side."""
+    response = () if location.response is None else tuple(node.name for node in names(location.response))
+    both = [column for column in formula.columns if column in response]
+    if formula.response is None and not both:
+        return formula
+    message = (
+        f"{both[0]} is the response; it cannot be among the predictors of {name}"
+        if both and formula.response is None
+        else f"expected `~ predictors`: the left side of {name} stays empty"
+    )
+    raise ConfigError([Problem(("model", "formula", name), message)])
+
+
+def _multivariate(spec: ModelConfig) -> bool:
+    return spec.likelihood is not None and LIKELIHOODS[spec.likelihood].multivariate
+
+
+def _needs_trials(spec: ModelConfig) -> bool:
+    return spec.likelihood is not None and LIKELIHOODS[spec.likelihood].needs_trials
 
 
 def _settle_trials(spec: ModelConfig, formula: Formula | None) -> None:
     """Refuse a Binomial response without trials, and trials for a likelihood that has none."""
     key = ("model", "response") if formula is None else ("model", "formula")
     given = spec.trials is not None or (formula is not None and formula.trials is not None)
-    if LIKELIHOODS[spec.likelihood].needs_trials and not given:
+    if _needs_trials(spec) and not given:
         advice = "write `successes / trials ~ ...`, or name the column with `trials:`"
         raise ConfigError([Problem(key, f"{spec.likelihood} needs the number of trials; {advice}")])
-    if given and not LIKELIHOODS[spec.likelihood].needs_trials:
+    if given and not _needs_trials(spec):
         message = f"{spec.likelihood} has no trials; use likelihood: Binomial, or leave them out"
         raise ConfigError([Problem(key if spec.trials is None else ("model", "trials"), message)])
 
 
 def _named(spec: ModelConfig, formula: Formula | None) -> tuple[str, ...]:
-    columns = formula.columns if formula is not None else (spec.response or "",)
-    return columns if spec.trials is None else (*columns, spec.trials)
+    columns = _beside(spec, formula)
+    return columns if spec.weights is None else tuple(dict.fromkeys((*columns, spec.weights)))
 
 
 def _refuse_unknown(spec: ModelConfig, formula: Formula | None, table: Table) -> None:
     known = tuple(table.columns)
     problems = [
         Problem(("model", key), f"the data have no column '{name}'{suggest(name, known, 'the columns are')}")
-        for key, name in (("response", spec.response), ("trials", spec.trials))
+        for key, name in (
+            *(("response", name) for name in spec.columns),
+            ("trials", spec.trials),
+            ("offset", spec.offset),
+            ("weights", spec.weights),
+        )
         if name is not None and name not in known
     ]
     if formula is not None:
         problems += [
             Problem(("model", "formula"), f"the data have no column '{name}'{suggestion}")
             for name, suggestion in unknown_columns(formula, table)
+            if name != spec.offset
         ]
     if problems:
         raise ConfigError(problems)

@@ -35,11 +35,13 @@ def read_table(
             `url_env`) that is not None says where the data are. Not read when `dataframe` is given.
         base_dir: the folder of the configuration; messages name files relative to it.
         needed: the columns that the model uses; the fingerprint covers these. None: all.
-        dataframe: a pandas DataFrame, or a mapping of columns, that stands in for `config`.
+        dataframe: a pandas DataFrame, a mapping of columns, or a table, that stands in for `config`.
 
     Raises:
         DataError: the data cannot be read; the findings name columns and rows.
     """
+    if isinstance(dataframe, Table):
+        return dataframe
     if dataframe is not None:
         return from_dataframe(dataframe, needed)
     for source, reader in _SOURCES.items():

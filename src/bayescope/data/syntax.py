@@ -1,18 +1,10 @@
-"""The syntax of formulas: from tokens to an expression tree, and back to canonical text.
-
-Precedence, loosest first: `~`, then `+ -`, `* /`, `:`, `** ^`, then names, numbers, calls and
-brackets. What an operator means (terms or arithmetic) is decided in `bayescope.data.formula`.
-Text is only ever parsed, never evaluated as code.
-"""
+"""The expression tree of a formula, and its canonical text."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-
-from bayescope.data.tokens import FormulaError, Token, tokens
-
-MAX_DEPTH = 40
 
 
 @dataclass(frozen=True)
@@ -38,13 +30,31 @@ class Dot:
     position: int = field(default=0, compare=False)
 
 
+type Value = float | bool | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Keyword:
+    """An argument with a name: `df=6`, `knots=[1, 2]`, `raw=True`."""
+
+    name: str
+    value: Value
+    position: int = field(default=0, compare=False)
+
+
 @dataclass(frozen=True)
 class Call:
     """A function of its arguments."""
 
     function: str
     arguments: tuple[Node, ...]
+    keywords: tuple[Keyword, ...] = ()
     position: int = field(default=0, compare=False)
+
+    @property
+    def options(self) -> dict[str, Value]:
+        """The values of the keywords by their names."""
+        return {keyword.name: keyword.value for keyword in self.keywords}
 
 
 @dataclass(frozen=True)
@@ -65,166 +75,17 @@ class Binary:
     position: int = field(default=0, compare=False)
 
 
-type Node = Number | Name | Dot | Call | Sum | Binary
+@dataclass(frozen=True)
+class Group:
+    """`(effects | factor)`: effects that differ between the levels of a factor; `||` uncorrelated."""
+
+    effects: Node
+    factor: Node
+    correlated: bool = True
+    position: int = field(default=0, compare=False)
 
 
-class _Parser:
-    """Recursive descent over the tokens of one formula; the depth of brackets is bounded."""
-
-    def __init__(self, text: str) -> None:
-        self.tokens = tokens(text)
-        self.index = 0
-        self.depth = 0
-
-    @property
-    def next(self) -> Token:
-        return self.tokens[self.index]
-
-    def take(self) -> Token:
-        self.index += 1
-        return self.tokens[self.index - 1]
-
-    def at(self, *operators: str) -> bool:
-        return self.next.kind == "operator" and self.next.text in operators
-
-    def expect(self, operator: str) -> None:
-        if not self.at(operator):
-            raise FormulaError(f"expected `{operator}`, found {_described(self.next)}", self.next.position)
-        self.take()
-
-    def sides(self) -> tuple[Node | None, Node]:
-        left = None if self.at("~") else self.sum()
-        if not self.at("~"):
-            hint = "" if self.next.kind == "end" else f", found {_described(self.next)}"
-            raise FormulaError(
-                f"expected `~` between the response and the predictors{hint}", self.next.position
-            )
-        self.take()
-        right = self.sum()
-        if self.next.kind != "end":
-            raise FormulaError(_misplaced(self.next, self.tokens[self.index - 1]), self.next.position)
-        return left, right
-
-    def sum(self) -> Node:
-        start = self.next.position
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise FormulaError(f"brackets are nested deeper than {MAX_DEPTH}", start)
-        items = [(self.sign() if self.at("+", "-") else 1, self.chain("*", "/"))]
-        while self.at("+", "-"):
-            items.append((self.sign(), self.chain("*", "/")))
-        self.depth -= 1
-        return items[0][1] if len(items) == 1 and items[0][0] == 1 else Sum(tuple(items), start)
-
-    def sign(self) -> int:
-        return 1 if self.take().text == "+" else -1
-
-    def chain(self, *operators: str) -> Node:
-        """Read a left-associative chain: of products, whose operands are chains of interactions."""
-        operand = self.power if ":" in operators else lambda: self.chain(":")
-        node = operand()
-        length = 0
-        while self.at(*operators):
-            sign = self.take()
-            length += 1
-            if length > MAX_DEPTH:
-                raise FormulaError(f"more than {MAX_DEPTH} `{sign.text}` in a row", sign.position)
-            node = Binary(sign.text, node, operand(), sign.position)
-        return node
-
-    def power(self) -> Node:
-        base = self.unary()
-        if not self.at("**", "^"):
-            return base
-        position = self.take().position
-        exponent = self.unary()
-        if self.at("**", "^"):
-            raise FormulaError("put a power of a power in brackets", self.next.position)
-        return Binary("**", base, exponent, position)
-
-    def unary(self) -> Node:
-        if not self.at("-"):
-            return self.atom()
-        position = self.take().position
-        return Sum(((-1, self.atom()),), position)
-
-    def atom(self) -> Node:
-        token = self.take()
-        if token.kind == "number":
-            return _number(token)
-        if token.kind == "quoted":
-            return Name(token.text, token.position)
-        if token.kind == "name":
-            return self.call(token) if self.at("(") else self.name(token)
-        if token.text == "." and token.kind == "operator":
-            return Dot(token.position)
-        if token.text == "(":
-            inner = self.sum()
-            self.expect(")")
-            return inner
-        raise FormulaError(f"expected a column, a number or `(`, found {_described(token)}", token.position)
-
-    def name(self, token: Token) -> Node:
-        if self.at("."):
-            advice = "put a column name with a dot in `backticks`"
-            raise FormulaError(
-                f"dotted names such as `{token.text}.…` are not allowed; {advice}", token.position
-            )
-        return Name(token.text, token.position)
-
-    def call(self, token: Token) -> Node:
-        self.expect("(")
-        arguments = [] if self.at(")") else [self.sum()]
-        while self.at(","):
-            self.take()
-            arguments.append(self.sum())
-        self.expect(")")
-        return Call(token.text, tuple(arguments), token.position)
-
-
-def _number(token: Token) -> Number:
-    value = float(token.text)
-    if value == float("inf"):
-        raise FormulaError(f"the number {token.text} is too large", token.position)
-    return Number(value, token.position)
-
-
-def _described(token: Token) -> str:
-    return "the end of the formula" if token.kind == "end" else f"`{token.text}`"
-
-
-def _misplaced(token: Token, previous: Token) -> str:
-    if token.text == "~":
-        return "a formula has only one `~`"
-    if token.text == ")":
-        return "this `)` closes nothing"
-    if token.kind in ("name", "quoted", "number") and previous.kind in ("name", "quoted", "number"):
-        return (
-            f"no operator between `{previous.text}` and `{token.text}`; "
-            "put a column name with spaces or dots in `backticks`"
-        )
-    return f"expected an operator, found {_described(token)}"
-
-
-def parse_sides(text: str) -> tuple[Node | None, Node]:
-    """Parse `left ~ right` into two expression trees; the left one is None when it is empty.
-
-    Raises:
-        FormulaError: the text is not a formula.
-    """
-    left, right = _Parser(text).sides()
-    for side in (left, right):
-        _check_depth(side)
-    return left, right
-
-
-def _check_depth(root: Node | None) -> None:
-    """Refuse a tree so deep that recursion over it could exhaust the stack (brackets times chains)."""
-    level = [] if root is None else [root]
-    for _ in range(2 * MAX_DEPTH):
-        level = [child for node in level for child in children(node)]
-    if level:
-        raise FormulaError("the formula is nested too deeply", level[0].position)
+type Node = Number | Name | Dot | Call | Sum | Binary | Group
 
 
 def children(node: Node) -> tuple[Node, ...]:
@@ -232,6 +93,8 @@ def children(node: Node) -> tuple[Node, ...]:
     match node:
         case Call(_, arguments):
             return arguments
+        case Group(effects, factor):
+            return (effects, factor)
         case Sum(items):
             return tuple(item for _, item in items)
         case Binary(_, left, right):
@@ -247,13 +110,13 @@ def to_text(node: Node) -> str:
     """Write an expression canonically: equal expressions have equal texts, and the text parses back."""
     match node:
         case Number(value):
-            return repr(value).removesuffix(".0")
+            return _number_text(value)
         case Name(name):
             return name if re.fullmatch(r"[^\W\d]\w*", name) else f"`{name}`"
         case Dot():
             return "."
-        case Call(function, arguments):
-            return f"{function}({', '.join(to_text(argument) for argument in arguments)})"
+        case Call() | Group():
+            return _bracketed(node)
         case Sum(items):
             (sign, first), *rest = items
             head = ("-" if sign < 0 else "") + _inner(first, 2)
@@ -263,6 +126,23 @@ def to_text(node: Node) -> str:
             space = "" if operator == ":" else " "
             strict = level if operator == "**" else level - 1
             return f"{_inner(left, strict + 1)}{space}{operator}{space}{_inner(right, level + 1)}"
+
+
+def _bracketed(node: Call | Group) -> str:
+    if isinstance(node, Group):
+        return f"({to_text(node.effects)} {'|' if node.correlated else '||'} {to_text(node.factor)})"
+    options = (f"{keyword.name}={_value_text(keyword.value)}" for keyword in node.keywords)
+    return f"{node.function}({', '.join((*map(to_text, node.arguments), *options))})"
+
+
+def _number_text(value: float) -> str:
+    return repr(value).removesuffix(".0")
+
+
+def _value_text(value: Value) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_number_text, value))}]"
+    return str(value) if isinstance(value, bool) else _number_text(value)
 
 
 def _inner(node: Node, level: int) -> str:
@@ -276,3 +156,10 @@ def names(node: Node) -> tuple[Name, ...]:
     if isinstance(node, Name):
         return (node,)
     return tuple(name for child in children(node) for name in names(child))
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """List an expression and all its parts, outermost first."""
+    yield node
+    for child in children(node):
+        yield from walk(child)

@@ -46,7 +46,7 @@ class Table:
     @property
     def observations(self) -> int:
         """Number of observations, repeated rows counted as often as they occur."""
-        return len(self) if self.weights is None else int(self.weights.sum())
+        return len(self) if self.weights is None else round(float(self.weights.sum()))
 
 
 def make_table(

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from bayescope.config.suggest import suggest
+from bayescope.data.calls import TERM_FUNCTIONS, check_call
 from bayescope.data.syntax import (
     Binary,
     Call,
     Dot,
+    Group,
     Name,
     Node,
     Number,
@@ -24,13 +25,13 @@ from bayescope.data.syntax import (
 )
 from bayescope.data.tokens import FormulaError
 
-MAX_TERMS = 2_000
+MAX_TERMS = 10_000
 MAX_FACTORS = 8
-MAX_DEGREE = 20
 INTERCEPT = "Intercept"
 
-SCALAR_FUNCTIONS = ("I", "log", "log1p", "exp", "sqrt", "abs", "scale", "center")
-FUNCTIONS = (*SCALAR_FUNCTIONS, "poly", "C")
+GROUP_ALONE = (
+    "a group term is added by itself: `y ~ x + (1 | g)`; for a slope of x in each group, `(1 + x | g)`"
+)
 
 type TermSet = dict[frozenset[str], tuple[str, ...]]
 _ONE: frozenset[str] = frozenset()
@@ -131,6 +132,8 @@ class _Expansion:
                 return self.sum(node)
             case Binary():
                 return self.binary(node)
+            case Group():
+                raise FormulaError(GROUP_ALONE, node.position)
 
     def sum(self, node: Sum) -> TermSet:
         found: TermSet = {}
@@ -188,7 +191,7 @@ class _Expansion:
         return found
 
     def cross(self, left: TermSet, right: TermSet, node: Node) -> TermSet:
-        if len(left) * len(right) > 10 * MAX_TERMS:
+        if len(left) * len(right) > 2 * MAX_TERMS:
             raise FormulaError(f"this makes more than {MAX_TERMS:,} terms", node.position)
         found: TermSet = {}
         for one in left.values():
@@ -203,7 +206,7 @@ class _Expansion:
         return found
 
     def check_size(self, found: TermSet, node: Node) -> None:
-        if len(found) > MAX_TERMS:
+        if len(found) - (_ONE in found) > MAX_TERMS:
             raise FormulaError(f"this makes more than {MAX_TERMS:,} terms", node.position)
 
 
@@ -217,42 +220,15 @@ def check_arithmetic(node: Node) -> None:
     match node:
         case Dot():
             raise FormulaError("`.` stands for whole columns; it cannot be used in arithmetic", node.position)
+        case Group():
+            raise FormulaError(GROUP_ALONE, node.position)
         case Binary(":", _, _):
             raise FormulaError("`:` is for interactions; inside arithmetic write `*`", node.position)
-        case Call(function, _, position):
+        case Call(function, position=position):
             check_call(node)
-            if function in ("poly", "C"):
+            if function in TERM_FUNCTIONS:
                 raise FormulaError(
                     f"`{function}()` is a term by itself, not a number for arithmetic", position
                 )
     for child in children(node):
         check_arithmetic(child)
-
-
-def check_call(call: Call) -> None:
-    """Check the name and the arguments of a function.
-
-    Raises:
-        FormulaError: no such function, or its arguments are wrong.
-    """
-    if call.function not in FUNCTIONS:
-        ending = suggest(call.function, FUNCTIONS, "the functions are")
-        raise FormulaError(f"there is no function `{call.function}`{ending}", call.position)
-    expected = "a column and a degree" if call.function == "poly" else "one argument"
-    if len(call.arguments) != (2 if call.function == "poly" else 1):
-        raise FormulaError(
-            f"`{call.function}()` takes {expected}, here are {len(call.arguments)}", call.position
-        )
-    if call.function == "C" and not isinstance(call.arguments[0], Name):
-        raise FormulaError("`C()` takes the name of a column", call.arguments[0].position)
-    if call.function == "poly" and poly_degree(call) is None:
-        message = f"the degree of `poly()` is a whole number from 1 to {MAX_DEGREE}"
-        raise FormulaError(message, call.arguments[1].position)
-
-
-def poly_degree(call: Call) -> int | None:
-    """Return the degree of `poly(x, degree)`, or None when it is not a whole number in range."""
-    degree = call.arguments[1]
-    if isinstance(degree, Number) and degree.value in range(1, MAX_DEGREE + 1):
-        return int(degree.value)
-    return None

@@ -12,7 +12,9 @@ from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
-from bayescope.diagnostics.convergence import convergence, is_monte_carlo, is_sampled
+import numpy as np
+
+from bayescope.diagnostics.convergence import convergence, is_monte_carlo, is_sampled, judged
 from bayescope.diagnostics.records import Check, ComparisonRow, PredictiveCheck, make_check
 from bayescope.diagnostics.sampler_checks import check_sampler
 from bayescope.inference.fit import Fit, Status
@@ -28,7 +30,8 @@ def check_fit(fit: Fit) -> tuple[Check, ...]:
     if fit.answered and fit.kind == "point":
         checks.append(check_boundary(fit))
     if is_sampled(fit) and fit.draws is not None:
-        checks.extend(check_sampler(fit, convergence(fit.draws)))
+        seen = judged(fit)
+        checks.extend(check_sampler(seen, convergence(np.asarray(seen.draws))))
     return tuple(checks)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.inference.fit import Fit
+from bayescope.inference.function_values import GROUP as FUNCTION_VALUES
 
 type Floats = NDArray[np.float64]
 
@@ -37,6 +38,19 @@ def is_sampled(fit: Fit) -> bool:
     Draws from the exact posterior are independent: nothing about them has to converge.
     """
     return fit.answered and fit.tree is not None and fit.draws is not None and fit.method != "exact"
+
+
+def judged(fit: Fit) -> Fit:
+    """Return the fit with what its convergence is judged by as its names and draws.
+
+    These are its unknowns; of a network, whose weights are not identified, its predictions at some rows and
+    the other unknowns.
+    """
+    if fit.tree is None or FUNCTION_VALUES not in fit.tree.children:
+        return fit
+    values = fit.tree.children[FUNCTION_VALUES].to_dataset()["values"]
+    names = tuple(str(name) for name in values.coords["quantity"].to_numpy())
+    return replace(fit, names=names, draws=np.asarray(values.to_numpy(), dtype=np.float64))
 
 
 def is_monte_carlo(fit: Fit) -> bool:

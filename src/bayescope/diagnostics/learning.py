@@ -7,33 +7,32 @@ Statist. 27(4), 986-1005). A flat prior has no distribution to be far from, and 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayescope import information
-from bayescope.diagnostics.convergence import is_monte_carlo
+from bayescope.data.terms import INTERCEPT
+from bayescope.diagnostics.comparison import marginal_of
 from bayescope.diagnostics.records import Learned
-from bayescope.distributions.distributions import DISTRIBUTIONS, Distribution
-from bayescope.inference.fit import Fit, Marginal
+from bayescope.inference.fit import Fit
 from bayescope.inference.statements import probability_positive
-from bayescope.models.density import marginal_priors
+from bayescope.models.hypotheses import prior_probabilities
+from bayescope.models.marginal_priors import MarginalPrior, marginal_priors
 from bayescope.models.model import Model
-
-type Floats = NDArray[np.float64]
-
-NODES = 4001
-_TAIL = 1e-10
+from bayescope.models.network_bodies import networks
 
 
 def learned(model: Model, fit: Fit) -> tuple[Learned, ...]:
     """Tell what the data taught about each unknown, by a posterior method's answer; empty for a point.
 
-    KL(posterior || prior) in bits for a proper prior: a density is integrated by the trapezoidal
-    rule between their 1e-10 quantiles, at two resolutions; draws are measured by their nearest neighbours
-    (`information.kl`). For a slope also P(slope > 0).
+    KL(posterior || prior) in bits for a proper prior, by `information.kl`: in closed form within a
+    family, else by quadrature, and of draws by their nearest neighbours. For a slope also P(slope > 0).
+    The weights of a network are not identified one by one, and have no rows.
     """
     if fit.marginals is None or fit.draws is None:
         return ()
-    slopes = set(model.location.columns) - {"Intercept"} if model.formula is not None else set()
+    if model.hypotheses:
+        return _learned_of_hypotheses(model, fit)
+    slopes = _slopes(model)
+    unidentified = {position for predictor in networks(model) for position in predictor.index.tolist()}
     return tuple(
         Learned(
             parameter=name,
@@ -42,6 +41,25 @@ def learned(model: Model, fit: Fit) -> tuple[Learned, ...]:
             **(_sign(fit, name) if name in slopes else {}),
         )
         for index, (name, prior) in enumerate(zip(fit.names, marginal_priors(model), strict=True))
+        if index not in unidentified
+    )
+
+
+def _slopes(model: Model) -> set[str]:
+    """Name the coefficients of the location's formula, of every class where each has its own."""
+    if model.formula is None:
+        return set()
+    bodies = model.predictors if model.likelihood.one_design else (model.location,)
+    return {name for body in bodies for name in body.columns if not name.startswith(INTERCEPT)}
+
+
+def _learned_of_hypotheses(model: Model, fit: Fit) -> tuple[Learned, ...]:
+    """Tell how far the probability of each hypothesis moved; that of the choice is in `hypotheses_view`."""
+    rows = zip(model.names, np.asarray(fit.estimate), prior_probabilities(model), strict=True)
+    found = {name: information.kl([p, 1.0 - p], [q, 1.0 - q], base=2) for name, p, q in rows}
+    return tuple(
+        Learned(parameter=name, method=fit.name, bits=bits.value, bits_error=bits.error)
+        for name, bits in found.items()
     )
 
 
@@ -50,26 +68,12 @@ def _sign(fit: Fit, name: str) -> dict[str, float]:
     return {"positive": above.value, "positive_error": above.error}
 
 
-def _bits(fit: Fit, index: int, prior: tuple[str, dict[str, float]]) -> dict[str, float]:
-    family, values = DISTRIBUTIONS[prior[0]], tuple(prior[1].values())
-    if not family.proper or fit.marginals is None or fit.draws is None:
+def _bits(fit: Fit, index: int, prior: MarginalPrior | None) -> dict[str, float]:
+    if prior is None:
         return {}
-    if is_monte_carlo(fit):
-        posterior = information.draws(fit.draws[:, :, index].ravel())
-        found = information.kl(posterior, information.density(family.name, *values), base=2)
-        bits, error = found.value, found.error
-    else:
-        bits, error = _divergence(fit.marginals[fit.names[index]], family, values)
-    return {"bits": bits, "bits_error": error} if np.isfinite([bits, error]).all() else {}
-
-
-def _divergence(
-    posterior: Marginal, prior: Distribution, arguments: tuple[float, ...]
-) -> tuple[float, float]:
-    ends = posterior.quantile(np.array([_TAIL, 1.0 - _TAIL]))
-    x = np.linspace(float(ends[0]), float(ends[1]), NODES)
-    density = posterior.pdf(x)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(density > 0, density * (np.log(density) - prior.log_density(x, *arguments)), 0.0)
-    fine, coarse = (float(np.trapezoid(terms[::step], x[::step])) / np.log(2.0) for step in (1, 2))
-    return fine, abs(fine - coarse)
+    seen = marginal_of(fit, index)
+    if seen is None or prior[0] not in information.ARGUMENTS:
+        return {}
+    found = information.kl(seen, information.density(prior[0], *prior[1].values()), base=2)
+    known = np.isfinite([found.value, found.error]).all()
+    return {"bits": found.value, "bits_error": found.error} if known else {}

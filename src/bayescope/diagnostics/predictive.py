@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.diagnostics.estimates import INTERVAL
+from bayescope.diagnostics.predictive_vectors import reduction
 from bayescope.diagnostics.records import PredictiveCheck
 from bayescope.distributions.supports import BINARY
 from bayescope.inference.fit import Fit
@@ -40,6 +41,8 @@ class _Comparison:
         observed: the data, as `reduce` takes it.
         reduce: data -> (test statistics, shape (k,); counts in the bins, shape (b,)).
         replicate: (generator, theta) -> a replicated data set like `observed`.
+        quantity: what the bins count, where that is not the response itself.
+        labels: names of the bins, where each is a category.
     """
 
     statistics: tuple[str, ...]
@@ -47,6 +50,8 @@ class _Comparison:
     observed: Floats
     reduce: Callable[[Floats], tuple[Floats, Floats]]
     replicate: Callable[[np.random.Generator, Floats], Floats]
+    quantity: str = ""
+    labels: tuple[str, ...] = ()
 
 
 def posterior_predictive_check(model: Model, fit: Fit, seed: int) -> PredictiveCheck | None:
@@ -54,9 +59,10 @@ def posterior_predictive_check(model: Model, fit: Fit, seed: int) -> PredictiveC
 
     A binary response is compared by its success rate, overall and in thirds of the rows by
     predicted probability; a repeated row is replicated as a Binomial count. Any other response
-    is compared by mean, sd, min and max, its repeated rows as single observations. Beyond
-    100,000 rows (or such observations) a random sample of that many is checked, and `note` says so:
-    time and memory are bounded. Equal seeds give equal results. None for a fit without draws.
+    is compared by mean, sd, min and max, its repeated rows as single observations; one of several
+    columns as `predictive_vectors.reduction` says. Beyond 100,000 rows (or such observations) a random
+    sample of that many is checked, and `note` says so: time and memory are bounded. Equal seeds
+    give equal results. None for a fit without draws.
     """
     if fit.draws is None or not fit.draws.size:
         return None
@@ -64,6 +70,8 @@ def posterior_predictive_check(model: Model, fit: Fit, seed: int) -> PredictiveC
     flat = fit.draws.reshape(-1, fit.draws.shape[2])
     thetas = flat[rng.choice(len(flat), min(REPLICATES, len(flat)), replace=False)]
     prepare = _binary if model.likelihood.response == BINARY else _general
+    if model.likelihood.multivariate:
+        prepare = _vectors
     comparison, note = prepare(model, fit, rng)
     with np.errstate(all="ignore"):
         reduced = [comparison.reduce(comparison.replicate(rng, theta)) for theta in thetas]
@@ -87,6 +95,8 @@ def _record(
         median=tuple(median.tolist()),
         upper=tuple(upper.tolist()),
         note=note,
+        quantity=comparison.quantity,
+        labels=comparison.labels,
     )
 
 
@@ -169,8 +179,27 @@ def _general(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Compar
 
     if levels := model.response.levels:
         names = tuple(f"share of {level}" for level in levels)
-        return _Comparison(names, np.arange(-0.5, len(levels)), values, shares, replicate), note
+        return _Comparison(
+            names, np.arange(-0.5, len(levels)), values, shares, replicate, labels=levels
+        ), note
     return _Comparison(("mean", "sd", "min", "max"), edges, values, reduce, replicate), note
+
+
+def _vectors(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Comparison, str]:
+    """Compare rows of several columns."""
+    note = _sample_note(model.response.observations, "observations")
+    model = _take(model, _observations(model, rng))
+    values, trials = model.response.values, model.response.trials
+
+    def replicate(rng: np.random.Generator, theta: Floats) -> Floats:
+        location, *others = psi(model, theta)
+        return model.likelihood.sample(rng, trials, (np.broadcast_to(location, values.shape), *others))
+
+    found = reduction(model)
+    labels = () if found.quantity else model.response.levels
+    return _Comparison(
+        found.statistics, found.edges, values, found.reduce, replicate, found.quantity, labels
+    ), note
 
 
 def _observations(model: Model, rng: np.random.Generator) -> Indices:
@@ -201,7 +230,7 @@ def _rows_of(predictor: Predictor, rows: Indices) -> Predictor:
     return replace(
         predictor,
         matrix=None if matrix is None else matrix[rows],
-        offset=offset[rows] if isinstance(offset, np.ndarray) and offset.ndim else offset,
+        offset=offset[rows] if isinstance(offset, np.ndarray) and offset.ndim == 1 else offset,
     )
 
 

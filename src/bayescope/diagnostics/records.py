@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from bayescope.information import perplexity
+
 
 def finite(value: float | None) -> float | None:
     """Return the number as a plain float, or None where it is undefined (None, nan, infinite)."""
@@ -46,6 +48,8 @@ class ComparisonRow(_Record):
     kl_nats: float | None = None
     z: float | None = None
     z_sd: float | None = None
+    kl_error: float | None = None
+    kl_method: str = ""
 
 
 class Learned(_Record):
@@ -61,6 +65,31 @@ class Learned(_Record):
     bits_error: float | None = None
     positive: float | None = None
     positive_error: float | None = None
+
+
+class CrossEntropy(_Record):
+    """One method's model against the data, nats per observation; None where undefined.
+
+    `nll` is the mean negative log-likelihood, `kl` is KL(data || model), `above_mle` the difference to mle.
+    """
+
+    method: str
+    nll: float | None
+    kl: float | None
+    above_mle: float | None
+
+    @property
+    def perplexity(self) -> float | None:
+        """How many equally likely responses would surprise as much: e^nll."""
+        return None if self.nll is None else finite(perplexity(self.nll))
+
+
+class CrossEntropies(_Record):
+    """All methods' models against the data; `entropy` is that of the data, nats, where it is known."""
+
+    observations: float
+    entropy: float | None
+    rows: tuple[CrossEntropy, ...]
 
 
 class Check(_Record):
@@ -103,13 +132,26 @@ def make_check(
     )
 
 
+class Zero(_Record):
+    """A coefficient that map puts at exactly 0: P(|beta| < size) and mean by a posterior, 89 % interval."""
+
+    parameter: str
+    method: str
+    size: float
+    probability: float
+    mean: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+
+
 class PredictiveCheck(_Record):
     """Posterior predictive check of one method: test statistics, and a histogram with bands.
 
     `statistics`: name -> {"observed", "mean", "lower", "upper", "p"}; `edges` has one more
     element than `observed`, `lower`, `median`, `upper` (89 % bands of replicated counts).
     `p` is P(replicated > observed) + P(replicated = observed) / 2. `note` says when the check
-    used a sample of the observations only.
+    used a sample of the observations only, `quantity` what is counted if not the response itself, and
+    `labels` name the bins where each is a category.
     """
 
     method: str
@@ -121,6 +163,36 @@ class PredictiveCheck(_Record):
     median: tuple[float, ...]
     upper: tuple[float, ...]
     note: str = ""
+    quantity: str = ""
+    labels: tuple[str, ...] = ()
+
+
+class PooledGroup(_Record):
+    """A group's coefficient: from its own rows alone, and by partial pooling (mean, sd, 89 % interval)."""
+
+    group: str
+    rows: float | None
+    unpooled: float | None
+    partial: float | None
+    sd: float | None
+    lower: float | None
+    upper: float | None
+
+
+class Pooling(_Record):
+    """One effect of a group term: the coefficient of each group, and that of all groups taken for one.
+
+    `coefficient` is what the effect is added to (or multiplied by, where the population has no such
+    coefficient); `note` says why there is no estimate without pooling, if there is none.
+    """
+
+    name: str
+    effect: str
+    coefficient: str
+    method: str
+    complete: float | None
+    note: str = ""
+    groups: tuple[PooledGroup, ...]
 
 
 class Verdict(_Record):

@@ -2,98 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayescope.distributions import heads
+from bayescope.distributions import (
+    heads,
+    heads_counts,
+    heads_positive,
+    heads_real,
+    heads_unit,
+    sizes,
+    vector_heads,
+)
+from bayescope.distributions.likelihood import HeadParameter, Likelihood, Limit
+from bayescope.distributions.ordinal import CUTPOINTS, ordered_logistic, ordered_probit
+from bayescope.distributions.softmax import softmax
 from bayescope.distributions.supports import BINARY, COUNT, POSITIVE, REAL, SIMPLEX, UNIT, Support
 
-type Floats = NDArray[np.float64]
-type Bounds = Mapping[str, tuple[float, float]]
+__all__ = ["LIKELIHOODS", "HeadParameter", "Likelihood", "parametrised"]
 
 
-@dataclass(frozen=True)
-class HeadParameter:
-    """A parameter of a likelihood by PyMC's name, where it may live, and the links a formula may give it.
-
-    `links` has the canonical link first; without links the parameter takes no formula. `scale`
-    makes the size that a positive parameter is likely to have from the mean and sd of the response:
-    its default prior has that mean. `spellings` are other names that a prior may give it, each with the
-    link that makes the parameter of it: a Normal's precision `tau` for `sigma`, as in PyMC.
-    """
-
-    name: str
-    support: Support
-    links: tuple[str, ...] = ()
-    scale: Callable[[float, float], float] = lambda _mean, sd: sd
-    spellings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-
-
-@dataclass(frozen=True)
-class Likelihood:
-    """One head p(y | psi).
-
-    `log_density(y, trials, psi)` returns shape (n,), -inf where psi is outside of its support;
-    `derivatives(y, trials, psi)` returns the first derivatives, shape (k, n), and the second,
-    shape (k, k, n), in the k parameters `psi` (tuple of arrays or numbers in the order of
-    `parameters`). None of them warns. `on_link[link]` holds the pair
-    (log_density, derivatives) with the *location* parameter given by its linear predictor eta
-    instead: exact where the detour over the parameter would lose digits (p -> 1).
-    `trials` is None but for Binomial. `sample(rng, trials, psi)` draws a response of the shape
-    to which `trials` and `psi` broadcast.
-
-    `loss` names the negative log-likelihood and `loss_formula` writes it, N being the number of
-    observations; `loss_formula_given` writes it for a parameter that is fixed, whose value takes
-    the place of `{name}`. `bounds(y)` says where the response itself leaves room for the
-    parameters, where it does: the ends of a Uniform are not inside the data.
-
-    A parameter on the simplex (the p of Categorical) is a vector, along the last axis of its element
-    of psi; the response is then the position in it of one of the categories.
-    """
-
-    name: str
-    parameters: tuple[HeadParameter, ...]
-    location: str
-    response: Support
-    loss: str
-    loss_formula: str
-    log_density: Callable[..., Floats]
-    derivatives: Callable[..., tuple[Floats, Floats]]
-    sample: Callable[..., Floats]
-    on_link: Mapping[str, tuple[Callable[..., Floats], Callable[..., tuple[Floats, Floats]]]] = field(
-        default_factory=lambda: MappingProxyType({})
-    )
-    needs_trials: bool = False
-    loss_formula_given: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    bounds: Callable[[Floats], Bounds] = lambda _y: {}
-
-    @property
-    def categorical(self) -> bool:
-        """Whether a response is one of several categories, each with a probability of its own."""
-        return any(parameter.support.simplex for parameter in self.parameters)
-
-
-def _mean(mean: float, _sd: float) -> float:
-    return mean
-
-
-def _rate(mean: float, _sd: float) -> float:
-    return 1.0 / mean if mean else 1.0
-
-
-def _one(_mean: float, _sd: float) -> float:
-    return 1.0
-
-
+_NOTHING_KNOWN = ("HalfCauchy", {"beta": 1.0})
 _SPREAD = MappingProxyType({"tau": "precision", "variance": "variance"})
-_P = (HeadParameter("p", UNIT, ("logit",)),)
-_ON_LOGIT = MappingProxyType(
-    {"logit": (heads.binomial_log_density_on_logit, heads.binomial_derivatives_on_logit)}
+_P = (HeadParameter("p", UNIT, ("logit", "probit", "cloglog")),)
+_MU = HeadParameter("mu", POSITIVE, ("log",), sizes.mean)
+_LOCATION = HeadParameter("mu", REAL, ("identity", "log", "inverse"))
+_SIGMA = HeadParameter("sigma", POSITIVE, ("log",))
+_SHAPE = HeadParameter("alpha", POSITIVE, ("log",), sizes.gamma_shape, prior=_NOTHING_KNOWN)
+_COUNT_SHAPE = HeadParameter(
+    "alpha",
+    POSITIVE,
+    ("log",),
+    sizes.count_shape,
+    prior=_NOTHING_KNOWN,
+    limit=Limit(1e8, "the counts vary no more than Poisson counts do; use likelihood: Poisson"),
 )
+_DEGREES = HeadParameter(
+    "nu",
+    POSITIVE,
+    ("log",),
+    sizes.five,
+    prior=("Gamma", {"alpha": 2.0, "beta": 0.1}),
+    limit=Limit(1e8, "the tails are no heavier than those of a Normal; use likelihood: Normal"),
+)
+
+_NEGATIVE_BINOMIAL_MEAN = Likelihood(
+    "NegativeBinomial",
+    (_MU, _COUNT_SHAPE),
+    "mu",
+    COUNT,
+    "negative-binomial negative log-likelihood",
+    "sum((y + alpha) * log(1 + mu / alpha) - y * log(mu / alpha) - log(Gamma(y + alpha) / Gamma(alpha)))"
+    " + constant",
+    *heads_counts.NEGATIVE_BINOMIAL_MEAN,
+    on_link=heads_counts.NEGATIVE_BINOMIAL_MEAN_ON_LINK,
+    loss_formula_given={"alpha": "sum((y + {alpha}) * log(1 + mu / {alpha}) - y * log(mu)) + constant"},
+    by_name=True,
+    concave=("log",),
+    separation="zeros",
+)
+_GAMMA_MEAN = Likelihood(
+    "Gamma",
+    (_MU, _SHAPE),
+    "mu",
+    POSITIVE,
+    "gamma deviance, halved",
+    "alpha * sum(y / mu + log(mu / y) - 1) + N * (log(Gamma(alpha)) + alpha - alpha * log(alpha)) + constant",
+    *heads_positive.GAMMA_MEAN,
+    on_link=heads_positive.GAMMA_MEAN_ON_LINK,
+    loss_formula_given={"alpha": "{alpha} * sum(y / mu + log(mu)) + constant"},
+    concave=("log",),
+    degenerate="alpha -> inf",
+    by_name=True,
+    pymc=lambda psi: {"alpha": psi["alpha"], "beta": psi["alpha"] / psi["mu"]},
+)
+_EXPONENTIAL_SCALE = Likelihood(
+    "Exponential",
+    (HeadParameter("scale", POSITIVE, ("log",), sizes.mean),),
+    "scale",
+    Support(lower=0.0),
+    "exponential negative log-likelihood",
+    "sum(y / scale + log(scale))",
+    *heads_positive.EXPONENTIAL_SCALE,
+    on_link=heads_positive.EXPONENTIAL_SCALE_ON_LINK,
+    by_name=True,
+    concave=("log",),
+    separation="zeros",
+)
+
+_TWO_LEVELS = ("0", "1")
+_SOFTMAX = replace(
+    softmax(_TWO_LEVELS, "0"), parameters=(HeadParameter("eta", REAL, ("identity",)),), location="eta"
+)
+_CUTPOINTS = HeadParameter(CUTPOINTS, REAL)
 
 _ENTRIES = (
     Likelihood(
@@ -103,8 +107,10 @@ _ENTRIES = (
         BINARY,
         "binary cross-entropy",
         "-sum(y * log(p) + (1 - y) * log(1 - p))",
-        *heads.BINOMIAL,
-        on_link=_ON_LOGIT,
+        *heads_unit.BINOMIAL,
+        on_link=heads_unit.BINOMIAL_ON_LINK,
+        concave=("logit", "probit", "cloglog"),
+        separation="outcomes",
     ),
     Likelihood(
         "Binomial",
@@ -113,9 +119,11 @@ _ENTRIES = (
         COUNT,
         "binomial cross-entropy",
         "-sum(y * log(p) + (n - y) * log(1 - p)) + constant",
-        *heads.BINOMIAL,
-        on_link=_ON_LOGIT,
+        *heads_unit.BINOMIAL,
+        on_link=heads_unit.BINOMIAL_ON_LINK,
         needs_trials=True,
+        concave=("logit", "probit", "cloglog"),
+        separation="outcomes",
     ),
     Likelihood(
         "Geometric",
@@ -124,17 +132,18 @@ _ENTRIES = (
         Support(lower=1.0, integer=True),
         "geometric negative log-likelihood",
         "-sum((y - 1) * log(1 - p)) - N * log(p)",
-        *heads.GEOMETRIC,
+        *heads_unit.GEOMETRIC,
     ),
     Likelihood(
         "NegativeBinomial",
-        (HeadParameter("n", POSITIVE, scale=_mean), HeadParameter("p", UNIT)),
+        (HeadParameter("n", POSITIVE, scale=sizes.mean), HeadParameter("p", UNIT)),
         "p",
         COUNT,
         "negative-binomial negative log-likelihood",
         "-sum(y * log(1 - p) + n * log(p) + log(Gamma(y + n) / Gamma(n))) + constant",
-        *heads.NEGATIVE_BINOMIAL,
-        loss_formula_given=MappingProxyType({"n": "-sum(y * log(1 - p) + {n} * log(p)) + constant"}),
+        *heads_counts.NEGATIVE_BINOMIAL,
+        loss_formula_given={"n": "-sum(y * log(1 - p) + {n} * log(p)) + constant"},
+        others=(_NEGATIVE_BINOMIAL_MEAN,),
     ),
     Likelihood(
         "Categorical",
@@ -144,47 +153,127 @@ _ENTRIES = (
         "cross-entropy",
         "-sum(log(p[y]))",
         *heads.CATEGORICAL,
+        others=(_SOFTMAX,),
+    ),
+    *(
+        replace(made, parameters=(made.parameters[0], _CUTPOINTS), ordered=(CUTPOINTS,))
+        for made in (ordered_logistic(_TWO_LEVELS), ordered_probit(_TWO_LEVELS))
     ),
     Likelihood(
         "Poisson",
-        (HeadParameter("mu", POSITIVE, scale=_mean),),
+        (_MU,),
         "mu",
         COUNT,
-        "Poisson deviance, halved",
+        "exp(eta) - y eta",
         "sum(mu - y * log(mu)) + constant",
-        *heads.POISSON,
+        *heads_counts.POISSON,
+        on_link=heads_counts.POISSON_ON_LINK,
+        concave=("log",),
+        separation="zeros",
+    ),
+    Likelihood(
+        "ZeroInflatedPoisson",
+        (
+            HeadParameter("psi", UNIT, ("logit",), sizes.most, prior=("Beta", {"alpha": 2.0, "beta": 2.0})),
+            _MU,
+        ),
+        "mu",
+        COUNT,
+        "zero-inflated Poisson negative log-likelihood",
+        "-sum over y = 0 of log(1 - psi + psi * exp(-mu)) - sum over y > 0 of (log(psi) + y * log(mu) - mu)"
+        " + constant",
+        *heads_counts.ZERO_INFLATED_POISSON,
+        separation="zeros",
     ),
     Likelihood(
         "Exponential",
-        (HeadParameter("lam", POSITIVE, scale=_rate),),
+        (HeadParameter("lam", POSITIVE, scale=sizes.rate),),
         "lam",
         Support(lower=0.0),
         "exponential negative log-likelihood",
         "sum(lam * y) - N * log(lam)",
-        *heads.EXPONENTIAL,
+        *heads_positive.EXPONENTIAL,
+        others=(_EXPONENTIAL_SCALE,),
     ),
     Likelihood(
         "Gamma",
-        (HeadParameter("alpha", POSITIVE, scale=_one), HeadParameter("beta", POSITIVE, scale=_rate)),
+        (
+            HeadParameter("alpha", POSITIVE, scale=sizes.one),
+            HeadParameter("beta", POSITIVE, scale=sizes.rate),
+        ),
         "beta",
         POSITIVE,
         "gamma negative log-likelihood",
         "sum(beta * y - (alpha - 1) * log(y)) - N * (alpha * log(beta) - log(Gamma(alpha)))",
-        *heads.GAMMA,
-        loss_formula_given=MappingProxyType({"alpha": "sum(beta * y) - N * {alpha} * log(beta) + constant"}),
+        *heads_positive.GAMMA,
+        loss_formula_given={"alpha": "sum(beta * y) - N * {alpha} * log(beta) + constant"},
+        degenerate="alpha -> inf",
+        others=(_GAMMA_MEAN,),
+    ),
+    Likelihood(
+        "LogNormal",
+        (HeadParameter("mu", REAL, ("identity",)), _SIGMA),
+        "mu",
+        POSITIVE,
+        "squared error of the logarithm",
+        "sum((log(y) - mu)^2) / (2 * sigma^2) + N * log(sigma) + constant",
+        *heads_positive.LOG_NORMAL,
+        loss_formula_given={"sigma": "sum((log(y) - mu)^2) / (2 * {sigma}^2) + constant"},
+        concave=("identity",),
+        degenerate="sigma -> 0",
+        seen=np.log,
+    ),
+    Likelihood(
+        "Beta",
+        (
+            HeadParameter("mu", UNIT, ("logit", "probit", "cloglog"), sizes.mean),
+            HeadParameter("nu", POSITIVE, ("log",), sizes.beta_size, prior=_NOTHING_KNOWN),
+        ),
+        "mu",
+        Support(lower=0.0, upper=1.0, open_ends=True),
+        "beta negative log-likelihood",
+        "-sum((mu * nu - 1) * log(y) + ((1 - mu) * nu - 1) * log(1 - y) - log(B(mu * nu, (1 - mu) * nu)))",
+        *heads_unit.BETA,
+        degenerate="nu -> inf",
+        by_name=True,
     ),
     Likelihood(
         "Normal",
         (
-            HeadParameter("mu", REAL, ("identity",)),
+            _LOCATION,
             HeadParameter("sigma", POSITIVE, ("log",), spellings=_SPREAD),
         ),
         "mu",
         REAL,
         "squared error",
         "sum((y - mu)^2) / (2 * sigma^2) + N * log(sigma) + constant",
-        *heads.NORMAL,
-        loss_formula_given=MappingProxyType({"sigma": "sum((y - mu)^2) / (2 * {sigma}^2) + constant"}),
+        *heads_real.NORMAL,
+        loss_formula_given={"sigma": "sum((y - mu)^2) / (2 * {sigma}^2) + constant"},
+        concave=("identity",),
+        degenerate="sigma -> 0",
+    ),
+    Likelihood(
+        "Laplace",
+        (HeadParameter("mu", REAL, ("identity",)), HeadParameter("b", POSITIVE, ("log",))),
+        "mu",
+        REAL,
+        "absolute error",
+        "sum(|y - mu|) / b + N * log(b) + constant",
+        *heads_real.LAPLACE,
+        loss_formula_given={"b": "sum(|y - mu|) / {b} + constant"},
+        concave=("identity",),
+        degenerate="b -> 0",
+        kinked=True,
+    ),
+    Likelihood(
+        "StudentT",
+        (_DEGREES, HeadParameter("mu", REAL, ("identity",)), _SIGMA),
+        "mu",
+        REAL,
+        "robust error: logarithm of 1 + squared error",
+        "(nu + 1) / 2 * sum(log(1 + ((y - mu) / sigma)^2 / nu)) + N * log(sigma) + constant",
+        *heads_real.STUDENT_T,
+        degenerate="sigma -> 0",
     ),
     Likelihood(
         "Uniform",
@@ -193,12 +282,41 @@ _ENTRIES = (
         REAL,
         "range",
         "N * log(upper - lower), infinite where an end is inside the data",
-        *heads.UNIFORM,
-        loss_formula_given=MappingProxyType(
-            {"lower": "N * log(upper - {lower}), infinite where upper is below the largest y"}
-        ),
-        bounds=heads.uniform_bounds,
+        *heads_real.UNIFORM,
+        loss_formula_given={"lower": "N * log(upper - {lower}), infinite where upper is below the largest y"},
+        bounds=heads_real.uniform_bounds,
+    ),
+    Likelihood(
+        "Multinomial",
+        (HeadParameter("p", SIMPLEX, dimensions=1),),
+        "p",
+        COUNT,
+        "cross-entropy of counts",
+        "-sum(y[k] * log(p[k])) + constant",
+        *vector_heads.MULTINOMIAL,
+    ),
+    Likelihood(
+        "MvNormal",
+        (HeadParameter("mu", REAL, dimensions=1), HeadParameter("cov", REAL, dimensions=2)),
+        "mu",
+        REAL,
+        "squared Mahalanobis distance",
+        "sum((y - mu)' cov^-1 (y - mu)) / 2 + constant",
+        *vector_heads.MV_NORMAL,
     ),
 )
 
 LIKELIHOODS: Mapping[str, Likelihood] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+
+
+def parametrised(name: str, named: Collection[str] = (), *, formula: bool = False) -> Likelihood:
+    """Return the likelihood `name` in the parameters that are meant.
+
+    A formula needs a form whose location has links: `mu` and `alpha` of a NegativeBinomial. Without
+    one it is the first form that has all the `named` parameters, and where none has, the entry itself.
+    """
+    entry = LIKELIHOODS[name]
+    forms = (entry, *entry.others)
+    if formula:
+        return next((form for form in forms if form.parameter(form.location).links), entry)
+    return next((form for form in forms if set(named) <= set(form.names)), entry)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 type Floats = NDArray[np.float64]
 
-_quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore")
+_quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,46 @@ def _exp(eta: ArrayLike) -> Floats:
     return np.asarray(np.exp(eta))
 
 
+def _ndtr(eta: ArrayLike) -> Floats:
+    return np.asarray(scipy.special.ndtr(eta))
+
+
+def _ndtri(p: ArrayLike) -> Floats:
+    return np.asarray(scipy.special.ndtri(p))
+
+
+@_quiet
+def _normal_density(eta: ArrayLike) -> Floats:
+    return np.asarray(np.exp(-0.5 * np.square(eta)) / np.sqrt(2.0 * np.pi))
+
+
+@_quiet
+def _normal_density_slope(eta: ArrayLike) -> Floats:
+    # a predictor of 1e300 has a density of 0, and so has its slope
+    return np.where(np.abs(eta) > 40.0, 0.0, -np.asarray(eta) * _normal_density(eta))
+
+
+@_quiet
+def _cloglog(p: ArrayLike) -> Floats:
+    return np.asarray(np.log(-np.log1p(np.negative(p))))
+
+
+@_quiet
+def _cloglog_inverse(eta: ArrayLike) -> Floats:
+    return np.asarray(-np.expm1(-np.exp(eta)))
+
+
+@_quiet
+def _cloglog_slope(eta: ArrayLike) -> Floats:
+    return np.asarray(np.exp(eta - np.exp(eta)))
+
+
+@_quiet
+def _cloglog_curvature(eta: ArrayLike) -> Floats:
+    # from here on the slope is 0 in double precision
+    return np.where(np.asarray(eta) > 7.0, 0.0, _cloglog_slope(eta) * (1.0 - np.exp(eta)))
+
+
 @_quiet
 def _power(value: ArrayLike, exponent: float) -> Floats:
     return np.asarray(np.power(np.asarray(value, dtype=np.float64), exponent))
@@ -106,6 +146,23 @@ LINKS: Mapping[str, Link] = MappingProxyType(
                 positive=True,
             ),
             Link("log", apply=_log, inverse=_exp, slope=_exp, curvature=_exp),
+            Link(
+                "probit", apply=_ndtri, inverse=_ndtr, slope=_normal_density, curvature=_normal_density_slope
+            ),
+            Link(
+                "cloglog",
+                apply=_cloglog,
+                inverse=_cloglog_inverse,
+                slope=_cloglog_slope,
+                curvature=_cloglog_curvature,
+            ),
+            Link(
+                "inverse",
+                apply=lambda mu: _power(mu, -1.0),
+                inverse=lambda eta: _power(eta, -1.0),
+                slope=lambda eta: -_power(eta, -2.0),
+                curvature=lambda eta: 2.0 * _power(eta, -3.0),
+            ),
         )
     }
 )

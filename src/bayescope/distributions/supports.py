@@ -55,7 +55,7 @@ class Support:
     def __str__(self) -> str:
         """Say it in words, as messages do: "positive numbers", "0 or 1"."""
         if self.simplex:
-            return "non-negative numbers that sum to 1"
+            return "one 1 among zeros" if self.integer else "non-negative numbers that sum to 1"
         if self.integer and (self.lower, self.upper) == (0.0, 1.0):
             return "0 or 1"
         return self._describe("whole numbers" if self.integer else "numbers")
@@ -78,5 +78,6 @@ REAL = Support()
 POSITIVE = Support(lower=0.0, open_ends=True)
 UNIT = Support(lower=0.0, upper=1.0)
 SIMPLEX = Support(lower=0.0, upper=1.0, simplex=True)
+ONE_HOT = Support(lower=0.0, upper=1.0, integer=True, simplex=True)
 BINARY = Support(lower=0.0, upper=1.0, integer=True)
 COUNT = Support(lower=0.0, integer=True)

@@ -12,7 +12,7 @@ Exponential Families, Annals of Statistics 7 (1979), 269-281; see docs/conjugate
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -26,11 +26,14 @@ from bayescope.errors import FitError
 from bayescope.inference.conjugate_families import FAMILIES, Arguments, Family
 from bayescope.inference.conjugate_pairs import PAIRS, ConjugatePair
 from bayescope.inference.conjugate_rules import Known, Summary
-from bayescope.inference.exact_posterior import ExactPosterior, Solver
+from bayescope.inference.exact_posterior import ExactPosterior, Solvable, Statistics
 from bayescope.inference.fit import Outcome
 from bayescope.inference.marginal_base import StoredMarginal
+from bayescope.inference.predictive import Predictive
+from bayescope.inference.predictive_exact import conjugate_predictive
+from bayescope.inference.predictive_vectors import VectorPredictive, conjugate_vectors
 from bayescope.models.density import element_priors
-from bayescope.models.model import Model, Response
+from bayescope.models.model import Model, Predictor, Response
 
 type Floats = NDArray[np.float64]
 
@@ -100,24 +103,20 @@ def of_model(model: Model) -> Conjugate | str:
     result says which part of the model stands in the way.
     """
     location, head = model.location, model.likelihood.name
-    if location.matrix is not None:
-        return f"{head} with predictors through a {location.link} link has no closed form"
+    if model.likelihood.by_level or location.matrix is not None:
+        through = "" if model.likelihood.by_level else f" through {_article(location.link)} link"
+        return f"{head} with predictors{through} has no closed form"
     if location.link != "identity":
         parameter = location.parameter
-        return (
-            f"{parameter} has a {location.link} link; the closed form needs its prior on {parameter} itself"
-        )
+        link = _article(location.link)
+        return f"{parameter} has {link} link; the closed form needs its prior on {parameter} itself"
     unknown = [block.name for block in model.blocks]
     if not unknown:
         return f"{location.parameter} is fixed: nothing is unknown"
     if (head, unknown[0]) not in PAIRS or len(unknown) > 1:
         return _no_pair(head, unknown)
     pair = PAIRS[head, unknown[0]]
-    known = {
-        p.parameter: float(LINKS[p.link].inverse(np.ravel(p.offset)[0]))
-        for p in model.predictors
-        if not len(p.index)
-    }
+    known = {p.parameter: _known(p) for p in model.predictors if not len(p.index)}
     for name, value in pair.requires.items():
         if known[name] != value:
             return f"{name} is fixed at {known[name]:.6g}; the closed form needs {name}: {value:g}"
@@ -125,6 +124,16 @@ def of_model(model: Model) -> Conjugate | str:
     if location.parameter == pair.parameter and size > 1:
         known["categories"] = size
     return Conjugate(pair, known, FAMILIES[pair.family].flat(size))
+
+
+def _known(predictor: Predictor) -> Any:
+    """The value of a fixed parameter: a number or a matrix."""
+    value = LINKS[predictor.link].inverse(predictor.offset)
+    return value if np.ndim(value) > 1 else float(np.ravel(value)[0])
+
+
+def _article(link: str) -> str:
+    return f"{'an' if link[0] in 'aeiou' else 'a'} {link}"
 
 
 def _no_pair(head: str, unknown: Sequence[str]) -> str:
@@ -143,12 +152,20 @@ def prior_of(model: Model, flat: Conjugate) -> Conjugate | None:
         given: Arguments | None = tuple(np.array(v) if isinstance(v, tuple) else v for v in values)
     else:
         synonym = flat.family.synonyms.get(prior.distribution)
-        given = None if synonym is None else synonym(element_priors(model)[0][1])
+        given = None if synonym is None else synonym(_by_element(model))
     return None if given is None else replace(flat, arguments=given)
 
 
-def recognise(model: Model) -> Solver | str:
-    """Return the solver when likelihood and prior are a conjugate pair, else the reason why not."""
+def _by_element(model: Model) -> Mapping[str, Any]:
+    """The arguments of the priors of all elements: numbers, or shape (d,) for several."""
+    elements = [arguments for _, arguments in element_priors(model)]
+    if len(elements) == 1:
+        return elements[0]
+    return {name: np.array([arguments[name] for arguments in elements]) for name in elements[0]}
+
+
+def recognise(model: Model) -> Solvable | str:
+    """Return what solves the model when likelihood and prior are a conjugate pair, else why not."""
     flat = of_model(model)
     if isinstance(flat, str):
         return flat
@@ -156,14 +173,31 @@ def recognise(model: Model) -> Solver | str:
     if prior is None:
         wanted = f"the closed form needs {flat.family.wanted}"
         return f"the prior of {flat.pair.parameter} is {model.blocks[0].prior}; {wanted}"
-    return partial(_solve, model, prior)
+    statistics = statistics_of(prior, model.response)
+    return Solvable(statistics, partial(pool, prior), partial(_solve, model, prior))
 
 
-def _solve(model: Model, prior: Conjugate, _tolerance: float) -> ExactPosterior:
-    statistics = prior.statistics(model.response)
+def statistics_of(prior: Conjugate, response: Response) -> Statistics:
+    """Compute the sufficient statistics of the rows as plain data."""
+    return _stored(prior, response.observations, prior.statistics(response))
+
+
+def _stored(prior: Conjugate, observations: int, statistics: Floats) -> Statistics:
+    return {"kind": prior.pair.name, "observations": observations, "values": statistics.tolist()}
+
+
+def pool(prior: Conjugate, parts: Sequence[Statistics]) -> Statistics:
+    """Pool the statistics of parts of some data."""
+    values = np.array([part["values"] for part in parts])
+    pooled = prior.pair.pool(values.T, np.ones(len(parts)))
+    return _stored(prior, sum(part["observations"] for part in parts), pooled)
+
+
+def _solve(model: Model, prior: Conjugate, stored: Statistics, _tolerance: float) -> ExactPosterior:
+    statistics = np.array(stored["values"])
     posterior = prior.observe(statistics)
     if not prior.family.proper(posterior.arguments):
-        _refuse_improper(model)
+        _refuse_improper(model, stored["observations"])
     mean = np.array([marginal.mean for marginal in posterior.marginals])
     sds = np.array([marginal.sd for marginal in posterior.marginals])
     is_proper = DISTRIBUTIONS[model.blocks[0].prior.distribution].proper
@@ -177,11 +211,35 @@ def _solve(model: Model, prior: Conjugate, _tolerance: float) -> ExactPosterior:
         log_evidence=float(prior.log_evidence(statistics)) if is_proper else None,
         outcome=_outcome(model, mean, sds),
         details={"conjugate": _details(model, prior, statistics, posterior)},
+        predict=partial(_predict, posterior),
     )
 
 
-def _refuse_improper(model: Model) -> None:
-    rows, prior = model.response.observations, model.blocks[0].prior
+def _predict(posterior: Conjugate, rows: Model) -> Predictive | VectorPredictive | None:
+    def draw(rng: np.random.Generator, size: int) -> Floats:
+        return posterior.family.draw(rng, size, posterior.arguments)
+
+    if rows.likelihood.multivariate:
+        return conjugate_vectors(
+            rows,
+            posterior.arguments,
+            posterior.known,
+            describe=posterior.predictive,
+            log_density=posterior.log_predictive,
+            draw=draw,
+        )
+    return conjugate_predictive(
+        rows,
+        (posterior.pair.likelihood, posterior.pair.parameter),
+        posterior.arguments,
+        known=posterior.known,
+        describe=posterior.predictive,
+        draw=draw,
+    )
+
+
+def _refuse_improper(model: Model, rows: int) -> None:
+    prior = model.blocks[0].prior
     raise FitError(
         f"{rows} observation{'' if rows == 1 else 's'} and the prior {prior} of {model.names[0]}: "
         "the posterior is improper.",
@@ -201,9 +259,7 @@ def _outcome(model: Model, mean: Floats, sds: Floats) -> Outcome:
 
 
 def _details(model: Model, prior: Conjugate, statistics: Floats, posterior: Conjugate) -> dict[str, Any]:
-    names = prior.pair.statistics
-    if len(names) < len(statistics):
-        names = tuple(f"{names[0]} of {level}" for level in model.response.levels)
+    names = prior.pair.names(model.response.levels)
     single = model.response.trials is None
     return {
         "rule": prior.pair.rule,
@@ -231,34 +287,28 @@ class Maximum(NamedTuple):
 
 
 def mode(found: Conjugate) -> Floats:
-    """Return where the density is highest, shape (d,): nan for no single place, inf if it rises without end.
-
-    The mode of Dirichlet(a) is (a - 1) / sum(a - 1) where no a is less than 1.
-    """
+    """Return where the density is highest, shape (d,): nan for no single place, inf if it only rises."""
+    if found.family.mode is not None:
+        return found.family.mode(found.arguments)
     if found.pair.family in {"Gamma", "InverseGamma"} and found.arguments[1] == 0:
         return np.array([math.inf])
-    if len(found.marginals) == 1:
-        return np.array([found.marginals[0].mode])
-    excess = found.arguments[0] - 1.0
-    single = np.all(excess >= 0) and excess.sum() > 0
-    return np.asarray(excess / excess.sum()) if single else np.full(len(excess), math.nan)
+    return np.array([found.marginals[0].mode])
 
 
 def maximum(found: Conjugate, lower: Floats, upper: Floats) -> Maximum:
     """Return the mode inside of [lower, upper], shapes (d,), with its curvature.
 
     The variance of one unknown is minus the inverse of the second derivative of the log density
-    there; of probabilities p it is (diag(p) - pp') / sum(a - 1), that of the proportions of so many draws.
+    there; the family tells that of several.
     """
     theta = np.clip(mode(found), lower, upper)
     at_bound = ~((lower < theta) & (theta < upper))
     covariance = np.full((len(theta), len(theta)), math.nan)
     if at_bound.all():
         return Maximum(theta, covariance, 0.0, at_bound)
-    if len(theta) > 1:
+    if found.family.wald is not None:
         free = np.ix_(~at_bound, ~at_bound)
-        spread = (np.diag(theta) - np.outer(theta, theta)) / (found.arguments[0] - 1.0).sum()
-        covariance[free] = spread[free]
+        covariance[free] = found.family.wald(found.arguments, theta)[free]
         return Maximum(theta, covariance, 0.0, at_bound)
     entry = DISTRIBUTIONS[found.pair.family]
     curvature = float(entry.curvature(theta[0], *found.arguments))

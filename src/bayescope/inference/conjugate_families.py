@@ -40,7 +40,10 @@ class Family:
         draw: (generator, number S, arguments) -> independent draws, shape (S, d).
         covariance: arguments -> shape (d, d), where there is more than one unknown.
         synonyms: other distributions of the table -> the arguments that make this family equal to
-            them, or None where there are none.
+            them, or None where there are none. Of several unknowns they take arrays, shape (d,).
+        mode: arguments -> where the density of several unknowns is highest, shape (d,); nan for no
+            single place.
+        wald: (arguments, theta) -> the covariance of several unknowns by the curvature at the mode theta.
     """
 
     name: str
@@ -50,9 +53,11 @@ class Family:
     flat: Callable[[int], Arguments]
     proper: Callable[[Arguments], bool]
     draw: Callable[[np.random.Generator, int, Arguments], Floats]
-    synonyms: Mapping[str, Callable[[Mapping[str, float]], Arguments | None]]
+    synonyms: Mapping[str, Callable[[Mapping[str, Any]], Arguments | None]]
 
     covariance: Callable[[Arguments], Floats] | None = None
+    mode: Callable[[Arguments], Floats] | None = None
+    wald: Callable[[Arguments, Floats], Floats] | None = None
 
     def text(self, arguments: Arguments) -> str:
         """Write the distribution as the report does: `Gamma(12, 5)`, `Dirichlet([3, 4, 5])`."""
@@ -60,7 +65,7 @@ class Family:
 
 
 def _text(value: Any) -> str:
-    return number_text(float(value)) if np.ndim(value) == 0 else f"[{', '.join(map(number_text, value))}]"
+    return number_text(float(value)) if np.ndim(value) == 0 else f"[{', '.join(map(_text, value))}]"
 
 
 def _positive(arguments: Arguments) -> bool:
@@ -71,6 +76,23 @@ def _dirichlet_covariance(arguments: Arguments) -> Floats:
     a = np.asarray(arguments[0])
     p = a / a.sum()
     return np.asarray((np.diag(p) - np.outer(p, p)) / (a.sum() + 1.0))
+
+
+def _dirichlet_mode(arguments: Arguments) -> Floats:
+    # (a - 1) / sum(a - 1) where no a is less than 1
+    excess = arguments[0] - 1.0
+    single = np.all(excess >= 0) and excess.sum() > 0
+    return np.asarray(excess / excess.sum()) if single else np.full(len(excess), math.nan)
+
+
+def _dirichlet_wald(arguments: Arguments, p: Floats) -> Floats:
+    # that of the proportions of sum(a - 1) draws
+    return np.asarray((np.diag(p) - np.outer(p, p)) / (arguments[0] - 1.0).sum())
+
+
+def _mv_normal_draw(rng: np.random.Generator, size: int, arguments: Arguments) -> Floats:
+    mu, cov = arguments
+    return np.asarray(mu + rng.standard_normal((size, len(mu))) @ np.linalg.cholesky(cov).T)
 
 
 def _uniform_on_unit(arguments: Mapping[str, float]) -> Arguments | None:
@@ -102,6 +124,8 @@ _ENTRIES = (
         draw=lambda rng, size, arguments: rng.dirichlet(arguments[0], size),
         synonyms={},
         covariance=_dirichlet_covariance,
+        mode=_dirichlet_mode,
+        wald=_dirichlet_wald,
     ),
     Family(
         "Gamma",
@@ -136,6 +160,25 @@ _ENTRIES = (
         proper=lambda arguments: 0 < arguments[1] < math.inf,
         draw=lambda rng, size, arguments: rng.normal(arguments[0], arguments[1], (size, 1)),
         synonyms={"Flat": lambda _: (0.0, math.inf)},
+    ),
+    Family(
+        "MvNormal",
+        "MvNormal, Normal or Flat",
+        marginals=lambda arguments: tuple(
+            Normal(float(mu), float(sd))
+            for mu, sd in zip(arguments[0], np.sqrt(np.diag(arguments[1])), strict=True)
+        ),
+        log_normaliser=lambda arguments: np.asarray(0.5 * np.linalg.slogdet(arguments[1])[1]),
+        flat=lambda size: (np.zeros(size), np.full((size, size), math.inf)),
+        proper=lambda arguments: bool(np.isfinite(arguments[1]).all()),
+        draw=_mv_normal_draw,
+        synonyms={
+            "Normal": lambda prior: (prior["mu"], np.diag(np.square(prior["sigma"]))),
+            "Flat": lambda _: (0.0, math.inf),
+        },
+        covariance=lambda arguments: np.asarray(arguments[1]),
+        mode=lambda arguments: np.asarray(arguments[0]),
+        wald=lambda arguments, _: np.asarray(arguments[1]),
     ),
     Family(
         "Pareto",

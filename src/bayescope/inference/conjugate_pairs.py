@@ -7,14 +7,16 @@ statistics, which are pooled over rows, repeated rows and parts of the data alik
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.inference import conjugate_rules as rules
+from bayescope.inference import conjugate_vectors as vectors
 from bayescope.inference.conjugate_families import Arguments
 from bayescope.inference.conjugate_rules import Known, Summary
 from bayescope.inference.named_marginals import number_text
@@ -35,11 +37,12 @@ class ConjugatePair:
         likelihood: name in the table of likelihoods.
         parameter: the unknown, by the name its prior has; the likelihood's other parameters are known.
         family: name in the table of families.
-        statistics: names of the sufficient statistics; a single name is of one for each category.
+        statistics: names of the sufficient statistics, each with a `{}` for every category, or column of
+            the response, that it is of: see `names`.
         rows: (y, trials, known) -> the statistics of each row, shape (k, n).
         update: (arguments of the prior, statistics, known) -> arguments of the posterior.
         log_base: (statistics, known) -> the part of log p(y | parameter) without the parameter.
-        predictive: (arguments, known, trials) -> one new response; categories have no moments.
+        predictive: (arguments, known, trials) -> one new response; categories and vectors have no moments.
         maximum: the formula of the MLE.
         rule: `update` as the books write it.
         source: where it is derived.
@@ -69,6 +72,14 @@ class ConjugatePair:
     def name(self) -> str:
         """The prior and the likelihood: "Beta-Bernoulli"."""
         return f"{self.family}-{self.likelihood}"
+
+    def names(self, levels: Sequence[str]) -> tuple[str, ...]:
+        """Name every statistic: "count of {}" is one for each level, "scatter of {} and {}" for each pair."""
+        return tuple(
+            text.format(*chosen)
+            for text in self.statistics
+            for chosen in combinations_with_replacement(levels, text.count("{}"))
+        )
 
 
 _BDA = "Gelman et al., Bayesian Data Analysis, 3rd ed. (2013), section"
@@ -110,7 +121,7 @@ _ENTRIES = (
         source=f"{_DEGROOT} 9.2",
     ),
     ConjugatePair(
-        "Categorical", "p", "Dirichlet", ("count",),
+        "Categorical", "p", "Dirichlet", ("count of {}",),
         rows=rules.category_rows,
         update=lambda prior, statistics, _: (
             prior[0].reshape(-1, *(1,) * (statistics.ndim - 1)) + statistics,
@@ -204,6 +215,28 @@ _ENTRIES = (
         source=f"{_DEGROOT} 9.7",
         pool=rules.pool_maximum,
         requires=MappingProxyType({"lower": 0.0}),
+    ),
+    ConjugatePair(
+        "Multinomial", "p", "Dirichlet", ("count of {}", "log_orders"),
+        rows=vectors.multinomial_rows,
+        update=vectors.multinomial_update,
+        log_base=rules.last,
+        predictive=vectors.multinomial_predictive,
+        maximum="p[k] = sum(y[k]) / sum(n)",
+        rule="Dirichlet(a + counts)",
+        source=f"{_BDA} 3.4",
+    ),
+    ConjugatePair(
+        "MvNormal", "mu", "MvNormal", ("observations", "mean of {}", "scatter of {} and {}"),
+        rows=vectors.mv_normal_rows,
+        update=vectors.mv_normal_update,
+        log_base=lambda statistics, _: np.zeros_like(statistics[0]),
+        predictive=vectors.mv_normal_predictive,
+        maximum="mu = sum(y) / N",
+        rule="MvNormal, its precision cov0^-1 + N cov^-1, its mean weighted by the precisions",
+        source=f"{_BDA} 3.5",
+        pool=vectors.pool_vector_moments,
+        log_evidence=vectors.mv_normal_log_evidence,
     ),
 )  # fmt: skip
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from bayescope.distributions.heads import log_choose, log_failures_choose
+from bayescope.distributions.heads_counts import log_failures_choose
+from bayescope.distributions.heads_unit import log_choose
 from bayescope.inference.conjugate_families import Arguments
 from bayescope.inference.named_marginals import number_text
 
 type Floats = NDArray[np.float64]
-type Known = Mapping[str, float]
+type Known = Mapping[str, Any]
 
 
 class Summary(NamedTuple):

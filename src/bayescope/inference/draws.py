@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.inference.function_values import GROUP as FUNCTION_VALUES
+from bayescope.inference.function_values import function_values
 from bayescope.models.graph import split, variables
 from bayescope.models.model import Model
 
@@ -27,7 +29,7 @@ def draws_tree(
 
     The group `posterior` has the variables of the graph, in the order of theta, with their dimensions
     and coordinates; `sample_stats` holds arrays of shape (chain, draw). `attributes` go to both groups
-    (`inference_library`, ...).
+    (`inference_library`, ...). Of a network `function_values` has what its chains are judged by.
     """
     import xarray as xr
 
@@ -41,6 +43,9 @@ def draws_tree(
     if sample_stats is not None:
         statistics = {name: (("chain", "draw"), array) for name, array in sample_stats.items()}
         groups["sample_stats"] = xr.Dataset(statistics, chains, attributes)
+    predicted = function_values(model, draws)
+    if predicted is not None:
+        groups[FUNCTION_VALUES] = predicted
     return xr.DataTree.from_dict(groups)
 
 

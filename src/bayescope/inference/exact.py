@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import Field
 
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.errors import NotApplicable
-from bayescope.inference import conjugate, regression
-from bayescope.inference.exact_posterior import ExactPosterior, Solver
+from bayescope.inference import conjugate, hypotheses, normal_inverse_gamma, regression
+from bayescope.inference.exact_posterior import ExactPosterior, Solvable, Statistics
 from bayescope.inference.fit import Fit
 from bayescope.inference.method import Context, Method, Settings
+from bayescope.inference.network_refusals import refuse_network
+from bayescope.models.hypotheses import HYPOTHESES
 from bayescope.models.model import Model
 
 _ADVICE = "Use nuts for the posterior of this model, or map for its mode."
@@ -35,14 +37,16 @@ class ExactSettings(Settings):
 
 @dataclass(frozen=True)
 class Recogniser:
-    """One family of solvable models: its likelihoods, and a function to a solver or the reasons against."""
+    """One family of solvable models: its likelihoods, and a function to `Solvable` or why not."""
 
     likelihoods: tuple[str, ...]
-    recognise: Callable[[Model], Solver | str]
+    recognise: Callable[[Model], Solvable | str]
 
 
 RECOGNISERS = (
+    Recogniser((HYPOTHESES,), hypotheses.recognise),
     Recogniser(tuple(LIKELIHOODS), conjugate.recognise),
+    Recogniser(("Normal",), normal_inverse_gamma.recognise),
     Recogniser(("Normal",), regression.recognise),
 )
 
@@ -54,7 +58,15 @@ def fit(model: Model, settings: ExactSettings, context: Context) -> Fit:
         NotApplicable: no closed form; the message names the part of the model that stands in the way.
         FitError: the posterior is improper, or the tolerance is out of reach.
     """
-    posterior = _recognise(model)(settings.tolerance)
+    solvable = recognise(model)
+    return solve(model, solvable, solvable.statistics, settings, context)
+
+
+def solve(
+    model: Model, solvable: Solvable, statistics: Statistics, settings: ExactSettings, context: Context
+) -> Fit:
+    """Find the exact posterior of a recognised model after data with these statistics; see `fit`."""
+    posterior = solvable.solve(statistics, settings.tolerance)
     shape = (settings.chains, settings.draws, len(model.names))
     draws = posterior.draw(np.random.default_rng(context.seed), settings.chains * settings.draws)
     return Fit(
@@ -68,12 +80,17 @@ def fit(model: Model, settings: ExactSettings, context: Context) -> Fit:
         marginals=dict(zip(model.names, posterior.marginals, strict=True)),
         draws=draws.reshape(shape),
         log_evidence=posterior.log_evidence,
-        details=_details(model, posterior),
+        details=_details(model, posterior, statistics),
     )
 
 
-def _recognise(model: Model) -> Solver:
-    """Return the solver of the first family that the model belongs to."""
+def recognise(model: Model) -> Solvable:
+    """Return what solves the model: that of the first family that it belongs to.
+
+    Raises:
+        NotApplicable: no closed form; the message names the part of the model that stands in the way.
+    """
+    refuse_network(model, "exact")
     reasons = []
     for row in RECOGNISERS:
         if model.likelihood.name in row.likelihoods:
@@ -85,12 +102,18 @@ def _recognise(model: Model) -> Solver:
     raise NotApplicable(f"{reason[0].upper()}{reason[1:]}.", _ADVICE)
 
 
-def _details(model: Model, posterior: ExactPosterior) -> dict[str, object]:
+def _details(model: Model, posterior: ExactPosterior, statistics: Statistics) -> dict[str, object]:
     texts = {name: str(marginal) for name, marginal in zip(model.names, posterior.marginals, strict=True)}
     note = {} if posterior.log_evidence is not None else {
         "log_evidence": "undefined: a flat prior has no density to average the likelihood over"
     }  # fmt: skip
-    return {"applies": posterior.applies, "posterior": texts, **posterior.details, **note}
+    return {
+        "applies": posterior.applies,
+        "posterior": texts,
+        **posterior.details,
+        **note,
+        "statistics": statistics,
+    }
 
 
 EXACT = Method(
@@ -98,4 +121,14 @@ EXACT = Method(
     summary="the posterior in closed form, or by one integral over sigma",
     settings=ExactSettings,
     fit=fit,
+    chooses=True,
 )
+
+
+def after(statistics: Statistics) -> Method:
+    """`exact` of a model after all data with these statistics, whatever rows it is given: updating."""
+
+    def fit_statistics(model: Model, settings: ExactSettings, context: Context) -> Fit:
+        return solve(model, recognise(model), statistics, settings, context)
+
+    return replace(EXACT, fit=fit_statistics)

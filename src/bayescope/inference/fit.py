@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bayescope.errors import BayescopeError
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayescope.inference.marginal_base import StoredMarginal
+    from bayescope.inference.predictive import Predictive
+    from bayescope.inference.predictive_vectors import VectorPredictive
     from bayescope.inference.statements import Probability
 
 type Floats = NDArray[np.float64]
@@ -41,6 +43,9 @@ class Marginal(Protocol):
 
     def pdf(self, x: Floats) -> Floats:
         """Density at `x`."""
+
+    def log_pdf(self, x: Floats) -> Floats:
+        """Log density at `x`, also where the density underflows."""
 
     def cdf(self, x: Floats) -> Floats:
         """Probability of at most `x`."""
@@ -69,6 +74,7 @@ class Fit:
         names: labels of the unknowns, in the order of the model.
         estimate: the point of a point method, else the posterior mean; shape (d,). None: no answer.
         covariance: shape (d, d); of the Wald approximation (mle, map) or of the posterior.
+        standard_errors: shape (d,), where there are too many unknowns to keep a covariance.
         marginals: the posterior of each unknown by name, for posterior methods.
         draws: posterior draws, shape (chain, draw, d).
         tree: the ArviZ DataTree of a sampler (posterior, sample_stats), when there is one.
@@ -76,6 +82,7 @@ class Fit:
         settings: the recipe's settings as plain data.
         timings: seconds by phase; always has "total" once a method was run.
         details: what else the method has to say (`kkt_residual`, `iterations`, `boundary`, ...), JSON-able.
+        blueprint: the model without its rows (`bayescope.models.blueprint`), to predict new ones by.
     """
 
     name: str
@@ -85,6 +92,7 @@ class Fit:
     outcome: Outcome = Outcome()
     estimate: Floats | None = None
     covariance: Floats | None = None
+    standard_errors: Floats | None = None
     marginals: Mapping[str, Marginal] | None = None
     draws: Floats | None = None
     tree: xr.DataTree | None = None
@@ -92,6 +100,7 @@ class Fit:
     settings: Mapping[str, Any] = field(default=_EMPTY)
     timings: Mapping[str, float] = field(default=_EMPTY)
     details: Mapping[str, Any] = field(default=_EMPTY)
+    blueprint: Mapping[str, Any] = field(default=_EMPTY)
 
     @property
     def posterior(self) -> Mapping[str, StoredMarginal]:
@@ -115,6 +124,29 @@ class Fit:
 
         return probability(self, statement)
 
+    def predictive(
+        self, new_data: Any = None, *, trials: ArrayLike | None = None
+    ) -> Predictive | VectorPredictive:
+        """Return the distribution of new responses, the parameters averaged over the posterior.
+
+        It is in closed form for `exact` (over sigma by its quadrature), an average over the draws for
+        the other posteriors, and what the point plugs in for mle and map.
+
+        Args:
+            new_data: the predictors of n new rows: a DataFrame, a mapping of columns, the path of a
+                file, or a `data:` section. Needed by a model with predictors only; else one new
+                observation is predicted.
+            trials: of a Binomial without predictors, or a Multinomial, a number or shape (n,), in
+                place of new data.
+
+        Raises:
+            DataError: the new rows do not fit the model; all findings are listed.
+            BayescopeError: the method has no answer, or the model needs new data or trials.
+        """
+        from bayescope.inference.predictive_fit import predictive
+
+        return predictive(self, new_data, trials=trials)
+
     @property
     def answered(self) -> bool:
         """Whether there is an answer to show."""
@@ -124,6 +156,6 @@ class Fit:
     def sd(self) -> Floats | None:
         """Standard error or posterior sd of each unknown, shape (d,); nan where undefined."""
         if self.covariance is None:
-            return None
+            return self.standard_errors
         variances = np.diag(self.covariance)
         return np.sqrt(np.where(variances >= 0, variances, np.nan))

@@ -23,9 +23,11 @@ from bayescope.inference.grid_lattice import Frame
 from bayescope.inference.grid_marginal import Gridded
 from bayescope.inference.grid_refine import Goal, Settled, finite_moments, first_axes, marginal, settle
 from bayescope.inference.grid_surface import surface
-from bayescope.inference.grid_target import Target, locate, refuse_perfect_fit
+from bayescope.inference.grid_target import Target, locate
+from bayescope.inference.improper import refuse_improper_sigma
 from bayescope.inference.map_refusals import refuse_improper
 from bayescope.inference.method import Context, Method, Settings
+from bayescope.inference.network_refusals import refuse_network
 from bayescope.models import density
 from bayescope.models.model import Model
 
@@ -60,10 +62,11 @@ def fit(model: Model, settings: GridSettings, context: Context) -> Fit:
         NotApplicable: more than three unknowns, none, or a vector on the simplex.
         FitError: the posterior is improper, or the tolerance is out of reach.
     """
+    refuse_network(model, "grid")
     _refuse_shape(model)
     target = Target(model)
     refuse_improper(model)
-    refuse_perfect_fit(target)
+    refuse_improper_sigma(target.problem)
     context.report_progress("integrating the posterior on a grid")
     settled, finite = _integrate(target, settings)
     mean, covariance, error = _combine(target, settled, finite)

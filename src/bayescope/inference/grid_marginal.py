@@ -122,16 +122,20 @@ class Gridded(StoredMarginal):
         return peak(self.pdf, points)
 
     @override
-    def pdf(self, x: Floats) -> Floats:
+    def log_pdf(self, x: Floats) -> Floats:
         t, inside = self._coordinate(x)
+        table = np.clip(t, self.edges[0], self.edges[-1])
+        # beyond the panels next to nothing is left: the log density falls on as a line in t
+        slopes = np.where(t < table, *self._end_slopes)
+        log_density = self._evaluate(table, self._log_coefficients) + slopes * (t - table)
         z = self.centre + self.scale * stretch(t)
         jacobian = math.log(self.scale) + log_stretch_slope(t) + self._transform.log_jacobian(z)
-        return np.where(inside, np.exp(self._evaluate(t, self._log_coefficients) - jacobian), 0.0)
+        return np.where(inside, log_density - jacobian, -np.inf)
 
     @override
     def cdf(self, x: Floats) -> Floats:
         x = np.clip(np.asarray(x, dtype=np.float64), self.lower, self.upper)
-        below = self._cdf(self._coordinate(x)[0])
+        below = self._cdf(np.clip(self._coordinate(x)[0], self.edges[0], self.edges[-1]))
         return below if self._rises else 1.0 - below
 
     @override
@@ -169,11 +173,11 @@ class Gridded(StoredMarginal):
         return self._transform.inverse(self.centre + self.scale * stretch(t))
 
     def _coordinate(self, x: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        """Find t of x, kept within the panels, and whether x was within."""
+        """Find t of x, and whether x is inside the support; at an end, t is the last of the panels."""
         with np.errstate(all="ignore"):
             t = unstretch((self._transform.apply(x) - self.centre) / self.scale)
-        inside = (t >= self.edges[0]) & (t <= self.edges[-1])
-        return np.clip(np.where(np.isnan(t), self.edges[0], t), self.edges[0], self.edges[-1]), inside
+        inside = np.isfinite(t)
+        return np.where(inside, t, np.where(t > 0, self.edges[-1], self.edges[0])), inside
 
     @property
     def _transform(self) -> Transform:
@@ -206,6 +210,17 @@ class Gridded(StoredMarginal):
     def _log_coefficients(self) -> Floats:
         """Of the log density, which keeps the relative accuracy of small densities."""
         return self._series(np.log(np.maximum(self.density, np.finfo(np.float64).tiny)))
+
+    @cached_property
+    def _end_slopes(self) -> tuple[float, float]:
+        """Slopes of the log density at the two ends of the panels; it falls outwards."""
+        first, last = self._log_coefficients[[0, -1]]
+        half = 0.5 * np.diff(self.edges)[[0, -1]]
+        left, right = (
+            float(np.polynomial.chebyshev.chebval(end, np.polynomial.chebyshev.chebder(series)))
+            for end, series in ((-1.0, first), (1.0, last))
+        )
+        return max(left / half[0], 0.0), min(right / half[1], 0.0)
 
     @cached_property
     def _integrals(self) -> Floats:

@@ -17,6 +17,7 @@ from bayescope.inference.point import wald_covariance
 from bayescope.inference.point_problem import PointProblem, PointSettings
 from bayescope.inference.starts import plain_start
 from bayescope.models import density
+from bayescope.models.marginal_priors import marginal_priors
 
 type Floats = NDArray[np.float64]
 
@@ -83,10 +84,10 @@ def _likelihood_range(target: Target, j: int) -> tuple[float, float] | None:
 
 
 def _prior_range(target: Target, j: int) -> tuple[float, float] | None:
-    name, arguments = density.element_priors(target.model)[j]
-    distribution = DISTRIBUTIONS[name]
-    if not distribution.proper:
+    prior = marginal_priors(target.model)[j]
+    if prior is None or not DISTRIBUTIONS[prior[0]].proper:
         return None
+    distribution, arguments = DISTRIBUTIONS[prior[0]], prior[1]
     values = [arguments[argument.name] for argument in distribution.arguments]
     low, high = distribution.quantile(np.array([0.02, 0.98]), *values)
     return float(low), float(high)

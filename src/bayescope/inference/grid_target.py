@@ -8,9 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.distributions.distributions import DISTRIBUTIONS
-from bayescope.errors import FitError
 from bayescope.inference.grid_marginal import log_stretch_slope, stretch
+from bayescope.inference.improper import data_of, unknown_sigma
 from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.newton import Objective, minimise
 from bayescope.inference.point_problem import PointProblem
@@ -59,36 +58,7 @@ class Target:
 
 def fits_perfectly(problem: PointProblem) -> bool:
     """Tell whether the likelihood is unbounded: some coefficients fit every row, and sigma is unknown."""
-    normal = problem.normal
-    return normal is not None and normal.sigma_index is not None and not normal.data.residual > 0
-
-
-def refuse_perfect_fit(target: Target) -> None:
-    """Refuse an unknown sigma whose prior does not hold the mass away from 0 where the fit is perfect.
-
-    With r coefficients integrated out sigma's density grows like p(sigma) sigma^(r - n).
-
-    Raises FitError.
-    """
-    normal = target.problem.normal
-    if normal is None or normal.sigma_index is None or not fits_perfectly(target.problem):
-        return
-    name, arguments = density.element_priors(target.model)[normal.sigma_index]
-    distribution = DISTRIBUTIONS[name]
-    values = [arguments[argument.name] for argument in distribution.arguments]
-    small = np.array([1e-100, 1e-50])
-    power = int(np.linalg.matrix_rank(normal.data.factor)) - normal.data.observations + 1
-    with np.errstate(all="ignore"):
-        heights = distribution.log_density(small, *values) + power * np.log(small)
-    vanishes = heights[1] > heights[0] + 1e-6 or heights[0] == -np.inf
-    if not vanishes and distribution.support(arguments).lower <= 0:
-        index = normal.sigma_index
-        prior = next(block.prior for block in target.model.blocks if block.start <= index < block.stop)
-        raise FitError(
-            f"The regression fits the data perfectly, and the prior {prior} does not keep sigma away from 0: "
-            "the posterior is improper.",
-            "Fix sigma, or give it a prior that vanishes at 0, such as InverseGamma(3, 1).",
-        )
+    return unknown_sigma(problem.model) is not None and not data_of(problem).residual > 0
 
 
 def locate(target: Target) -> tuple[Floats, Floats, Floats]:
@@ -115,7 +85,7 @@ def locate(target: Target) -> tuple[Floats, Floats, Floats]:
 def _climb(target: Target) -> Floats:
     """Climb to the modes of p(y, z) from every start, shape (k, d); stay at a start that leads to none."""
     objective, transform = target.problem.objective, target.transform
-    if fits_perfectly(target.problem):  # the density may rise without end as sigma -> 0
+    if fits_perfectly(target.problem):  # the likelihood rises without end as sigma -> 0
         return np.array([transform.apply(plain_start(target.problem))])
 
     def value(z: Floats) -> float:

@@ -26,6 +26,7 @@ from bayescope.inference.laplace import describe, evidence_note, is_proper
 from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.marginals import Draws
 from bayescope.inference.method import Context, Method
+from bayescope.inference.network_refusals import refuse_network
 from bayescope.inference.normal_approximation import NormalApproximation, approximate
 from bayescope.inference.point_problem import PointSettings
 from bayescope.models.model import Model
@@ -67,6 +68,7 @@ def fit(model: Model, settings: ImportanceSettings, context: Context) -> Fit:
             kink of a Laplace prior.
         FitError: the posterior is improper or has no mode, or no draw lies where it is positive.
     """
+    refuse_network(model, "importance")
     found = approximate(model, settings, context)
     context.report_progress(f"weighting {settings.proposals} draws from the Laplace approximation")
     rng = np.random.default_rng(context.seed)

@@ -24,6 +24,7 @@ from pydantic import Field
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.errors import FitError
 from bayescope.inference.fit import Fit, Marginal
+from bayescope.inference.level_draws import draws_in_order
 from bayescope.inference.map import MAPSettings, fit_map
 from bayescope.inference.marginals import Normal
 from bayescope.inference.method import Context, Method
@@ -33,8 +34,11 @@ from bayescope.inference.pushforward import Pushforward, covariance, mean
 from bayescope.inference.transforms import Transform
 from bayescope.models import density
 from bayescope.models.model import Model
+from bayescope.models.network_bodies import networks
 
 type Floats = NDArray[np.float64]
+
+_MANY_MODES = "not computed: a network's posterior has many modes, and this is a Normal at one"
 
 
 class LaplaceSettings(PointSettings):
@@ -60,8 +64,12 @@ def fit(model: Model, settings: LaplaceSettings, context: Context) -> Fit:
     found = approximate(model, settings, context)
     support = found.transform
     size = settings.chains * settings.draws
-    normals = np.random.default_rng(context.seed).standard_normal((size, len(found.mode)))
-    draws = support.inverse(found.mode + normals @ found.factor.T)
+    rng = np.random.default_rng(context.seed)
+    rising = draws_in_order(
+        model,
+        lambda: support.inverse(found.mode + rng.standard_normal((size, len(found.mode))) @ found.factor.T),
+        size,
+    )
     marginals = [_marginal(*row) for row in _rows(found)]
     proper = is_proper(model)
     return Fit(
@@ -69,16 +77,18 @@ def fit(model: Model, settings: LaplaceSettings, context: Context) -> Fit:
         method="laplace",
         kind="posterior",
         names=model.names,
-        outcome=found.outcome,
+        outcome=rising.outcome or found.outcome,
         estimate=np.array([float(mean(*row)) for row in _rows(found)]),
         covariance=covariance(found.mode, found.covariance, *_ends(support)),
         marginals=dict(zip(model.names, marginals, strict=True)),
-        draws=draws.reshape(settings.chains, settings.draws, -1),
-        log_evidence=found.log_total if proper else None,
+        draws=rising.draws.reshape(settings.chains, settings.draws, -1),
+        log_evidence=found.log_total if proper and not networks(model) else None,
         details={
             **describe(found),
+            **rising.details,
             **_how_the_mode_moved(found, [marginal.sd for marginal in marginals], settings, context),
             **evidence_note(proper),
+            **({"log_evidence": _MANY_MODES} if networks(model) else {}),
         },
     )
 
@@ -101,6 +111,8 @@ def _how_the_mode_moved(
     """Tell by how many sds theta(z*) is above the MAP estimate, the mode without the Jacobian."""
     model = found.problem.model
     mode = found.transform.inverse(found.mode)
+    if networks(model):  # the two may be at different modes
+        return {"mode_above_map_in_sd": None}
     if set(found.transform.names) == {"identity"}:
         moved = np.zeros(len(mode))
     else:

@@ -11,7 +11,7 @@ Recognition and Machine Learning, sec. 3.3; Golub and Van Loan, Matrix Computati
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,7 +47,15 @@ class Compressed(NamedTuple):
 def compress(
     matrix: Floats, response: Floats, weights: Floats | None = None, offset: Floats | float = 0.0
 ) -> Compressed:
-    """Compress a least-squares problem by one QR pass over blocks of rows.
+    """Compress a least-squares problem by one QR pass; see `triangle_of`."""
+    count = float(len(matrix) if weights is None else weights.sum())
+    return compressed(count, triangle_of(matrix, response, weights, offset))
+
+
+def triangle_of(
+    matrix: Floats, response: Floats, weights: Floats | None = None, offset: Floats | float = 0.0
+) -> Floats:
+    """Compress rows [X, y - offset] to a triangle, at most d + 1 rows, by one QR pass over blocks of rows.
 
     `matrix` has shape (n, d), `response`, `weights` and `offset` shape (n,); a weight is how often
     its row occurs. Blocks are merged triangle by triangle (Golub and Van Loan, sec. 6.5.3), so the
@@ -63,11 +71,37 @@ def compress(
         if weights is not None:
             block *= np.sqrt(weights[part])[:, None]
         triangle = np.linalg.qr(np.vstack([triangle, block]), mode="r")
+    return triangle
+
+
+def pool_triangles(triangles: Sequence[Floats]) -> Floats:
+    """Compress several triangles, each of shape (at most d + 1, d + 1), to that of all their rows."""
+    stacked = np.vstack(triangles)
+    return stacked if len(stacked) <= 1 else np.linalg.qr(stacked, mode="r")
+
+
+def compressed(count: float, triangle: Floats) -> Compressed:
+    """Read the sufficient statistics of `count` observations off their triangle."""
+    size = triangle.shape[1] - 1
     triangle = np.vstack([triangle, np.zeros((size + 1 - len(triangle), size + 1))])
-    count = float(rows if weights is None else weights.sum())
     column = triangle[:, size]
-    residual = 0.0 if abs(column[size]) <= 32 * EPSILON * np.linalg.norm(column) else float(column[size] ** 2)
+    length = float(scipy.linalg.norm(column, check_finite=False))  # that of NumPy overflows from 1e154 on
+    left = abs(float(column[size]))
+    residual = 0.0 if left <= 32 * EPSILON * length else left * left
     return Compressed(count, triangle[:size, :size], column[:size], residual)
+
+
+def with_rows(data: Compressed, rows: Floats, targets: Floats) -> Compressed:
+    """Add observations to a compressed problem: `rows` of shape (c, d), `targets` of shape (c,)."""
+    if not len(rows):
+        return data
+    last = np.append(np.zeros(rows.shape[1]), math.sqrt(data.residual))
+    triangles = [
+        np.column_stack([data.factor, data.projection]),
+        last[None],
+        np.column_stack([rows, targets]),
+    ]
+    return compressed(data.observations + len(rows), pool_triangles(triangles))
 
 
 class CoefficientPrior(NamedTuple):
@@ -206,7 +240,7 @@ def linear_gaussian(compressed: Compressed, prior: CoefficientPrior) -> Callable
     target = compressed.projection - compressed.factor @ center
     stacked = np.vstack([compressed.factor / scale, np.diag(1 / prior.sd)[proper]])
     orthogonal, triangle = np.linalg.qr(stacked)
-    _require_rank(triangle)
+    require_rank(triangle)
     blocks = np.split(orthogonal, [len(prior.sd)])
     cosine, sine, rotation, projection = _shares(blocks[0], blocks[1], target)
     residual, projection = _unexplained(compressed.residual, target, projection, cosine == 0)
@@ -236,8 +270,12 @@ def reference_scale(compressed: Compressed) -> float:
     return math.sqrt(square) or 1.0
 
 
-def _require_rank(triangle: Floats) -> None:
-    """Refuse directions that neither data nor prior determine, judged with columns scaled to length 1."""
+def require_rank(triangle: Floats) -> None:
+    """Refuse directions that neither data nor prior determine, judged with columns scaled to length 1.
+
+    Raises:
+        FitError: the triangle, shape (d, d), of data and prior is singular to rounding error.
+    """
     if not len(triangle):
         return
     lengths = np.linalg.norm(triangle, axis=0)

@@ -9,12 +9,16 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.distributions.distributions import DISTRIBUTIONS
+from bayescope.config.priors import Scaled, Value
+from bayescope.distributions.choices import PRIORS
 from bayescope.distributions.links import LINKS
 from bayescope.inference.normal_statistics import NormalStatistics
 from bayescope.inference.point_problem import PointProblem
-from bayescope.models import density
+from bayescope.models.groups import log_coupling
 from bayescope.models.model import Model, Predictor, Response
+from bayescope.models.networks import forward
+from bayescope.models.order import log_orders
+from bayescope.models.scales import value_of
 
 type Floats = NDArray[np.float64]
 
@@ -44,11 +48,19 @@ def log_likelihoods(problem: PointProblem, thetas: Floats) -> Floats:
 def log_priors(model: Model, thetas: Floats) -> Floats:
     """Compute log p(theta), nats, of every draw: thetas shape (S, d), result shape (S,)."""
     total = np.zeros(len(thetas))
-    for j, (name, arguments) in enumerate(density.element_priors(model)):
-        distribution = DISTRIBUTIONS[name]
-        values = [arguments[argument.name] for argument in distribution.arguments]
-        total += distribution.log_density(thetas[:, j], *values)
-    return total
+    for block in model.blocks:
+        distribution, given = PRIORS[block.prior.distribution], block.prior.arguments
+        values = [_at(model, given[argument.name], thetas) for argument in distribution.arguments]
+        log_density = distribution.log_density(thetas[:, block.start : block.stop], *values)
+        total += log_density if distribution.joint else log_density.sum(axis=1)
+    return total + log_coupling(model, thetas) + log_orders(model)
+
+
+def _at(model: Model, argument: Value, thetas: Floats) -> Floats:
+    """An argument of a prior: as it is given, or at every draw, shape (S, 1)."""
+    if isinstance(argument, Scaled):
+        return value_of(model, argument, thetas)[:, np.newaxis]
+    return np.asarray(argument, dtype=np.float64)
 
 
 @_quiet
@@ -76,6 +88,8 @@ def _counted(model: Model) -> Model:
 @_quiet
 def _by_rows(model: Model, thetas: Floats) -> Floats:
     """Sum of the rows' log densities; the block has one column a draw."""
+    if model.likelihood.multivariate:
+        return _by_vectors(model, thetas)
     response, location = model.response, model.location
     direct = model.likelihood.on_link.get(location.link)
     log_density = direct[0] if direct else model.likelihood.log_density
@@ -92,11 +106,24 @@ def _by_rows(model: Model, thetas: Floats) -> Floats:
     return np.asarray(response.weights[counted] @ values[counted])
 
 
+def _by_vectors(model: Model, thetas: Floats) -> Floats:
+    """Sum of the log densities of rows that are vectors; the parameters are vectors and known matrices."""
+    response = model.response
+    psi = tuple(
+        thetas[:, predictor.index] if len(predictor.index) else np.asarray(predictor.offset)
+        for predictor in model.predictors
+    )
+    values = model.likelihood.log_density(response.values[:, np.newaxis], response.trials, psi)
+    return np.asarray(values.sum(axis=0) if response.weights is None else response.weights @ values)
+
+
 def _predict(predictor: Predictor, thetas: Floats, *, inverse: bool) -> Floats:
     """The predictor of every row and draw, shape (n, S) or (1, S), or the parameter itself (`inverse`)."""
     offset = np.atleast_1d(predictor.offset)[:, np.newaxis]
     coefficients = thetas[:, predictor.index]
-    if predictor.matrix is not None:
+    if predictor.network is not None and predictor.matrix is not None:
+        eta = offset + forward(predictor.network, predictor.matrix, coefficients).T
+    elif predictor.matrix is not None:
         eta = offset + predictor.matrix @ coefficients.T
     else:
         eta = offset + coefficients.sum(axis=1)

@@ -24,17 +24,35 @@ import scipy
 from numpy.typing import NDArray
 
 from bayescope.errors import FitError, NotApplicable
+from bayescope.inference.absolute_error import rounded_models
 from bayescope.inference.conjugate import Conjugate, maximum, of_model, prior_of
 from bayescope.inference.fit import Fit, Outcome
-from bayescope.inference.map_refusals import refuse_improper, refuse_poles, refuse_unbounded
+from bayescope.inference.group_refusals import refuse_free_spread
+from bayescope.inference.hypotheses import choose
+from bayescope.inference.map_refusals import (
+    refuse_degenerate,
+    refuse_improper,
+    refuse_poles,
+    refuse_unbounded,
+)
 from bayescope.inference.method import Context, Method
+from bayescope.inference.network_refusals import refuse_network_mode, search_details
 from bayescope.inference.newton import Solution, kkt_residual
 from bayescope.inference.normal_statistics import NormalStatistics
-from bayescope.inference.point import named, point_fit, refuse_unconverged, wald_covariance
+from bayescope.inference.point import (
+    expected_information,
+    limits_reached,
+    named,
+    point_fit,
+    refuse_unconverged,
+    scattered,
+    wald_covariance,
+)
 from bayescope.inference.point_problem import PointProblem, PointSettings
 from bayescope.inference.starts import plain_start, starts
 from bayescope.models import density
 from bayescope.models.model import Model
+from bayescope.models.network_bodies import networks
 
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
@@ -53,14 +71,23 @@ def fit_map(model: Model, settings: MAPSettings, context: Context) -> Fit:
     """
     if not model.names:
         raise NotApplicable("every parameter is fixed, so there is nothing to estimate.")
+    if model.hypotheses:
+        return choose(model, "map")
+    refuse_free_spread(model, "the posterior mode")
     problem = PointProblem(model, prior=True)
+    if networks(model):
+        refuse_network_mode(model, prior=True)
+        refuse_poles(problem, plain_start(problem))
+        context.report_progress("maximising the posterior of the network from several starts")
+        return _newton(problem, settings)
     prior = _conjugate_prior(model)
     if prior is not None:
         return _conjugate(problem, prior)
     refuse_improper(model)
     refuse_unbounded(problem)
+    refuse_degenerate(problem)
     refuse_poles(problem, plain_start(problem))
-    if problem.normal is not None and _is_gaussian(problem.normal, model):
+    if not problem.sparse and problem.normal is not None and _is_gaussian(problem.normal, model):
         return _gaussian(problem, problem.normal)
     context.report_progress("maximising the posterior")
     return _newton(problem, settings)
@@ -117,25 +144,60 @@ def _gaussian(problem: PointProblem, normal: NormalStatistics) -> Fit:
 
 
 def _newton(problem: PointProblem, settings: MAPSettings) -> Fit:
-    solutions = [problem.minimise(start, settings) for start in starts(problem)]
+    kinked = problem.model.likelihood.kinked
+    solutions = (
+        [_rounded_off(problem, settings)]
+        if kinked
+        else [problem.minimise(start, settings) for start in starts(problem)]
+    )
     converged = [solution for solution in solutions if solution.status == "converged"]
     best = min(converged or solutions, key=lambda solution: solution.value)
     refuse_unconverged(best, settings, "the posterior mode")
-    _, _, hessian = problem.objective.derivatives(best.theta)
-    covariance = wald_covariance(hessian, ~(best.at_bound | best.at_kink))
+    free = ~(best.at_bound | best.at_kink)
+    covariance = _spread(problem, best.theta, free)
     if covariance is None:
         raise FitError(
             "the posterior has no strict mode where the solver ended: it is flat or a saddle there.",
             "Give every coefficient a proper prior, or rescale the predictors.",
         )
     details = {
-        "formula": "proximal Newton",
+        "formula": "proximal Newton" + (", kinks of the noise rounded off at 1e-9 sd" if kinked else ""),
         "kkt_residual": best.kkt_residual,
         "iterations": best.iterations,
         "starts": len(solutions),
         "modes": _distinct(converged),
+        **search_details(problem.model, solutions),
     }
     return _fit(problem, best.theta, covariance, details, best.at_bound)
+
+
+def _rounded_off(problem: PointProblem, settings: MAPSettings) -> Solution:
+    """Follow the mode as the kinks of Laplace noise get sharper."""
+    theta = plain_start(problem)
+    for model in rounded_models(problem.model):
+        solution = PointProblem(model, prior=True).minimise(theta, settings)
+        theta = solution.theta
+    return solution
+
+
+def _curvature(problem: PointProblem, theta: Floats) -> Floats:
+    """The Hessian of the negative log posterior; of Laplace noise, the expected information."""
+    model = problem.model
+    if not model.likelihood.kinked:
+        return problem.objective.derivatives(theta)[2]
+    return expected_information(model, theta) - density.smooth_prior_derivatives(model, theta)[2]
+
+
+def _spread(problem: PointProblem, theta: Floats, free: Flags) -> Floats | None:
+    """The Wald covariance, shape (d, d), nan for what is not free; of many unknowns their standard errors.
+
+    None: the point is no strict mode.
+    """
+    if not problem.sparse:
+        return wald_covariance(_curvature(problem, theta), free)
+    part = problem.given(free, theta)
+    found = wald_covariance(_curvature(part, theta[free]), np.ones(int(free.sum()), dtype=bool))
+    return found if found is None else scattered(found, free)
 
 
 def _distinct(solutions: Sequence[Solution]) -> int:
@@ -155,17 +217,26 @@ def _fit(
         "Read the posterior mean and interval (exact or nuts), or widen the prior if it sets the bound.",
     )
     log_prior = density.log_prior(problem.model, theta)
+    log_likelihood = density.log_likelihood(problem.model, theta)
     more = {
         "zeros": named(names, (problem.objective.weight > 0) & (theta == 0)),
         "boundary": boundary,
         "log_prior": _or_none(log_prior),
-        "log_posterior": _or_none(problem.log_likelihood(theta) + log_prior),
+        "log_posterior": _or_none(log_likelihood + log_prior),
     }
-    return point_fit(problem, theta, covariance, {**details, **more}, flag if boundary else None)
+    outcome = limits_reached(problem, theta) or (flag if boundary else None)
+    return point_fit(problem, theta, covariance, {**details, **more}, outcome)
 
 
 def _or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-MAP = Method("map", "maximum a posteriori: mode of likelihood x prior", MAPSettings, fit_map, kind="point")
+MAP = Method(
+    "map",
+    "maximum a posteriori: mode of likelihood x prior",
+    MAPSettings,
+    fit_map,
+    kind="point",
+    chooses=True,
+)

@@ -7,11 +7,14 @@ from numpy.typing import NDArray
 
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.errors import FitError
-from bayescope.inference.point import dependent_columns, observed_design, refuse_perfect_fit
+from bayescope.inference.improper import least_squares, unbounded_near_zero, unknown_sigma
+from bayescope.inference.level_refusals import refuse_flat_classes
+from bayescope.inference.point import degenerate, dependent_columns, observed_design, refuse_perfect_fit
 from bayescope.inference.point_problem import PointProblem
-from bayescope.inference.separation import find_separation
+from bayescope.inference.separation import separation_of
 from bayescope.models import density
 from bayescope.models.model import Model
+from bayescope.models.scales import scales_with
 
 type Floats = NDArray[np.float64]
 
@@ -29,8 +32,8 @@ def refuse_improper(model: Model) -> None:
     chosen = np.array([flat[position] for position in index], dtype=bool)
     if not chosen.any():
         return
-    X, y, trials = observed_design(model)
-    X, labels = X[:, chosen], [model.names[position] for position in index[chosen]]
+    refuse_flat_classes(model)
+    X, labels = observed_design(model)[0][:, chosen], [model.names[position] for position in index[chosen]]
     dependent = dependent_columns(X, labels)
     if dependent:
         raise FitError(
@@ -38,34 +41,52 @@ def refuse_improper(model: Model) -> None:
             "and have flat priors.",
             _ADVICE,
         )
-    if model.location.link == "logit":
-        lower = np.where(density.prior_bounds(model)[0][index[chosen]] == 0, 0.0, -1.0)
-        separation = find_separation(X, y, trials, labels, lower)
-        if separation is not None:
-            raise FitError(
-                f"the posterior has no mode: {separation}, whose priors are flat.",
-                _ADVICE,
-            )
+    separation = separation_of(model, chosen)
+    if separation is not None:
+        raise FitError(
+            f"the posterior has no mode: {separation}, whose priors are flat.",
+            _ADVICE,
+        )
 
 
 def refuse_unbounded(problem: PointProblem) -> None:
     """Refuse an unknown sigma whose posterior density is infinite at 0.
 
-    Where some coefficients fit every row exactly, the density grows like p(sigma) sigma^-n.
-    Raises FitError.
+    Where some coefficients fit every row exactly, the density grows like p(sigma) sigma^-n, a prior
+    Normal(m, k sigma) counting as one more row. Raises FitError.
     """
-    normal = problem.normal
-    if normal is None or normal.sigma_index is None or normal.data.residual > 0:
+    sigma = unknown_sigma(problem.model)
+    if sigma is None:
         return
-    name, arguments = density.element_priors(problem.model)[normal.sigma_index]
-    distribution = DISTRIBUTIONS[name]
-    if distribution.support(arguments).lower > 0:
-        return
-    values = [arguments[argument.name] for argument in distribution.arguments]
-    small = np.array([1e-50, 1e-100])
-    density_near_zero = distribution.log_density(small, *values) - normal.data.observations * np.log(small)
-    if density_near_zero[1] > density_near_zero[0]:
+    data = least_squares(problem)
+    if not data.residual > 0 and unbounded_near_zero(problem.model, sigma, data.observations, integral=False):
         refuse_perfect_fit("the posterior mode")
+
+
+def refuse_degenerate(problem: PointProblem) -> None:
+    """Refuse a spread whose posterior density is infinite where the location passes through every row.
+
+    There the density grows like p(sigma) sigma^-n for a scale (LogNormal, Laplace, StudentT), and like
+    p(alpha) alpha^(n / 2) for a shape (Gamma, Beta). Not where a prior's scale is a multiple of the
+    spread: such a prior falls there faster than the likelihood grows. Raises FitError.
+    """
+    model = problem.model
+    if unknown_sigma(model) is not None:
+        return  # it has `refuse_unbounded`
+    name, _, end = model.likelihood.degenerate.partition(" -> ")
+    spread = next((p for p in model.predictors if p.parameter == name and p.matrix is None), None)
+    if spread is None or not len(spread.index) or spread.link != "identity" or not degenerate(model):
+        return
+    if any(scales_with(block.prior.arguments, name) for block in model.blocks):
+        return
+    distribution, arguments = density.element_priors(model)[spread.index[0]]
+    values = [arguments[argument.name] for argument in DISTRIBUTIONS[distribution].arguments]
+    far = np.array([1e-50, 1e-100] if end == "0" else [1e50, 1e100])
+    power = -1.0 if end == "0" else 0.5
+    rows = model.response.observations
+    growing = DISTRIBUTIONS[distribution].log_density(far, *values) + power * rows * np.log(far)
+    if growing[1] > growing[0]:
+        refuse_perfect_fit("the posterior mode", model.likelihood.degenerate)
 
 
 def refuse_poles(problem: PointProblem, start: Floats) -> None:

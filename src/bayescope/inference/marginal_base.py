@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Literal
 
@@ -39,8 +39,12 @@ class StoredMarginal(ABC):
         """Where the density is highest; nan where no single value is."""
 
     @abstractmethod
+    def log_pdf(self, x: Floats) -> Floats:
+        """Log density at `x`, also where the density itself underflows; -inf outside the support."""
+
     def pdf(self, x: Floats) -> Floats:
         """Density at `x`."""
+        return np.asarray(np.exp(self.log_pdf(x)))
 
     @abstractmethod
     def cdf(self, x: Floats) -> Floats:
@@ -79,10 +83,10 @@ class StoredMarginal(ABC):
     def entropy(self) -> float:
         """Differential entropy in nats: -E log p(X), with X = Q(Phi(t)) by the trapezoidal rule in t."""
         t = np.linspace(-7.5, 7.5, 1201)
-        density = self.pdf(self.quantile(scipy.special.ndtr(t)))
+        log_density = self.log_pdf(self.quantile(scipy.special.ndtr(t)))
         weights = np.exp(-0.5 * t**2) / np.sqrt(2.0 * np.pi)
-        seen = density > 0
-        return float(-np.sum(weights[seen] * np.log(density[seen])) * (t[1] - t[0]))
+        seen = np.isfinite(log_density)  # a density may be infinite at an end
+        return float(-np.sum(weights[seen] * log_density[seen]) * (t[1] - t[0]))
 
     def sample(self, size: int, seed: int | np.random.Generator) -> Floats:
         """Draw `size` independent values: Q(U) with U uniform."""
@@ -96,6 +100,20 @@ class StoredMarginal(ABC):
     def to_arrays(self) -> Arrays:
         """Content by field name, as numbers and arrays."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+
+class NamedMarginal(StoredMarginal):
+    """A marginal that is a distribution of the table: named as the class, its arguments the fields."""
+
+    @property
+    def distribution(self) -> str:
+        """PyMC's name."""
+        return self.kind
+
+    @property
+    def arguments(self) -> Mapping[str, float]:
+        """Every argument by PyMC's name, in PyMC's order."""
+        return {name: float(value) for name, value in self.to_arrays().items()}
 
 
 def peak(density: Callable[[Floats], Floats], points: Floats) -> float:
@@ -113,20 +131,37 @@ def invert(
     q: Floats,
     lower: Floats,
     upper: Floats,
+    *,
+    start: Floats | None = None,
 ) -> Floats:
-    """Solve cdf(x) = q for brackets `lower` <= x <= `upper`, by Newton's method kept inside the bracket."""
-    lower, upper = np.array(lower, dtype=float), np.array(upper, dtype=float)
+    """Solve cdf(x) = q for brackets `lower` <= x <= `upper`, by Newton's method kept inside the bracket.
+
+    It starts at `start`, or amid the bracket. `cdf` and `pdf` work element by element; only what is
+    not settled yet is evaluated again.
+    """
+    shape = np.broadcast_shapes(np.shape(q), np.shape(lower), np.shape(upper))
+    q, lower, upper = (
+        np.array(np.broadcast_to(each, shape), dtype=float).ravel() for each in (q, lower, upper)
+    )
     tolerance = 1e-15 * (upper - lower)
     x = 0.5 * (lower + upper)
+    if start is not None:
+        x = np.clip(np.broadcast_to(start, shape).ravel(), lower, upper)
+    left = np.arange(x.size)
     for _ in range(200):
-        excess = cdf(x) - q
-        lower, upper = np.where(excess < 0, x, lower), np.where(excess < 0, upper, x)
+        now = x[left]
+        excess = cdf(now) - q[left]
+        lower[left], upper[left] = (
+            np.where(excess < 0, now, lower[left]),
+            np.where(excess < 0, upper[left], now),
+        )
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            step = excess / pdf(x)
-        still = np.abs(step) <= np.minimum(tolerance, EPSILON * np.abs(x))
-        settled = still | (np.abs(excess) <= EPSILON * q)
-        inside = (x - step > lower) & (x - step < upper)
-        x = np.where(settled, x, np.where(inside, x - step, 0.5 * (lower + upper)))
-        if np.all(settled | (upper - lower <= EPSILON * np.abs(x))):
+            step = excess / pdf(now)
+        still = np.abs(step) <= np.minimum(tolerance[left], EPSILON * np.abs(now))
+        settled = still | (np.abs(excess) <= 4 * EPSILON * q[left])  # as far as a sum is known
+        inside = (now - step > lower[left]) & (now - step < upper[left])
+        x[left] = np.where(settled, now, np.where(inside, now - step, 0.5 * (lower + upper)[left]))
+        left = left[~settled & (upper - lower > EPSILON * np.abs(x))[left]]
+        if not left.size:
             break
-    return x
+    return x.reshape(shape)

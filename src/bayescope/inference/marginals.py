@@ -18,18 +18,24 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from bayescope.inference.choice_marginal import Bernoulli
 from bayescope.inference.fit import Marginal
 from bayescope.inference.grid_marginal import Gridded
-from bayescope.inference.marginal_base import StoredMarginal, invert, peak
-from bayescope.inference.named_marginals import Gamma, InverseGamma, Pareto
+from bayescope.inference.marginal_base import NamedMarginal, StoredMarginal, invert, peak
+from bayescope.inference.named_marginals import Gamma, InverseGamma, Pareto, StudentT
 from bayescope.inference.pushforward import Pushforward
+from bayescope.inference.root_inverse_gamma import RootInverseGamma
 from bayescope.inference.tabulated import Tabulated
 
 type Floats = NDArray[np.float64]
 
+_HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+_TINY = float(np.finfo(np.float64).tiny)
+_LEAST = math.log(_TINY) + 20.0
+
 
 @dataclass(frozen=True)
-class Beta(StoredMarginal):
+class Beta(NamedMarginal):
     """Beta(alpha, beta) on [0, 1].
 
     The mode is (alpha - 1) / (alpha + beta - 2) inside, an end of the interval where the density
@@ -64,12 +70,11 @@ class Beta(StoredMarginal):
         return (self.alpha - 1) / (self.alpha + self.beta - 2)
 
     @override
-    def pdf(self, x: Floats) -> Floats:
+    def log_pdf(self, x: Floats) -> Floats:
         x = np.asarray(x, dtype=float)
         inside = np.clip(x, 0.0, 1.0)
         log = scipy.special.xlogy(self.alpha - 1, inside) + scipy.special.xlog1py(self.beta - 1, -inside)
-        density = np.exp(log - scipy.special.betaln(self.alpha, self.beta))
-        return np.where(inside == x, density, 0.0)
+        return np.where(inside == x, log - scipy.special.betaln(self.alpha, self.beta), -np.inf)
 
     @override
     def cdf(self, x: Floats) -> Floats:
@@ -89,7 +94,7 @@ class Beta(StoredMarginal):
 
 
 @dataclass(frozen=True)
-class Normal(StoredMarginal):
+class Normal(NamedMarginal):
     """Normal(mu, sigma) on the real line."""
 
     mu: float
@@ -115,8 +120,9 @@ class Normal(StoredMarginal):
         return self.mu
 
     @override
-    def pdf(self, x: Floats) -> Floats:
-        return _normal_pdf((np.asarray(x) - self.mu) / self.sigma) / self.sigma
+    def log_pdf(self, x: Floats) -> Floats:
+        z = (np.asarray(x) - self.mu) / self.sigma
+        return np.asarray(-0.5 * z**2 - math.log(self.sigma) - _HALF_LOG_TWO_PI)
 
     @override
     def cdf(self, x: Floats) -> Floats:
@@ -166,7 +172,23 @@ class NormalMixture(StoredMarginal):
 
     @override
     def pdf(self, x: Floats) -> Floats:
-        return self._average(x, lambda z: _normal_pdf(z) / self.sds)
+        return self._average(x, lambda z: np.exp(-0.5 * z**2 - self._log_heights))
+
+    @override
+    def log_pdf(self, x: Floats) -> Floats:
+        with np.errstate(divide="ignore"):
+            log_density = np.log(self.pdf(x))
+        far = (log_density < _LEAST) & np.isfinite(x)
+        if far.any():  # the density underflows; the logs of its components do not
+            z = (np.asarray(x)[far][..., None] - self.means) / self.sds
+            terms = np.log(np.maximum(self.weights, _TINY)) - 0.5 * z**2 - self._log_heights
+            log_density = np.array(log_density)
+            log_density[far] = scipy.special.logsumexp(terms, axis=-1)
+        return np.asarray(log_density)
+
+    @cached_property
+    def _log_heights(self) -> Floats:
+        return np.asarray(np.log(self.sds) + _HALF_LOG_TWO_PI)
 
     @override
     def cdf(self, x: Floats) -> Floats:
@@ -175,10 +197,23 @@ class NormalMixture(StoredMarginal):
     @override
     def quantile(self, q: Floats) -> Floats:
         q = np.asarray(q, dtype=float)
-        z = scipy.special.ndtri(np.clip(q, 1e-300, 1 - 1e-16))[..., None]
+        inner = np.where((q > 0) & (q < 1), q, 0.5)
+        z = scipy.special.ndtri(inner)[..., None]
         each = self.means + z * self.sds
-        root = invert(self.cdf, self.pdf, q, each.min(axis=-1), each.max(axis=-1))
+        points, scores = self._table
+        start = np.interp(z[..., 0], scores, points)  # nearly linear where the mixture is nearly Normal
+        root = invert(self.cdf, self.pdf, inner, each.min(axis=-1), each.max(axis=-1), start=start)
         return np.where(q <= 0, -np.inf, np.where(q >= 1, np.inf, root))
+
+    @cached_property
+    def _table(self) -> tuple[Floats, Floats]:
+        """Points and Phi^-1 of their cdf, to start the search for a quantile from."""
+        centre = float(self.weights @ self.means)
+        spread = math.sqrt(float(self.weights @ (self.sds**2 + (self.means - centre) ** 2)))
+        points = centre + spread * 3.0 * np.sinh(np.linspace(-4.0, 4.0, 161))
+        scores = scipy.special.ndtri(self.cdf(points))
+        known = np.isfinite(scores)
+        return points[known], scores[known]
 
     def _average(self, x: Floats, function: Callable[[Floats], Floats]) -> Floats:
         x = np.asarray(x, dtype=float)
@@ -227,6 +262,10 @@ class Draws(StoredMarginal):
     def pdf(self, x: Floats) -> Floats:
         return self._kernels.pdf(x)
 
+    @override
+    def log_pdf(self, x: Floats) -> Floats:
+        return self._kernels.log_pdf(x)
+
     @cached_property
     def _kernels(self) -> NormalMixture:
         """The kernel density estimate, with draws counted in bins far narrower than the kernel."""
@@ -249,15 +288,11 @@ class Draws(StoredMarginal):
         return np.asarray(np.quantile(self._sorted, q))
 
 
-def _normal_pdf(z: Floats) -> Floats:
-    return np.asarray(np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi))
-
-
 MARGINALS: Mapping[str, type[StoredMarginal]] = MappingProxyType(
     {
         kind.__name__: kind
         for kind in (
-            *(Beta, Normal, Gamma, InverseGamma, Pareto),
+            *(Bernoulli, Beta, Normal, StudentT, Gamma, InverseGamma, RootInverseGamma, Pareto),
             *(NormalMixture, Pushforward, Tabulated, Gridded, Draws),
         )
     }

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.draws import draws_tree, flat_draws
 from bayescope.inference.fit import Fit
+from bayescope.inference.improper import refuse_improper_sigma
 from bayescope.inference.marginals import Draws
 from bayescope.inference.method import Context
+from bayescope.inference.network_refusals import refuse_large_network
+from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.samplers import ChainSettings, Sampler, Sampling
 from bayescope.models.graph import compile_graph, variables
 from bayescope.models.model import Model
@@ -32,11 +35,14 @@ def fit_chains[S: ChainSettings](
 
     Raises:
         NotApplicable: every parameter is fixed.
-        FitError: the sampler cannot start, or draws are missing or not finite.
+        FitError: the posterior of sigma is improper, the sampler cannot start, or draws are missing or not
+            finite.
         KeyboardInterrupt: passed through when the chains have stopped.
     """
     if not model.blocks:
         raise NotApplicable("every parameter is fixed, so there is nothing to sample.")
+    refuse_large_network(model)
+    refuse_improper_sigma(PointProblem(model, prior=True))
     context.report_progress(f"compiling the model for {library}")
     sampling = sample(compile_graph(model), settings, context.seed, context.report_progress)
     names = [variable.name for variable in variables(model).values()]

@@ -31,7 +31,8 @@ class Method:
     """One row of the registry.
 
     `fit(model, settings, context)` returns a `Fit` (its `name`, `settings` and total timing are
-    filled in by the registry), or raises `NotApplicable` or `FitError`.
+    filled in by the registry), or raises `NotApplicable` or `FitError`. `chooses` says that it answers
+    which of a few hypotheses is true, where the unknown is no number.
     """
 
     name: str
@@ -39,3 +40,4 @@ class Method:
     settings: type[Settings]
     fit: Callable[[Model, Any, Context], Fit]
     kind: Literal["point", "posterior"] = "posterior"
+    chooses: bool = False

@@ -12,31 +12,44 @@ Matrix Computations, section 5.3. In `sigma` the divisor is N, not N - k: this i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from bayescope.distributions.ordinal import CUTPOINTS
 from bayescope.errors import FitError, NotApplicable
+from bayescope.inference.absolute_error import LeastAbsolute, least_absolute
 from bayescope.inference.conjugate import Conjugate, maximum, of_model
 from bayescope.inference.fit import Fit, Outcome
+from bayescope.inference.group_refusals import refuse_group_mle
+from bayescope.inference.hypotheses import choose
+from bayescope.inference.level_refusals import refuse_all_classes
 from bayescope.inference.method import Context, Method
+from bayescope.inference.network_refusals import refuse_network_mode, search_details
 from bayescope.inference.newton import kkt_residual
-from bayescope.inference.normal_statistics import NormalStatistics
+from bayescope.inference.normal_statistics import NormalStatistics, design_matrix
 from bayescope.inference.point import (
+    degenerate,
     dependent_columns,
+    expected_information,
+    limits_reached,
     named,
     observed_design,
+    observed_rows,
     point_fit,
     refuse_perfect_fit,
     refuse_unconverged,
     wald_covariance,
 )
 from bayescope.inference.point_problem import PointProblem, PointSettings
-from bayescope.inference.separation import find_separation
-from bayescope.inference.starts import plain_start
+from bayescope.inference.separation import separation_of
+from bayescope.inference.starts import starts
 from bayescope.models.model import Model
+from bayescope.models.network_bodies import networks
 
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
@@ -57,15 +70,25 @@ def fit_mle(model: Model, settings: MLESettings, context: Context) -> Fit:
     """
     if not model.names:
         raise NotApplicable("every parameter is fixed, so there is nothing to estimate.")
+    if model.hypotheses:
+        return choose(model, "mle")
+    refuse_group_mle(model)
     problem = PointProblem(model, prior=False)
+    if networks(model):
+        refuse_network_mode(model, prior=False)
+        context.report_progress("maximising the likelihood of the network from several starts")
+        return _network(problem, settings)
     flat = of_model(model)
     if isinstance(flat, Conjugate):
         return _conjugate(problem, flat)
     _refuse_dependent(model)
     if problem.normal is not None:
         return _normal(problem, problem.normal)
-    if model.location.link == "logit":
-        _refuse_separated(model)
+    _refuse_separated(model)
+    if problem.model.likelihood.degenerate and _spread_unknown(model) and degenerate(model):
+        refuse_perfect_fit("the MLE", model.likelihood.degenerate)
+    if model.likelihood.kinked:
+        return _least_absolute(problem)
     context.report_progress("maximising the likelihood")
     return _newton(problem, settings)
 
@@ -95,9 +118,9 @@ def _fit(
         f"{', '.join(boundary)}: the estimate is exact, on the boundary, and has no standard error.",
         "To learn how uncertain it is, use a proper prior and read the posterior (exact or nuts).",
     )
-    return point_fit(
-        problem, theta, covariance, {**details, "boundary": boundary}, flag if boundary else None
-    )
+    limit = limits_reached(problem, theta)
+    outcome = limit or (flag if boundary else None)
+    return point_fit(problem, theta, covariance, {**details, "boundary": boundary}, outcome)
 
 
 def _refuse_dependent(model: Model) -> None:
@@ -108,6 +131,9 @@ def _refuse_dependent(model: Model) -> None:
             f"the MLE is not unique: {len(X)} rows cannot tell {X.shape[1]} coefficients apart.",
             _PRIOR_ADVICE,
         )
+    if model.likelihood.ordered:  # the cutpoints are a constant column
+        X, labels = np.column_stack([np.ones(len(X)), X]), [CUTPOINTS, *labels]
+    refuse_all_classes(model)
     dependent = dependent_columns(X, labels)
     if dependent:
         raise FitError(
@@ -117,8 +143,7 @@ def _refuse_dependent(model: Model) -> None:
 
 
 def _refuse_separated(model: Model) -> None:
-    labels = [model.names[position] for position in model.location.index]
-    found = find_separation(*observed_design(model), labels)
+    found = separation_of(model)
     if found is not None:
         raise NotApplicable(
             f"the MLE does not exist: {found}, so the likelihood still rises as coefficients go to infinity.",
@@ -150,8 +175,62 @@ def _residual(problem: PointProblem, theta: Floats) -> float:
     return kkt_residual(problem.objective, theta, gradient, np.diag(hessian))
 
 
+def _spread_unknown(model: Model) -> bool:
+    """Tell whether the parameter is unknown at whose end a perfect fit has infinite density."""
+    name = model.likelihood.degenerate.split(" -> ")[0]
+    return any(predictor.parameter == name and len(predictor.index) for predictor in model.predictors)
+
+
+def _least_absolute(problem: PointProblem) -> Fit:
+    """Fit Laplace noise: beta by linear programming, b = mean absolute residual, expected information."""
+    model, location = problem.model, problem.model.location
+    spread = next(p for p in model.predictors if p is not location)
+    if spread.matrix is not None:
+        raise NotApplicable(
+            "b varies with the rows, and no linear program gives that MLE.", "Use map or nuts with priors."
+        )
+    rows = observed_rows(model)
+    X, y = design_matrix(model, location)[rows], (model.response.values - location.offset)[rows]
+    weights = np.ones(len(y)) if model.response.weights is None else model.response.weights[rows]
+    found = least_absolute(X, y, weights)
+    theta = np.zeros(len(model.names))
+    theta[location.index] = found.beta
+    theta[spread.index] = np.average(np.abs(y - X @ found.beta), weights=weights)
+    free = np.ones(len(theta), dtype=bool)
+    covariance = wald_covariance(expected_information(model, theta), free)
+    if covariance is None:
+        raise FitError("the MLE is not unique: the expected information is singular.", _PRIOR_ADVICE)
+    details = {
+        "formula": "least absolute deviations by linear programming"
+        + (", b = mean |residual|" if len(spread.index) else ""),
+        "kkt_residual": found.kkt_residual,
+        "iterations": 0,
+    }
+    fit = _fit(problem, theta, covariance, details, ~free)
+    several = _several(found, [model.names[j] for j in location.index])
+    return replace(fit, outcome=several) if several else fit
+
+
+def _several(found: LeastAbsolute, labels: Sequence[str]) -> Outcome | None:
+    """Flag coefficients that have a range of values with the same, least, absolute error."""
+    ranges = [
+        f"{label} from {low:.6g} to {high:.6g}"
+        for label, low, high in zip(labels, found.lower, found.upper, strict=True)
+        if high - low > 1e-9 * (abs(low) + abs(high))
+    ]
+    if not ranges:
+        return None
+    return Outcome(
+        "flagged",
+        f"the absolute error is as small for {', '.join(ranges)}; this is a point in the middle.",
+        "As for the median of an even number of values, any of them will do.",
+    )
+
+
 def _newton(problem: PointProblem, settings: MLESettings) -> Fit:
-    solution = problem.minimise(plain_start(problem), settings)
+    solutions = [problem.minimise(start, settings) for start in starts(problem)]
+    converged = [solution for solution in solutions if solution.status == "converged"]
+    solution = min(converged or solutions, key=lambda solution: solution.value)
     refuse_unconverged(solution, settings, "the MLE")
     _, _, information = problem.objective.derivatives(solution.theta)
     covariance = wald_covariance(information, ~solution.at_bound)
@@ -165,4 +244,35 @@ def _newton(problem: PointProblem, settings: MLESettings) -> Fit:
     return _fit(problem, solution.theta, covariance, details, solution.at_bound)
 
 
-MLE = Method("mle", "maximum likelihood, with standard errors", MLESettings, fit_mle, kind="point")
+def _network(problem: PointProblem, settings: MLESettings) -> Fit:
+    """Return the best of several searches, without standard errors: weights are not identified."""
+    solutions = [problem.minimise(start, settings) for start in starts(problem)]
+    converged = [solution for solution in solutions if solution.status == "converged"]
+    solution = min(converged or solutions, key=lambda solution: solution.value)
+    if solution.status != "converged":
+        raise FitError(
+            f"the MLE was not found: none of {len(solutions)} starts ended at a maximum; without a prior, "
+            "weights may grow without end.",
+            "Use map: Normal priors of the weights are weight decay.",
+        )
+    details = {
+        "formula": "Newton's method from several starts",
+        "kkt_residual": solution.kkt_residual,
+        "iterations": solution.iterations,
+        "starts": len(solutions),
+        **search_details(problem.model, solutions),
+    }
+    size = len(solution.theta)
+    fit = _fit(problem, solution.theta, np.full((size, size), np.nan), details, solution.at_bound)
+    flag = Outcome(
+        "flagged",
+        "the weights of a network have no single maximum of the likelihood, and no standard errors; without "
+        "a prior it follows the noise of the rows, too.",
+        "Use map: Normal priors of the weights are weight decay.",
+    )
+    return replace(fit, outcome=flag)
+
+
+MLE = Method(
+    "mle", "maximum likelihood, with standard errors", MLESettings, fit_mle, kind="point", chooses=True
+)

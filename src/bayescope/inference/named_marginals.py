@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.distributions.distributions import DISTRIBUTIONS, Distribution
-from bayescope.inference.marginal_base import StoredMarginal
+from bayescope.inference.marginal_base import NamedMarginal
 
 type Floats = NDArray[np.float64]
 
@@ -20,7 +20,7 @@ def number_text(value: float) -> str:
     return f"{value:.12g}" if value == round(value) else f"{value:.6g}"
 
 
-class TableMarginal(StoredMarginal):
+class TableMarginal(NamedMarginal):
     """A dataclass named as in the table of distributions, its fields the arguments in the table's order."""
 
     @override
@@ -32,8 +32,8 @@ class TableMarginal(StoredMarginal):
         return DISTRIBUTIONS[self.kind]
 
     @override
-    def pdf(self, x: Floats) -> Floats:
-        return np.asarray(np.exp(self._entry.log_density(np.asarray(x), *astuple(self))))  # type: ignore[call-overload]
+    def log_pdf(self, x: Floats) -> Floats:
+        return np.asarray(self._entry.log_density(np.asarray(x), *astuple(self)))  # type: ignore[call-overload]
 
     @override
     def cdf(self, x: Floats) -> Floats:
@@ -88,6 +88,30 @@ class InverseGamma(TableMarginal):
     @override
     def mode(self) -> float:
         return self.beta / (self.alpha + 1.0)
+
+
+@dataclass(frozen=True)
+class StudentT(TableMarginal):
+    """StudentT(nu, mu, sigma); the mean exists for nu > 1, the sd is inf for nu <= 2."""
+
+    nu: float
+    mu: float
+    sigma: float
+
+    @property
+    @override
+    def mean(self) -> float:
+        return self.mu if self.nu > 1.0 else math.nan
+
+    @property
+    @override
+    def sd(self) -> float:
+        return self.sigma * math.sqrt(self.nu / (self.nu - 2.0)) if self.nu > 2.0 else math.inf
+
+    @property
+    @override
+    def mode(self) -> float:
+        return self.mu
 
 
 @dataclass(frozen=True)

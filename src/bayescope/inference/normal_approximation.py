@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.fit import Outcome
+from bayescope.inference.group_refusals import refuse_free_spread
+from bayescope.inference.improper import refuse_improper_sigma
 from bayescope.inference.map_refusals import refuse_improper, refuse_unbounded
 from bayescope.inference.method import Context
+from bayescope.inference.network_refusals import SYMMETRY, refuse_network_mode
 from bayescope.inference.newton import Objective, Solution, minimise
 from bayescope.inference.point import named, refuse_unconverged, wald_covariance
 from bayescope.inference.point_problem import PointProblem, PointSettings
@@ -19,11 +22,11 @@ from bayescope.inference.starts import starts
 from bayescope.inference.transforms import Transform, unconstrained
 from bayescope.models import density
 from bayescope.models.model import Model
+from bayescope.models.network_bodies import networks
 
 type Floats = NDArray[np.float64]
 
 NEAR_KINK = 2.0  # sds
-_FLAT = ("Flat", "HalfFlat")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,17 +69,22 @@ def approximate(model: Model, settings: PointSettings, context: Context) -> Norm
     """Find the mode of p(z | y) and the curvature there.
 
     Raises:
-        NotApplicable: every parameter is fixed, one is a vector of probabilities, or the mode sits on the
-            kink of a Laplace prior.
+        NotApplicable: every parameter is fixed, one is a vector of probabilities, the noise has a kink,
+            or the mode sits on the kink of a Laplace prior.
         FitError: the posterior is improper, has no mode, or the mode was not found.
     """
     if not model.names:
         raise NotApplicable("every parameter is fixed, so there is nothing to estimate.")
     _refuse_simplexes(model)
+    _refuse_kinked_noise(model)
+    refuse_free_spread(model, "the mode that a Normal approximation stands on")
     problem = PointProblem(model, prior=True)
-    refuse_improper(model)
+    if networks(model):
+        refuse_network_mode(model, prior=True)
+    else:
+        refuse_improper(model)
     refuse_unbounded(problem)
-    refuse_flat_sigma(problem)
+    refuse_improper_sigma(problem)
     context.report_progress("maximising the posterior in the unconstrained space")
     transform = Transform(*density.prior_bounds(model))
     solutions = _search(problem, transform, settings)
@@ -96,6 +104,15 @@ def approximate(model: Model, settings: PointSettings, context: Context) -> Norm
     modes = _distinct(solutions, np.sqrt(np.diag(spread)))
     outcome = _outcome(problem, best.theta, spread, modes)
     return NormalApproximation(problem, transform, best.theta, spread, best, log_joint, modes, outcome)
+
+
+def _refuse_kinked_noise(model: Model) -> None:
+    if model.likelihood.kinked:
+        raise NotApplicable(
+            f"a {model.likelihood.name} density has a kink at every row, and no second derivative there "
+            "to take a covariance from.",
+            "Use nuts, or grid for up to three unknowns.",
+        )
 
 
 def _search(problem: PointProblem, transform: Transform, settings: PointSettings) -> list[Solution]:
@@ -141,23 +158,6 @@ def _refuse_simplexes(model: Model) -> None:
         )
 
 
-def refuse_flat_sigma(problem: PointProblem) -> None:
-    """Refuse a flat sigma with no more than one row to spare for it: p(sigma | y) ~ sigma^-(n - f).
-
-    f coefficients have flat priors; the tail is integrable for n - f > 1 only (Gelman et al., BDA3, 14.2).
-    """
-    normal, priors = problem.normal, density.element_priors(problem.model)
-    if normal is None or normal.sigma_index is None or priors[normal.sigma_index][0] not in _FLAT:
-        return
-    flat = sum(priors[index][0] in _FLAT for index in normal.coefficients)
-    rows = normal.data.observations
-    if rows - flat <= 1:
-        raise FitError(
-            f"{rows:g} rows, {flat} flat coefficients and a flat sigma: the posterior is improper.",
-            "Give sigma a proper prior, such as Exponential(1) on a response scaled to sd 1.",
-        )
-
-
 def _refuse_kinks(model: Model, best: Solution) -> None:
     if not best.at_kink.any():
         return
@@ -172,7 +172,9 @@ def _refuse_kinks(model: Model, best: Solution) -> None:
 def _outcome(problem: PointProblem, mode: Floats, spread: Floats, modes: int) -> Outcome:
     """Flag several modes, and kinks so close to the mode that the Normal runs over them."""
     objective, messages = problem.objective, []
-    if modes > 1:
+    if networks(problem.model):
+        messages.append(SYMMETRY)
+    elif modes > 1:
         messages.append(f"the posterior has {modes} modes, and this is a Normal at the highest of them")
     distance = np.abs(mode - objective.location) / np.sqrt(np.diag(spread))
     near = named(problem.model.names, (objective.weight > 0) & (distance < NEAR_KINK))

@@ -67,13 +67,13 @@ class NormalStatistics:
 
 
 def normal_statistics(model: Model) -> NormalStatistics | None:
-    """Compress the data of `model`; None when it is not Normal with identity links and one sigma."""
+    """Compress the data of `model`; None when it is not Normal, linear, with identity links and one sigma."""
     if model.likelihood.name != "Normal":
         return None
     mean = model.location
     deviation = next(p for p in model.predictors if p.parameter == "sigma")
     constant = deviation.matrix is None and np.ptp(deviation.offset) == 0
-    if not constant or mean.link != "identity" or deviation.link != "identity":
+    if mean.network is not None or not constant or mean.link != "identity" or deviation.link != "identity":
         return None
     response = model.response
     data = compress(design_matrix(model, mean), response.values, response.weights, mean.offset)

@@ -9,8 +9,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from bayescope.distributions.links import LINKS
 from bayescope.errors import FitError
 from bayescope.inference.fit import Fit, Outcome
+from bayescope.inference.linear_gaussian import compress
 from bayescope.inference.newton import Solution
 from bayescope.inference.normal_statistics import design_matrix
 from bayescope.inference.point_problem import PointProblem, PointSettings
@@ -20,6 +22,7 @@ from bayescope.models.model import Model
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
 
+LARGEST_COVARIANCE = 1000
 _RANK_TOLERANCE = 1e-12
 
 
@@ -40,14 +43,20 @@ def dependent_columns(X: Floats, labels: Sequence[str]) -> tuple[str, ...]:
 
 def observed_design(model: Model) -> tuple[Floats, Floats, Floats | None]:
     """Return design matrix, response and trials of the rows that occur (weight above 0, trials above 0)."""
+    response, kept = model.response, observed_rows(model)
+    trials = None if response.trials is None else response.trials[kept]
+    return design_matrix(model, model.location)[kept], response.values[kept], trials
+
+
+def observed_rows(model: Model) -> Flags:
+    """Mark the rows that occur: those of weight and trials above 0, shape (n,)."""
     response = model.response
     kept = np.ones(len(response.values), dtype=bool)
     if response.weights is not None:
         kept &= response.weights > 0
     if response.trials is not None:
         kept &= response.trials > 0
-    trials = None if response.trials is None else response.trials[kept]
-    return design_matrix(model, model.location)[kept], response.values[kept], trials
+    return kept
 
 
 def wald_covariance(hessian: Floats, free: Flags) -> Floats | None:
@@ -70,6 +79,39 @@ def wald_covariance(hessian: Floats, free: Flags) -> Floats | None:
     return covariance
 
 
+def scattered(covariance: Floats, free: Flags) -> Floats:
+    """Put the covariance of the free unknowns among all d: shape (d, d), nan elsewhere.
+
+    Of more than a thousand unknowns only the standard errors, shape (d,): the rest fills the memory.
+    """
+    if len(free) > LARGEST_COVARIANCE:
+        spread = np.full(len(free), np.nan)
+        spread[free] = np.sqrt(covariance.diagonal())
+    else:
+        spread = np.full((len(free), len(free)), np.nan)
+        spread[np.ix_(free, free)] = covariance
+    return spread
+
+
+def expected_information(model: Model, theta: Floats) -> Floats:
+    """Compute the expected information of Laplace noise in mu and b, shape (d, d).
+
+    X' diag(w / b^2) X for both (Norton 1984, Amer. Stat. 38(2)): the observed information says nothing
+    of the coefficients, for the density is piecewise linear in them.
+    """
+    location, rows = model.location, observed_rows(model)
+    spread = next(predictor for predictor in model.predictors if predictor is not location)
+    b = np.broadcast_to(density.psi(model, theta)[model.predictors.index(spread)], rows.shape)[rows]
+    weights = np.ones(len(b)) if model.response.weights is None else model.response.weights[rows]
+    information = np.zeros((len(theta), len(theta)))
+    for predictor in (location, spread):
+        X = design_matrix(model, predictor)[rows]
+        slope = LINKS[predictor.link].slope(density.eta(model, theta)[model.predictors.index(predictor)])
+        scaled = X * np.broadcast_to(slope, len(rows))[rows, np.newaxis] / b[:, np.newaxis]
+        information[np.ix_(predictor.index, predictor.index)] = (scaled.T * weights) @ scaled
+    return information
+
+
 def refuse_unconverged(solution: Solution, settings: PointSettings, what: str) -> None:
     """Raise FitError unless the KKT residual certifies the solution."""
     if solution.status == "converged":
@@ -81,23 +123,27 @@ def refuse_unconverged(solution: Solution, settings: PointSettings, what: str) -
     )
 
 
-def refuse_perfect_fit(what: str) -> NoReturn:
-    """Raise the FitError of a residual sum of squares of zero with sigma unknown."""
+def refuse_perfect_fit(what: str, where: str = "sigma -> 0") -> NoReturn:
+    """Raise the FitError of a line through every row with the spread unknown; `where` the density grows."""
+    name, end = where.split(" -> ")
+    prior = "that vanishes at 0, such as InverseGamma(3, 1)" if end == "0" else "such as Exponential(0.1)"
     raise FitError(
-        f"{what} does not exist: the mean fits every row exactly, so the density is unbounded as sigma -> 0.",
-        "Fix sigma (sigma: 1.0), leave predictors out, or give sigma a prior that vanishes at 0, "
-        "such as InverseGamma(3, 1).",
+        f"{what} does not exist: the mean fits every row exactly, so the density is unbounded as {where}.",
+        f"Fix {name} ({name}: 1.0), leave predictors out, or give {name} a prior {prior}.",
     )
 
 
 def point_fit(
     problem: PointProblem,
     theta: Floats,
-    covariance: Floats,
+    spread: Floats,
     details: Mapping[str, Any],
     boundary: Outcome | None = None,
 ) -> Fit:
-    """Assemble the Fit of a point method; `boundary` is the outcome if `details["boundary"]` names any."""
+    """Assemble the Fit of a point method; `boundary` is the outcome if `details["boundary"]` names any.
+
+    `spread` is the covariance, shape (d, d), or the standard errors alone, shape (d,).
+    """
     method = "map" if problem.prior else "mle"
     log_likelihood = density.log_likelihood(problem.model, theta)
     return Fit(
@@ -107,9 +153,42 @@ def point_fit(
         names=problem.model.names,
         outcome=boundary or Outcome(),
         estimate=theta,
-        covariance=covariance,
+        covariance=spread if spread.ndim == 2 else None,
+        standard_errors=None if spread.ndim == 2 else spread,
         details={**details, "log_likelihood": log_likelihood, "nll": 0.0 - log_likelihood},
     )
+
+
+def limits_reached(problem: PointProblem, theta: Floats) -> Outcome | None:
+    """Flag parameters whose estimate grew to the end of what a solver tries, saying what that means."""
+    model, messages = problem.model, []
+    for predictor in model.predictors:
+        limit = model.likelihood.parameter(predictor.parameter).limit
+        reached = [position for position in predictor.index if theta[position] >= problem.limits[position]]
+        if limit is not None:
+            messages += [
+                f"{model.names[position]} grows without end: {limit.meaning}" for position in reached
+            ]
+    return Outcome("flagged", f"{'; '.join(messages)}.", _LIMIT_ADVICE) if messages else None
+
+
+_LIMIT_ADVICE = "The other estimates are those of the simpler likelihood, to six digits or more."
+
+
+def degenerate(model: Model) -> bool:
+    """Tell whether the location can pass through every row, where the density then grows without bound.
+
+    The response, seen on the scale of the linear predictor, is in the span of the design's columns; the
+    residual of its least squares is then rounding error.
+    """
+    location, likelihood = model.location, model.likelihood
+    X, y, _ = observed_design(model)
+    with np.errstate(all="ignore"):
+        target = LINKS[location.link].apply(likelihood.seen(y))
+    if not likelihood.degenerate or not np.isfinite(target).all():
+        return False
+    offset = np.broadcast_to(location.offset, len(model.response.values))[observed_rows(model)]
+    return compress(X, target, None, offset).residual == 0
 
 
 def named(names: Sequence[str], chosen: Flags) -> list[str]:

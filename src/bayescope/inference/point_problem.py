@@ -6,6 +6,7 @@ density is only relabelled, so its mode does not move.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -15,8 +16,11 @@ from pydantic import Field
 from bayescope.inference.method import Settings
 from bayescope.inference.newton import Objective, Solution, minimise
 from bayescope.inference.normal_statistics import NormalStatistics, normal_statistics
+from bayescope.inference.working_set import MANY, minimise_working_set
 from bayescope.models import density
+from bayescope.models.fixing import fix
 from bayescope.models.model import Model
+from bayescope.models.network_bodies import networks
 
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
@@ -61,6 +65,16 @@ class PointProblem:
         lower, upper = density.likelihood_bounds(self.model)
         return np.asarray((lower == 0) & np.isinf(upper))
 
+    @cached_property
+    def limits(self) -> Floats:
+        """The largest value of each element that is tried: where its likelihood has become a simpler one."""
+        limits = np.full(len(self.model.names), np.inf)
+        for predictor in self.model.predictors:
+            limit = self.model.likelihood.parameter(predictor.parameter).limit
+            if limit is not None and predictor.matrix is None and predictor.link == "identity":
+                limits[predictor.index] = limit.value
+        return limits
+
     def _value(self, theta: Floats) -> float:
         value = self.log_likelihood(theta)
         return -value - (density.smooth_prior_derivatives(self.model, theta)[0] if self.prior else 0.0)
@@ -72,7 +86,7 @@ class PointProblem:
             value, gradient, hessian = self.normal.derivatives(theta)
         if self.prior:
             smooth, slope, curvature = density.smooth_prior_derivatives(self.model, theta)
-            value, gradient, hessian = value + smooth, gradient + slope, hessian + np.diag(curvature)
+            value, gradient, hessian = value + smooth, gradient + slope, hessian + curvature
         return -value, -gradient, -hessian
 
     def log_likelihood(self, theta: Floats) -> float:
@@ -81,16 +95,48 @@ class PointProblem:
             return self.normal.log_likelihood(theta)
         return density.log_likelihood(self.model, theta)
 
+    @cached_property
+    def sparse(self) -> bool:
+        """Whether there are so many kinks that most unknowns are expected to rest at theirs."""
+        if self.model.likelihood.multivariate or networks(self.model):
+            return False
+        return bool(np.count_nonzero(self.objective.weight) > MANY)
+
     def minimise(self, start: Floats, settings: PointSettings) -> Solution:
         """Solve from `start`; theta of the solution is in the model's own parameters."""
-        inner = in_logs(self.objective, self.positive)
+        if not self.sparse:
+            return self.minimise_all(start, settings)
+        return minimise_working_set(
+            self.objective,
+            self.slopes,
+            lambda free, theta: self.given(free, theta).minimise_all(theta[free], settings),
+            start,
+            settings.tolerance,
+        )
+
+    def given(self, free: Flags, theta: Floats) -> PointProblem:
+        """The problem of the `free` unknowns, the others being fixed at their values in `theta`."""
+        return PointProblem(fix(self.model, free, theta), prior=self.prior)
+
+    def slopes(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Return the gradient of the smooth part and the diagonal of its Hessian, each of shape (d,)."""
+        gradient, diagonal = density.likelihood_slopes(self.model, theta)
+        if self.prior:
+            slope, curvature = density.smooth_prior_slopes(self.model, theta)
+            gradient, diagonal = gradient + slope, diagonal + curvature
+        return -gradient, -diagonal
+
+    def minimise_all(self, start: Floats, settings: PointSettings) -> Solution:
+        """Solve for all unknowns at once, however many have kinks; see `minimise`."""
+        limited = replace(self.objective, upper=np.minimum(self.objective.upper, self.limits))
+        inner = in_logs(limited, self.positive)
         found = minimise(
             inner,
             np.where(self.positive, np.log(np.where(self.positive, start, 1.0)), start),
             tolerance=settings.tolerance,
             max_iterations=settings.max_iterations,
         )
-        theta = _from_logs(found.theta, self.positive, self.objective)
+        theta = _from_logs(found.theta, self.positive, limited)
         return Solution(**{**vars(found), "theta": theta})
 
 

@@ -81,13 +81,13 @@ class Pushforward(StoredMarginal):
         return float(self._transform.inverse(math.copysign(z, self.mu)))
 
     @override
-    def pdf(self, x: Floats) -> Floats:
+    def log_pdf(self, x: Floats) -> Floats:
         z = self._transform.apply(x)
         inside = np.isfinite(z)
         z = np.where(inside, z, self.mu)
         score = (z - self.mu) / self.sigma
         log_density = -0.5 * score**2 - math.log(self.sigma * math.sqrt(2 * math.pi))
-        return np.where(inside, np.exp(log_density - self._transform.log_jacobian(z)), 0.0)
+        return np.where(inside, log_density - self._transform.log_jacobian(z), -np.inf)
 
     @override
     def cdf(self, x: Floats) -> Floats:

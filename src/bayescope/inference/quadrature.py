@@ -10,7 +10,7 @@ Approximation Practice, ch. 19).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -111,15 +111,21 @@ def integrable_at_zero(log_density: LogDensity, lower: float) -> bool:
     return math.isfinite(lower) or _slope(log_density, -REACH, -REACH + _SLOPE_STEP) > _SLOPE_SLACK
 
 
-def finite_moments(log_density: LogDensity, upper: float) -> int:
-    """How many moments of sigma = exp(tau) are finite: 2, 1, 0, or -1 when not even the integral is.
+def finite_moments(log_density: LogDensity, end: float, power: int = 1) -> int:
+    """How many moments of exp(power tau) are finite: 2, 1, 0, or -1 when not even the integral is.
 
-    Moment k needs the log-density to fall more steeply than -k tau towards an infinite end.
+    Moment k needs the log-density to fall more steeply than k |power tau| towards `end`, the end of the
+    range at which exp(power tau) is largest, if that is infinite.
     """
-    if math.isfinite(upper):
+    if math.isfinite(end):
         return 2
-    fall = -_slope(log_density, REACH - _SLOPE_STEP, REACH)
-    return int(np.clip(math.ceil(fall - _SLOPE_SLACK) - 1, -1, 2)) if math.isfinite(fall) else 2
+    if power > 0:
+        fall = -_slope(log_density, REACH - _SLOPE_STEP, REACH)
+    else:
+        fall = _slope(log_density, -REACH, -REACH + _SLOPE_STEP)
+    if not math.isfinite(fall):
+        return 2
+    return int(np.clip(math.ceil(fall / abs(power) - _SLOPE_SLACK) - 1, -1, 2))
 
 
 def _slope(log_density: LogDensity, start: float, stop: float) -> float:
@@ -131,9 +137,9 @@ def _slope(log_density: LogDensity, start: float, stop: float) -> float:
 
 
 def integrate(
-    log_density: LogDensity, lower: float, upper: float, moments: int, tolerance: float
+    log_density: LogDensity, lower: float, upper: float, powers: Sequence[int], tolerance: float
 ) -> Quadrature | None:
-    """Integrate exp(log_density) and its moments in exp(tau) up to `moments`, over (lower, upper).
+    """Integrate exp(log_density) and its products with exp(k tau), k in `powers`, over (lower, upper).
 
     `log_density` must be near 0 at its peak, so that its exponential is a double. Returns None when
     a tail is so heavy that it does not end within reach of doubles.
@@ -142,7 +148,8 @@ def integrate(
     values = log_density(grid)
     peaks: list[float] = []
     bounds: list[tuple[float, float]] = []
-    for power in range(moments + 1):
+    powers = (0, *powers)
+    for power in powers:
         tilted = _tilt(log_density, power)
         found = modes(tilted, grid, values + power * grid)
         found = [mode for mode in found if tilted(np.array([mode]))[0] > tilted(np.array(found[:1]))[0] - CUT]
@@ -152,7 +159,7 @@ def integrate(
         bounds.append(reached)
         peaks += found
     edges = _breakpoints(log_density, peaks, min(low for low, _ in bounds), max(high for _, high in bounds))
-    return _refine(log_density, edges, moments, tolerance)
+    return _refine(log_density, edges, powers, tolerance)
 
 
 def _tilt(log_density: LogDensity, power: int) -> LogDensity:
@@ -211,14 +218,14 @@ def _width(log_density: LogDensity, peak: float, lower: float, upper: float) -> 
     return float(steps[near[0]] if len(near) else steps[-1])
 
 
-def _refine(log_density: LogDensity, edges: Floats, moments: int, tolerance: float) -> Quadrature:
+def _refine(log_density: LogDensity, edges: Floats, powers: Sequence[int], tolerance: float) -> Quadrature:
     """Halve the panels until two rules agree on every moment and the density is a polynomial on each."""
     lower, upper = edges[:-1], edges[1:]
     done: list[tuple[Floats, Floats]] = []
-    settled = np.zeros(moments + 1)
+    settled = np.zeros(len(powers))
     while True:
-        fine = _moments(log_density, lower, upper, ORDER, moments)
-        coarse = _moments(log_density, lower, upper, COARSE_ORDER, moments)
+        fine = _moments(log_density, lower, upper, ORDER, powers)
+        coarse = _moments(log_density, lower, upper, COARSE_ORDER, powers)
         total = settled + fine.sum(axis=0)
         rough = np.any(np.abs(fine - coarse) > 0.01 * tolerance * total, axis=1)
         rough |= _interpolation_error(log_density, lower, upper) > _INTERPOLATION_ERROR * total[0]
@@ -234,14 +241,14 @@ def _refine(log_density: LogDensity, edges: Floats, moments: int, tolerance: flo
     return _assemble(log_density, np.append(starts, edges[-1]))
 
 
-def _moments(log_density: LogDensity, lower: Floats, upper: Floats, order: int, moments: int) -> Floats:
-    """Integrals of exp(log_density + k tau) on each panel, k = 0..moments; shape (P, moments + 1)."""
+def _moments(
+    log_density: LogDensity, lower: Floats, upper: Floats, order: int, powers: Sequence[int]
+) -> Floats:
+    """Integrals of exp(log_density + k tau) on each panel, k in `powers`; shape (P, len(powers))."""
     nodes = panel_nodes(lower, upper, order)
     values = log_density(nodes.ravel()).reshape(nodes.shape)
     half = 0.5 * (upper - lower)
-    return np.stack(
-        [half * (np.exp(values + power * nodes) @ rule(order)[1]) for power in range(moments + 1)], axis=1
-    )
+    return np.stack([half * (np.exp(values + power * nodes) @ rule(order)[1]) for power in powers], axis=1)
 
 
 def _interpolation_error(log_density: LogDensity, lower: Floats, upper: Floats) -> Floats:

@@ -21,6 +21,7 @@ from bayescope.inference.method import Context, Method, Settings
 from bayescope.inference.metropolis import METROPOLIS
 from bayescope.inference.mle import MLE
 from bayescope.inference.nuts import NUTS
+from bayescope.models.blueprint import blueprint
 from bayescope.models.model import Model
 
 METHODS: Mapping[str, Method] = MappingProxyType(
@@ -39,6 +40,7 @@ def run_method(name: str, method: Method, settings: BaseModel, model: Model, con
     """
     start = time.perf_counter()
     try:
+        _refuse_choice(method, model)
         fit = method.fit(model, settings, context)
     except NotApplicable as reason:
         fit = _no_answer(method, model, Outcome("not applicable", reason.message, reason.advice))
@@ -50,7 +52,19 @@ def run_method(name: str, method: Method, settings: BaseModel, model: Model, con
             method, model, Outcome("failed", message, "This is a bug in bayescope: please report it.")
         )
     total = time.perf_counter() - start
-    return replace(fit, name=name, settings=settings.model_dump(), timings={**fit.timings, "total": total})
+    return replace(
+        fit,
+        name=name,
+        settings=settings.model_dump(),
+        timings={**fit.timings, "total": total},
+        blueprint=blueprint(model),
+    )
+
+
+def _refuse_choice(method: Method, model: Model) -> None:
+    if model.hypotheses and not method.chooses:
+        message = f"the unknown is one of {len(model.hypotheses)} hypotheses, and no number."
+        raise NotApplicable(message, "Use exact, which answers it, or mle or map for the choice alone.")
 
 
 def _no_answer(method: Method, model: Model, outcome: Outcome) -> Fit:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.distributions.distributions import DISTRIBUTIONS
-from bayescope.inference.exact_posterior import ExactPosterior, Solver
+from bayescope.distributions.links import LINKS
+from bayescope.inference.exact_posterior import ExactPosterior, Solvable, Statistics
 from bayescope.inference.fit import Outcome
+from bayescope.inference.improper import prior_rows, refuse_flat_sigma
 from bayescope.inference.linear_gaussian import (
     CoefficientPrior,
     Compressed,
+    Conditional,
     LinearGaussian,
-    compress,
+    compressed,
     linear_gaussian,
+    pool_triangles,
+    triangle_of,
+    with_rows,
 )
 from bayescope.inference.marginals import Normal
 from bayescope.inference.normal_statistics import design_matrix
-from bayescope.inference.unknown_sigma import RegressionPosterior, SigmaPrior, integrate_sigma
+from bayescope.inference.predictive_exact import normal_predictive
+from bayescope.inference.unknown_sigma import SigmaPrior, integrate_sigma
 from bayescope.models.density import element_priors
-from bayescope.models.model import Model, Predictor, Prior
+from bayescope.models.model import Block, Model, Predictor, Prior
+from bayescope.models.scales import scaled_of, scales_with
 
 type Floats = NDArray[np.float64]
 
@@ -32,23 +43,55 @@ _COEFFICIENTS = ("Normal", "Flat")
 class _Parts(NamedTuple):
     """The regression inside a model; `order` puts (coefficients, sigma) into the order of theta."""
 
-    compressed: Compressed
     prior: CoefficientPrior
     order: NDArray[np.intp]
     proper: bool
 
 
-def recognise(model: Model) -> Solver | str:
-    """Return the solver of a Normal linear regression, or every reason why this model is none."""
+def recognise(model: Model) -> Solvable | str:
+    """Return what solves a Normal linear regression, or every reason why this model is none."""
     mu, sigma = (_predictor(model, name) for name in ("mu", "sigma"))
-    reasons = [*_mu_reasons(model, mu), *_sigma_reasons(sigma)]
+    reasons = [*_mu_reasons(model, mu), *sigma_reasons(sigma)]
     if not model.names:
         reasons.append("nothing is unknown")
     if reasons:
         return "; ".join(reasons)
     if len(sigma.index):
-        return partial(_solve_unknown, model, mu, sigma)
-    return partial(_solve_known, model, mu, float(np.ravel(sigma.offset)[0]))
+        return Solvable(statistics_of(model, mu), pool, partial(_solve_unknown, model, mu, sigma))
+    known = partial(_solve_known, model, mu, float(np.ravel(sigma.offset)[0]))
+    return Solvable(statistics_of(model, mu), pool, known)
+
+
+def statistics_of(model: Model, mu: Predictor) -> Statistics:
+    """Compress the rows to the triangle of [X, y - offset], each row as often as it occurs."""
+    response = model.response
+    occurs = slice(None) if response.weights is None else response.weights > 0
+    triangle = triangle_of(
+        design_matrix(model, mu)[occurs],
+        response.values[occurs],
+        None if response.weights is None else response.weights[occurs],
+        np.broadcast_to(mu.offset, response.values.shape)[occurs],
+    )
+    return _stored(len(response.values) if response.weights is None else response.weights.sum(), triangle)
+
+
+def _stored(observations: float, triangle: Floats) -> Statistics:
+    number = float(observations)  # weights may add up to a fraction
+    count = int(number) if number.is_integer() else number
+    return {"kind": "Normal regression", "observations": count, "triangle": triangle.tolist()}
+
+
+def pool(parts: Sequence[Statistics]) -> Statistics:
+    """Pool the triangles of parts of some data, by a QR factorisation of them all."""
+    triangles = [np.array(part["triangle"]) for part in parts if part["triangle"]]
+    pooled = pool_triangles(triangles) if triangles else np.zeros((0, 0))
+    return _stored(sum(part["observations"] for part in parts), pooled)
+
+
+def compressed_of(statistics: Statistics, size: int) -> Compressed:
+    """Read stored statistics of `size` coefficients."""
+    triangle = np.array(statistics["triangle"]).reshape(-1, size + 1)
+    return compressed(float(statistics["observations"]), triangle)
 
 
 def _predictor(model: Model, parameter: str) -> Predictor:
@@ -62,34 +105,40 @@ def _mu_reasons(model: Model, mu: Predictor) -> list[str]:
         f"the prior of {block.name} is {block.prior}; the closed form needs Normal or Flat coefficients"
         for block in model.blocks
         if np.any((mu.index >= block.start) & (mu.index < block.stop))
-        and block.prior.distribution not in _COEFFICIENTS
+        and (block.prior.distribution not in _COEFFICIENTS or _has_other_scale(block))
     ]
 
 
-def _sigma_reasons(sigma: Predictor) -> list[str]:
+def _has_other_scale(block: Block) -> bool:
+    """Tell whether the scale of a prior is a multiple of an unknown other than sigma."""
+    return scaled_of(block.prior.arguments) is not None and not scales_with(block.prior.arguments, "sigma")
+
+
+def sigma_reasons(sigma: Predictor) -> list[str]:
+    """Say why the likelihood is not one with a single sigma for all rows; empty if it is."""
     if sigma.matrix is not None or np.ptp(sigma.offset) > 0:
         return ["sigma differs between rows; the closed form needs one sigma for all"]
-    if sigma.link != "identity":
-        return [f"sigma has a {sigma.link} link; the closed form needs the prior on sigma itself"]
     return []
 
 
 def _parts(model: Model, mu: Predictor, sigma: Predictor | None) -> _Parts:
+    """Collect the priors; a Normal(m, k sigma), which enters as a row of the data, counts as flat here."""
     priors = [element_priors(model)[i] for i in mu.index]
-    flat = np.array([name == "Flat" for name, _ in priors], dtype=bool)
-    prior = CoefficientPrior(
-        np.array([arguments.get("mu", 0.0) for _, arguments in priors]),
-        np.where(flat, np.inf, np.array([arguments.get("sigma", 1.0) for _, arguments in priors])),
-    )
+    sds = [
+        np.inf if name == "Flat" or scales_with(given, "sigma") else given["sigma"] for name, given in priors
+    ]
+    means = [given["mu"] if np.isfinite(sd) else 0.0 for sd, (_, given) in zip(sds, priors, strict=True)]
+    proper = all(name != "Flat" for name, _ in priors)
     positions = np.concatenate([mu.index, sigma.index]) if sigma else mu.index
-    compressed = compress(design_matrix(model, mu), model.response.values, model.response.weights, mu.offset)
-    return _Parts(compressed, prior, np.argsort(positions), not flat.any())
+    return _Parts(CoefficientPrior(np.array(means), np.array(sds)), np.argsort(positions), proper)
 
 
-def _solve_known(model: Model, mu: Predictor, sigma: float, _tolerance: float) -> ExactPosterior:
+def _solve_known(
+    model: Model, mu: Predictor, sigma: float, statistics: Statistics, _tolerance: float
+) -> ExactPosterior:
     """Solve for the coefficients given sigma: beta | y is Normal with precision X'X / sigma^2 + P."""
-    compressed, prior, order, proper = _parts(model, mu, None)
-    posterior = linear_gaussian(compressed, prior)(sigma)
+    prior, order, proper = _parts(model, mu, None)
+    posterior = linear_gaussian(compressed_of(statistics, len(mu.index)), prior)(sigma)
     covariance = ((posterior.basis * posterior.unit**2) @ posterior.basis.T)[np.ix_(order, order)]
     mean = posterior.center[order]
     sds = np.sqrt(np.diag(covariance))
@@ -100,6 +149,18 @@ def _solve_known(model: Model, mu: Predictor, sigma: float, _tolerance: float) -
         marginals=tuple(Normal(float(m), float(s)) for m, s in zip(mean, sds, strict=True)),
         draw=lambda rng, size: _draw_known(posterior, rng, size)[:, order],
         log_evidence=posterior.log_density if proper else None,
+        predict=lambda rows: normal_predictive(
+            rows,
+            Conditional(
+                posterior.center,
+                posterior.basis,
+                np.zeros((len(posterior.unit), 1)),
+                np.square(posterior.unit)[:, None],
+            ),
+            np.array([sigma]),
+            np.ones(1),
+            draw=lambda rng, size: _draw_known(posterior, rng, size)[:, order],
+        ),
     )
 
 
@@ -108,48 +169,73 @@ def _draw_known(posterior: LinearGaussian, rng: np.random.Generator, size: int) 
     return (posterior.center[:, None] + posterior.basis @ v).T
 
 
-def _solve_unknown(model: Model, mu: Predictor, sigma: Predictor, tolerance: float) -> ExactPosterior:
+def _solve_unknown(
+    model: Model, mu: Predictor, sigma: Predictor, statistics: Statistics, tolerance: float
+) -> ExactPosterior:
     """Solve for coefficients and sigma, integrating over sigma."""
-    name, arguments = element_priors(model)[sigma.index[0]]
-    compressed, prior, order, proper = _parts(model, mu, sigma)
-    posterior = integrate_sigma(linear_gaussian(compressed, prior), _sigma_prior(name, arguments), tolerance)
-    marginals = (*posterior.coefficients, posterior.sigma)
+    name, _ = element_priors(model)[sigma.index[0]]
+    prior, order, proper = _parts(model, mu, sigma)
+    data, (rows, targets) = compressed_of(statistics, len(mu.index)), prior_rows(model)
+    refuse_flat_sigma(model, data.observations)
+    given_sigma = linear_gaussian(with_rows(data, rows, targets), prior)
+    posterior = integrate_sigma(given_sigma, _sigma_prior(model, sigma), tolerance)
+    log_evidence = posterior.log_evidence + float(np.sum(np.log(rows.sum(axis=1))))  # 1 / k of each such row
+    marginals = (*posterior.coefficients, posterior.spread)
+    mean, covariance = posterior.mean[order], posterior.covariance[np.ix_(order, order)]
     return ExactPosterior(
         applies="Normal regression with sigma integrated out",
-        mean=posterior.mean[order],
-        covariance=posterior.covariance[np.ix_(order, order)],
+        mean=mean,
+        covariance=covariance,
         marginals=tuple(marginals[i] for i in order),
         draw=lambda rng, size: posterior.draw(rng, size)[:, order],
-        log_evidence=posterior.log_evidence if proper and DISTRIBUTIONS[name].proper else None,
-        outcome=_outcome(model, posterior, order),
+        log_evidence=log_evidence if proper and DISTRIBUTIONS[name].proper else None,
+        outcome=heavy_tails(model.names, mean, np.diag(covariance)),
         details={"nodes": len(posterior.quadrature.nodes), "relative_error": posterior.relative_error},
+        predict=lambda rows: normal_predictive(
+            rows,
+            posterior.model.given(posterior.quadrature.nodes),
+            posterior.model.origin * np.exp(posterior.quadrature.nodes),
+            posterior.quadrature.weights,
+            draw=lambda rng, size: posterior.draw(rng, size)[:, order],
+            moments=posterior.moments,
+        ),
     )
 
 
-def _sigma_prior(name: str, arguments: dict[str, float]) -> SigmaPrior:
-    distribution = DISTRIBUTIONS[name]
+def _sigma_prior(model: Model, sigma: Predictor) -> SigmaPrior:
+    """Express the prior of x = sigma, sigma^2 or sigma^-2 as one of sigma: p(sigma) = p(x) |dx / dsigma|."""
+    name, arguments = element_priors(model)[sigma.index[0]]
+    distribution, link, power = DISTRIBUTIONS[name], LINKS[sigma.link], _POWERS[sigma.link]
     values = [arguments[argument.name] for argument in distribution.arguments]
     support = distribution.support(arguments)
-    return SigmaPrior(
-        log_density=lambda sigma: distribution.log_density(sigma, *values),
-        lower=max(support.lower, 0.0),
-        upper=support.upper,
-        text=str(Prior(name, arguments)),
-    )
+    lower, upper = sorted(link.inverse([max(support.lower, 0.0), support.upper]).tolist())
+
+    def log_density(at: Floats) -> Floats:
+        with np.errstate(divide="ignore", over="ignore"):
+            stretch = math.log(abs(power)) + (power - 1) * np.log(at)
+            return distribution.log_density(link.apply(at), *values) + stretch
+
+    return SigmaPrior(log_density, lower, upper, str(Prior(name, arguments)), power)
 
 
-def _outcome(model: Model, posterior: RegressionPosterior, order: NDArray[np.intp]) -> Outcome:
+_POWERS = MappingProxyType({"identity": 1, "variance": 2, "precision": -2})
+
+
+def heavy_tails(names: Sequence[str], means: Floats, variances: Floats) -> Outcome:
     """Flag moments that do not exist: they are reported as inf (a mean with no value as nan)."""
-    if posterior.moments == 2:
+    missing = {
+        "mean and sd": [name for name, mean in zip(names, means, strict=True) if not np.isfinite(mean)],
+        "sd": [
+            name
+            for name, mean, variance in zip(names, means, variances, strict=True)
+            if np.isfinite(mean) and not np.isfinite(variance)
+        ],
+    }
+    parts = [f"the {what} of {', '.join(found)}" for what, found in missing.items() if found]
+    if not parts:
         return Outcome()
-    heavy = [
-        name
-        for name, variance in zip(model.names, np.diag(posterior.covariance)[order], strict=True)
-        if np.isinf(variance)
-    ]
-    what = "sd" if posterior.moments == 1 else "mean and sd"
     return Outcome(
         "flagged",
-        f"The posterior tails are so heavy that the {what} of {', '.join(heavy)} do not exist.",
+        f"The posterior tails are so heavy that {' and '.join(parts)} do not exist.",
         "Read medians and intervals, or give sigma a prior with lighter tails.",
     )

@@ -21,7 +21,13 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from bayescope.data.terms import INTERCEPT
+from bayescope.distributions.ordinal import CUTPOINTS
 from bayescope.errors import FitError
+from bayescope.inference.level_separation import level_rows, parts_of_rows
+from bayescope.inference.point import observed_design, observed_rows
+from bayescope.models import density
+from bayescope.models.model import Model
 
 type Floats = NDArray[np.float64]
 
@@ -58,6 +64,13 @@ def find_separation(
     """
     signed, movable = _signed_rows(_standardised(X, lower), y, trials), np.ptp(X, axis=0) > 0
     below = -np.ones(X.shape[1]) if lower is None else lower
+    return _along(signed, movable, labels, below)
+
+
+def _along(
+    signed: Floats, movable: NDArray[np.bool_], labels: Sequence[str], below: Floats
+) -> Separation | None:
+    """Find a direction with every margin of `signed`, shape (m, k), at least 0, and name its columns."""
     if not signed.size:
         return None
     mean = signed.mean(axis=0)
@@ -71,6 +84,51 @@ def find_separation(
     named = involved > 1e-7 * involved.max()
     named = named & movable if (named & movable).any() else named
     return Separation(kind, tuple(label for label, is_in in zip(labels, named, strict=True) if is_in))
+
+
+def separation_of(model: Model, chosen: NDArray[np.bool_] | None = None) -> Separation | None:
+    """Find out whether a direction exists along which the likelihood of `model` rises without end.
+
+    Outcomes without overlap let a probability go to 0 or 1; zeros that a direction tells from the
+    positive rows, which it leaves alone, let the mean of theirs go to 0 (Correia, Guimaraes and Zylkin
+    2019, arXiv:1903.01633). `chosen`, shape (k,), restricts it to some coefficients, within the bounds
+    of their priors.
+    """
+    index, kind = model.location.index, model.likelihood.separation
+    if model.likelihood.by_level:
+        return _separation_of_levels(model, flat_only=chosen is not None)
+    lower = None
+    if chosen is None:
+        chosen = np.ones(len(index), dtype=bool)
+    else:
+        lower = np.where(density.prior_bounds(model)[0][index[chosen]] == 0, 0.0, -1.0)
+    if not kind or model.location.matrix is None or not chosen.any():
+        return None
+    X, y, trials = observed_design(model)
+    if kind == "zeros":
+        # a positive row speaks against a move either way, a zero against one upwards
+        y, trials = np.minimum(np.ceil(y), 1.0), np.full(len(y), 2.0)
+    labels = [model.names[position] for position in index[chosen]]
+    return find_separation(X[:, chosen], y, trials, labels, lower)
+
+
+def _separation_of_levels(model: Model, *, flat_only: bool) -> Separation | None:
+    """Find out whether a direction of the unknowns (of those with flat priors) tells the levels apart."""
+    flat = np.array([name in ("Flat", "HalfFlat") for name, _ in density.element_priors(model)])
+    chosen = flat if flat_only else np.ones_like(flat)
+    own = [position for predictor in model.predictors for position in predictor.index]
+    chosen &= np.isin(np.arange(len(flat)), own)
+    if not chosen.any():
+        return None
+    labels = [label for label, is_in in zip(model.names, chosen, strict=True) if is_in]
+    constant = [label.startswith((INTERCEPT, CUTPOINTS)) for label in labels]
+    below, found, rows = -np.ones(len(labels)), None, np.zeros(0, dtype=np.intp)
+    kept = observed_rows(model)
+    for rows in parts_of_rows(model, kept):
+        found = _along(level_rows(model, rows)[:, chosen], ~np.array(constant), labels, below)
+        if found is None:
+            return None
+    return found if len(rows) == kept.sum() else None
 
 
 def _standardised(X: Floats, lower: Floats | None) -> Floats:

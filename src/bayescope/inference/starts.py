@@ -9,11 +9,16 @@ from numpy.typing import NDArray
 
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.distributions.links import LINKS
+from bayescope.distributions.supports import REAL, UNIT
+from bayescope.inference.absolute_error import least_absolute
 from bayescope.inference.conjugate import Conjugate, mode, of_model
+from bayescope.inference.network_starts import network_starts
 from bayescope.inference.normal_statistics import design_matrix
 from bayescope.inference.point_problem import PointProblem, PointSettings
 from bayescope.models import density
-from bayescope.models.model import Model
+from bayescope.models.model import Model, Predictor
+from bayescope.models.network_bodies import networks
+from bayescope.models.order import ordered_positions
 
 type Floats = NDArray[np.float64]
 
@@ -31,22 +36,66 @@ def plain_start(problem: PointProblem) -> Floats:
         found = mode(flat.observe(flat.statistics(response)))
         if np.isfinite(found).all():
             return inside_box(found, problem.objective.lower, problem.objective.upper)
-    centre, spread = _centre_and_spread(response.values, response.trials, response.weights)
+    mean, sd = _mean_and_sd(model)
     theta = np.zeros(len(model.names))
     location = model.location
-    constant = np.ptp(design_matrix(model, location), axis=0) == 0
-    eta = float(LINKS[location.link].apply(centre)) - float(np.mean(location.offset))
-    for position, is_constant in zip(location.index, constant, strict=True):
-        if is_constant and model.names[position] in ("Intercept", location.parameter):
-            theta[position] = eta
-    theta[problem.positive] = spread
+    with np.errstate(all="ignore"):
+        eta = float(LINKS[location.link].apply(mean)) - float(np.mean(location.offset))
+    theta[_constant_column(model, location)] = eta if math.isfinite(eta) else 0.0
+    for predictor in model.predictors:
+        if predictor is not location and predictor.matrix is None and len(predictor.index) == 1:
+            theta[predictor.index] = _constant(model, predictor, mean, sd)
+        elif predictor is not location and predictor.matrix is not None:
+            theta[_intercept(model, predictor)] = _on_link(model, predictor, mean, sd)
     return inside_box(theta, problem.objective.lower, problem.objective.upper)
 
 
-def _centre_and_spread(y: Floats, trials: Floats | None, weights: Floats | None) -> tuple[float, float]:
-    weight = np.ones_like(y) if weights is None else weights
-    if trials is not None:
-        return float((weight @ y + 0.5) / (weight @ trials + 1)), 1.0
+def _constant_column(model: Model, location: Predictor) -> NDArray[np.intp]:
+    """The position of the location's constant, if it has an unknown one: of a network, its last bias."""
+    if location.network is not None:
+        return location.index[-1:]
+    constant = np.ptp(design_matrix(model, location), axis=0) == 0
+    wanted = ("Intercept", location.parameter)
+    named = np.array([model.names[position] in wanted for position in location.index], dtype=bool)
+    return np.asarray(location.index[constant & named])
+
+
+def _constant(model: Model, predictor: Predictor, mean: float, sd: float) -> float:
+    """Start a parameter that is the same in every row at the size that its entry of the table expects."""
+    parameter = model.likelihood.parameter(predictor.parameter)
+    if parameter.name in model.likelihood.ordered:
+        return parameter.scale(mean, sd)
+    if parameter.support in (REAL, UNIT) and parameter.prior is None:
+        return 0.0  # the middle of a box, or inside of its nearer end
+    with np.errstate(all="ignore"):
+        size = float(LINKS[predictor.link].apply(parameter.scale(mean, sd)))
+    return size if math.isfinite(size) and size > 0 else 1.0
+
+
+def _intercept(model: Model, predictor: Predictor) -> NDArray[np.intp]:
+    """The position of the intercept of a parameter with a formula, if it has an unknown one."""
+    if predictor.network is not None:
+        return predictor.index[-1:]
+    name = f"{predictor.parameter}.Intercept"
+    chosen = [position for position in predictor.index.tolist() if model.names[position] == name]
+    return np.array(chosen, dtype=np.intp)
+
+
+def _on_link(model: Model, predictor: Predictor, mean: float, sd: float) -> float:
+    """The size that the table expects of a parameter, on the scale of its linear predictor."""
+    parameter = model.likelihood.parameter(predictor.parameter)
+    with np.errstate(all="ignore"):
+        eta = float(LINKS[predictor.link].apply(parameter.scale(mean, sd))) - float(np.mean(predictor.offset))
+    return eta if math.isfinite(eta) else 0.0
+
+
+def _mean_and_sd(model: Model) -> tuple[float, float]:
+    """Mean and sd of the response on the scale of its location; a share is kept off 0 and 1."""
+    response = model.response
+    y = model.likelihood.seen(response.values)
+    weight = np.ones_like(y) if response.weights is None else response.weights
+    if response.trials is not None:
+        return float((weight @ y + 0.5) / (weight @ response.trials + 1)), 1.0
     if np.all((y == 0) | (y == 1)):
         return float((weight @ y + 0.5) / (weight.sum() + 1)), 1.0
     centre = float(np.average(y, weights=weight))
@@ -61,10 +110,13 @@ def inside_box(theta: Floats, lower: Floats, upper: Floats) -> Floats:
     return np.where((theta > lower) & (theta < upper), theta, nearest)
 
 
-def prior_medians(model: Model) -> Floats:
-    """Return the median of each element's prior, shape (d,); 0 where the prior is improper."""
+def prior_medians(model: Model, theta: Floats) -> Floats:
+    """Return the median of each element's prior, shape (d,); 0 where the prior is improper.
+
+    A scale that depends on another unknown is taken at `theta`, shape (d,).
+    """
     medians = []
-    for name, arguments in density.element_priors(model):
+    for name, arguments in density.element_priors(model, theta):
         distribution = DISTRIBUTIONS[name]
         values = [arguments[argument.name] for argument in distribution.arguments]
         medians.append(float(distribution.quantile(0.5, *values)) if distribution.proper else 0.0)
@@ -75,29 +127,68 @@ def starts(problem: PointProblem) -> list[Floats]:
     """Return the deterministic starts: one where the problem is convex, else from data, likelihood and prior.
 
     The likelihood's own start is where a few Newton steps without the prior lead; the prior's is
-    at its medians, with sigma as the data have it.
+    at its medians, with parameters such as sigma as the data have them. A head of heavy tails starts at
+    the least absolute deviations, too, which outliers do not move.
     """
     plain = plain_start(problem)
-    if _is_convex(problem):
-        return [plain]
+    if networks(problem.model):
+        return network_starts(problem, plain)
+    box = problem.objective.lower, problem.objective.upper
+    found = [plain, *(inside_box(start, *box) for start in _robust(problem, plain))]
+    if not problem.prior or _is_convex(problem):
+        return found
+    if problem.sparse:
+        return [*found, _close_fit(problem, plain)]
     likelihood = PointProblem(problem.model, prior=False)
     towards = likelihood.minimise(
         inside_box(plain, likelihood.objective.lower, likelihood.objective.upper), _FEW_STEPS
     ).theta
-    centre = np.where(problem.positive, plain, prior_medians(problem.model))
-    box = problem.objective.lower, problem.objective.upper
-    return [plain, *(inside_box(start, *box) for start in (towards, centre) if np.isfinite(start).all())]
+    centre = np.where(problem.positive, plain, prior_medians(problem.model, plain))
+    centre[ordered_positions(problem.model)] = plain[ordered_positions(problem.model)]
+    return [*found, *(inside_box(start, *box) for start in (towards, centre) if np.isfinite(start).all())]
+
+
+def _close_fit(problem: PointProblem, plain: Floats) -> Floats:
+    """The mode for a fifth of the spread that the response has: where many unknowns are off their kinks."""
+    free = ~problem.positive
+    start = np.where(free, plain, plain / 5)
+    start[free] = problem.given(free, start).minimise(start[free], _FEW_STEPS).theta
+    return start
+
+
+def _robust(problem: PointProblem, plain: Floats) -> list[Floats]:
+    """The line of least absolute deviations, with sigma at 1.48 median deviations, for heavy tails."""
+    model, location = problem.model, problem.model.location
+    heavy = location.link == "identity" and not model.likelihood.concave and location.matrix is not None
+    X = design_matrix(model, location)
+    if not heavy or model.likelihood.parameter(location.parameter).support != REAL or not len(location.index):
+        return []
+    weights = np.ones(len(X)) if model.response.weights is None else model.response.weights
+    kept = weights > 0
+    y = model.response.values - location.offset
+    beta = least_absolute(X[kept], y[kept], weights[kept]).beta
+    start = plain.copy()
+    start[location.index] = beta
+    deviation = 1.48 * float(np.median(np.abs(y - X @ beta)))
+    for predictor in model.predictors:
+        if predictor.parameter == "sigma" and predictor.matrix is None and deviation > 0:
+            start[predictor.index] = deviation
+    return [start]
 
 
 def _is_convex(problem: PointProblem) -> bool:
-    """Tell whether the priors are log-concave and so is the likelihood (one without sigma)."""
-    if problem.positive.any():
+    """Tell whether the priors are log-concave and so is the likelihood (one without a sigma, say)."""
+    location = problem.model.location
+    linear = location.matrix is not None and location.link in problem.model.likelihood.concave
+    alone = len(location.index) == len(problem.model.names) or problem.model.likelihood.by_level
+    plain = location.matrix is None and not problem.positive.any()
+    if not (linear and alone) and not plain:
         return False
     grid = np.logspace(-3, 4, 15)
     size = len(problem.model.names)
     for value in np.concatenate([-grid, [0.0], grid]):
         with np.errstate(all="ignore"):
-            _, _, diagonal = density.smooth_prior_derivatives(problem.model, np.full(size, value))
-        if np.any(diagonal > 0):
+            _, curvature = density.smooth_prior_slopes(problem.model, np.full(size, value))
+        if np.any(curvature > 0):
             return False
     return True

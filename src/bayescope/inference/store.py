@@ -2,7 +2,7 @@
 
     /posterior, /sample_stats, ...   what ArviZ reads; a fit with draws but no tree has one variable `theta`
     /bayescope                       `record` (JSON: everything that is neither array nor table)
-    /bayescope/point                 `estimate` and `covariance` along `parameter`
+    /bayescope/point                 `estimate`, and `covariance` or `standard_errors`, along `parameter`
     /bayescope/marginals/<i>         content of the i-th marginal
 
 Labels are coordinates, never names, so they may hold any character. Nothing is pickled.
@@ -87,8 +87,10 @@ def fit_from_tree(tree: xr.DataTree) -> Fit:
         **{field: record[field] for field in _AS_JSON},
         names=names,
         outcome=Outcome(**record["outcome"]),
+        blueprint=record.get("blueprint", {}),
         estimate=_array(point, "estimate"),
         covariance=_array(point, "covariance"),
+        standard_errors=_array(point, "standard_errors"),
         marginals=_marginals(own, record["marginals"], names, draws),
         draws=draws,
         tree=_tree(groups) if record["has_tree"] else None,
@@ -102,6 +104,7 @@ def _record(fit: Fit) -> dict[str, Any]:
         **{field: getattr(fit, field) for field in _AS_JSON},
         "names": fit.names,
         "outcome": asdict(fit.outcome),
+        "blueprint": fit.blueprint,
         "marginals": fit.marginals and [[name, type(m).__name__] for name, m in fit.marginals.items()],
         "variables": [] if posterior is None else list(posterior.data_vars),
         "has_tree": fit.tree is not None,
@@ -144,7 +147,11 @@ def _point(fit: Fit) -> xr.Dataset:
     import xarray as xr
 
     labels = np.array(fit.names, dtype=object)
-    dims = {"estimate": ("parameter",), "covariance": ("parameter", "other")}
+    dims = {
+        "estimate": ("parameter",),
+        "standard_errors": ("parameter",),
+        "covariance": ("parameter", "other"),
+    }
     known = {name: (dims[name], getattr(fit, name)) for name in dims if getattr(fit, name) is not None}
     return xr.Dataset(known, {"parameter": labels, "other": labels})
 

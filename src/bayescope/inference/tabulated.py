@@ -67,14 +67,16 @@ class Tabulated(StoredMarginal):
         return mean, float(np.sum(weights * (growth - mean) ** 2))
 
     @override
-    def pdf(self, x: Floats) -> Floats:
+    def log_pdf(self, x: Floats) -> Floats:
         x = np.asarray(x, dtype=float)
-        inside = (x > 0) & (x >= self.lower) & (x <= self.upper)
+        inside = (x > 0) & (x >= self.lower) & (x <= self.upper) & (x < np.inf)
         safe = np.where(inside, x, self.origin)
         tau = np.log(safe / self.origin)
-        inside &= (tau >= self.edges[0]) & (tau <= self.edges[-1])
-        # the table ends where the density does: beyond, its polynomials would overflow
-        return np.where(inside, self._pdf(np.clip(tau, self.edges[0], self.edges[-1])) / safe, 0.0)
+        # the table ends where 1e-20 of the density is left: from there on the log density falls on as a line
+        table = np.clip(tau, self.edges[0], self.edges[-1])
+        slopes = np.where(tau < table, *self._end_slopes)
+        log_density = self._evaluate(table, self._log_coefficients) + slopes * (tau - table)
+        return np.where(inside, log_density - np.log(safe), -np.inf)
 
     @override
     def cdf(self, x: Floats) -> Floats:
@@ -118,6 +120,17 @@ class Tabulated(StoredMarginal):
     def _log_coefficients(self) -> Floats:
         """Of the log-density, which keeps the relative accuracy of small densities."""
         return legendre_coefficients(np.log(np.maximum(self.density, np.finfo(np.float64).tiny)))
+
+    @cached_property
+    def _end_slopes(self) -> tuple[float, float]:
+        """Slopes of the log-density at the two ends of the table; it falls outwards."""
+        first, last = self._log_coefficients[[0, -1]]
+        half = 0.5 * np.diff(self.edges)[[0, -1]]
+        left, right = (
+            float(np.polynomial.legendre.legval(end, np.polynomial.legendre.legder(series)))
+            for end, series in ((-1.0, first), (1.0, last))
+        )
+        return max(left / half[0], 0.0), min(right / half[1], 0.0)
 
     @cached_property
     def _integrals(self) -> Floats:

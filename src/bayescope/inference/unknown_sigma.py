@@ -35,24 +35,29 @@ type Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SigmaPrior:
-    """The prior of sigma: its log-density on [lower, upper], and how messages call it."""
+    """The prior of sigma: its log-density on [lower, upper], and how messages call it.
+
+    The unknown whose posterior is wanted is sigma^power: the variance is 2, the precision -2.
+    """
 
     log_density: Callable[[Floats], Floats]
     lower: float
     upper: float
     text: str
+    power: int = 1
 
 
 @dataclass(frozen=True, eq=False)
 class RegressionPosterior:
-    """The joint posterior of coefficients and sigma.
+    """The joint posterior of coefficients and of x = sigma^power.
 
     Attributes:
         model: the coefficients given sigma, seen from a sigma near the mode.
         quadrature: the posterior of tau = log(sigma / model.origin).
-        sigma: the marginal of sigma.
+        power: of sigma in x.
+        spread: the marginal of x.
         coefficients: the marginal of each coefficient.
-        mean: of the coefficients and, last, sigma; shape (d + 1,).
+        mean: of the coefficients and, last, x; shape (d + 1,).
         covariance: shape (d + 1, d + 1); inf and nan where moments do not exist.
         log_evidence: log p(y), flat priors counted as density 1.
         relative_error: largest difference that a smaller quadrature rule makes to a mean (in sds)
@@ -62,7 +67,8 @@ class RegressionPosterior:
 
     model: LinearGaussian
     quadrature: Quadrature
-    sigma: Tabulated
+    power: int
+    spread: Tabulated
     coefficients: tuple[NormalMixture, ...]
     mean: Floats
     covariance: Floats
@@ -71,35 +77,35 @@ class RegressionPosterior:
     moments: int
 
     def draw(self, rng: np.random.Generator, size: int) -> Floats:
-        """Independent draws of the coefficients and sigma, shape (size, d + 1)."""
-        sigma = self.sigma.quantile(rng.uniform(size=size))
-        given = self.model.given(np.log(sigma / self.model.origin))
+        """Independent draws of the coefficients and x, shape (size, d + 1)."""
+        spread = self.spread.quantile(rng.uniform(size=size))
+        given = self.model.given(np.log(spread / self.spread.origin) / self.power)
         v = given.mean + np.sqrt(given.variance) * rng.standard_normal(given.mean.shape)
-        return np.column_stack([(given.center[:, None] + given.basis @ v).T, sigma])
+        return np.column_stack([(given.center[:, None] + given.basis @ v).T, spread])
 
 
 def integrate_sigma(
     at: Callable[[float], LinearGaussian], prior: SigmaPrior, tolerance: float
 ) -> RegressionPosterior:
-    """Posterior of coefficients and sigma, to a relative error of `tolerance` in means and sds.
+    """Posterior of coefficients and sigma^power, to a relative error of `tolerance` in means and sds.
 
     Raises FitError when the posterior is improper or the tolerance cannot be reached.
     """
     model = _at_the_mode(at, prior)
     log_density, bounds = _log_posterior(model, prior), _log_bounds(model, prior)
-    moments = _require_proper(model, prior, log_density, bounds)
-    quadrature = _quadrature(log_density, bounds, moments, tolerance)
-    found = _moments(model, quadrature.nodes, quadrature.weights, moments)
-    coarse = _moments(model, quadrature.coarse_nodes, quadrature.coarse_weights, moments)
+    moments = _require_proper(prior, log_density, bounds)
+    finite = moments, finite_moments(log_density, bounds[prior.power > 0], prior.power)
+    quadrature = _quadrature(log_density, bounds, _powers(prior.power, *finite), tolerance)
+    found = _moments(model, quadrature.nodes, quadrature.weights, prior.power, finite)
+    coarse = _moments(model, quadrature.coarse_nodes, quadrature.coarse_weights, prior.power, finite)
     error = max(quadrature.error, _difference(model, found, coarse))
     _require_accuracy(error, tolerance)
-    mean, covariance = _joint_moments(model, found)
+    mean, covariance = _joint_moments(model, found, prior.power)
     return RegressionPosterior(
         model=model,
         quadrature=quadrature,
-        sigma=Tabulated(
-            model.origin, quadrature.edges, quadrature.density, prior.lower, prior.upper, moments
-        ),
+        power=prior.power,
+        spread=_tabulated(model, quadrature, prior, finite[1]),
         coefficients=_mixtures(model, quadrature, moments),
         mean=mean,
         covariance=covariance,
@@ -109,10 +115,30 @@ def integrate_sigma(
     )
 
 
+def _powers(power: int, of_sigma: int, of_spread: int) -> list[int]:
+    """List the powers of sigma whose integrals are wanted: its own, for the coefficients, and those of x."""
+    return sorted({*range(1, of_sigma + 1), *(power * k for k in range(1, of_spread + 1))})
+
+
+def _tabulated(model: LinearGaussian, quadrature: Quadrature, prior: SigmaPrior, moments: int) -> Tabulated:
+    """The marginal of x = sigma^power, whose logarithm is `power` times that of sigma."""
+    power, turn = prior.power, slice(None, None, 1 if prior.power > 0 else -1)
+    with np.errstate(divide="ignore"):
+        ends = np.sort(np.array([prior.lower, prior.upper]) ** float(power))
+    return Tabulated(
+        model.origin**power,
+        power * quadrature.edges[turn],
+        quadrature.density[turn, turn] / abs(power),
+        float(ends[0]),
+        float(ends[1]),
+        moments,
+    )
+
+
 def _quadrature(
-    log_density: LogDensity, bounds: tuple[float, float], moments: int, tolerance: float
+    log_density: LogDensity, bounds: tuple[float, float], powers: list[int], tolerance: float
 ) -> Quadrature:
-    quadrature = integrate(log_density, *bounds, moments, tolerance)
+    quadrature = integrate(log_density, *bounds, powers, tolerance)
     if quadrature is None:
         raise FitError(
             "The tails of the posterior of sigma are too heavy to integrate.",
@@ -134,7 +160,7 @@ def _at_the_mode(at: Callable[[float], LinearGaussian], prior: SigmaPrior) -> Li
     start = reference_scale(at(1.0).compressed)
     rough = at(float(np.clip(start, prior.lower, prior.upper)))
     log_density, bounds = _log_posterior(rough, prior), _log_bounds(rough, prior)
-    _require_proper(rough, prior, log_density, bounds)
+    _require_proper(prior, log_density, bounds)
     grid = scan_grid(*bounds)
     mode = modes(log_density, grid, log_density(grid))[0]
     return at(float(np.clip(rough.origin * math.exp(mode), prior.lower, prior.upper)))
@@ -164,9 +190,7 @@ def _log_posterior_at_origin(model: LinearGaussian, prior: SigmaPrior) -> float:
     return model.log_density + float(prior.log_density(np.array([model.origin]))[0]) + math.log(model.origin)
 
 
-def _require_proper(
-    model: LinearGaussian, prior: SigmaPrior, log_density: LogDensity, bounds: tuple[float, float]
-) -> int:
+def _require_proper(prior: SigmaPrior, log_density: LogDensity, bounds: tuple[float, float]) -> int:
     """Return the number of finite moments of sigma; an improper posterior is refused by name."""
     _require_finite(prior)
     if not integrable_at_zero(log_density, bounds[0]):
@@ -177,11 +201,8 @@ def _require_proper(
         )
     moments = finite_moments(log_density, bounds[1])
     if moments < 0:
-        rows, size = model.compressed.observations, len(model.center)
-        flat = "a flat sigma" if prior.text.startswith("HalfFlat") else f"sigma ~ {prior.text}"
         raise FitError(
-            f"{rows:.0f} row{'s'[: rows != 1]}, {size} coefficient{'s'[: size != 1]} and {flat}:"
-            " the posterior is improper.",
+            f"The tail of sigma is too heavy under its prior {prior.text}: the posterior is improper.",
             "Give sigma or the coefficients proper priors, or use more rows.",
         )
     return moments
@@ -198,7 +219,7 @@ def _require_finite(prior: SigmaPrior) -> None:
 
 
 class _Moments(NamedTuple):
-    """Moments of the components v and of sigma / origin - 1 (`growth`)."""
+    """Moments of the components v and of (sigma / origin)^power - 1 (`growth`)."""
 
     mean: Floats
     variance: Floats  # of v given sigma, averaged
@@ -207,18 +228,21 @@ class _Moments(NamedTuple):
     growth_variance: float
     with_growth: Floats  # covariance of v and growth
     finite: int  # how many moments of sigma are finite
+    finite_spread: int  # and of sigma^power
 
     @property
     def sd(self) -> Floats:
         return np.sqrt(self.variance + np.diag(self.spread))
 
 
-def _moments(model: LinearGaussian, tau: Floats, weights: Floats, finite: int) -> _Moments:
+def _moments(
+    model: LinearGaussian, tau: Floats, weights: Floats, power: int, finite: tuple[int, int]
+) -> _Moments:
     """Law of total covariance over the nodes of sigma."""
     given = model.given(tau)
     mean = given.mean @ weights
     deviation = given.mean - mean[:, None]
-    growth = np.expm1(tau)
+    growth = np.expm1(power * tau)
     average = float(weights @ growth)
     return _Moments(
         mean=mean,
@@ -227,7 +251,8 @@ def _moments(model: LinearGaussian, tau: Floats, weights: Floats, finite: int) -
         growth=average,
         growth_variance=float(weights @ (growth - average) ** 2),
         with_growth=deviation @ (weights * (growth - average)),
-        finite=finite,
+        finite=finite[0],
+        finite_spread=finite[1],
     )
 
 
@@ -235,30 +260,29 @@ def _difference(model: LinearGaussian, fine: _Moments, coarse: _Moments) -> floa
     """Largest change of a finite mean (in sds) or sd (relative) between the two rules."""
     known = slice(0 if fine.finite == 2 else model.flat, None)
     changes = [*(np.abs(fine.mean - coarse.mean) / fine.sd)[known], *np.abs(coarse.sd / fine.sd - 1)[known]]
-    scale = math.sqrt(fine.growth_variance) if fine.finite == 2 else 1 + fine.growth
-    if fine.finite >= 1:
+    scale = math.sqrt(fine.growth_variance) if fine.finite_spread == 2 else 1 + fine.growth
+    if fine.finite_spread >= 1:
         changes.append(abs(fine.growth - coarse.growth) / scale)
-    if fine.finite == 2:
+    if fine.finite_spread == 2:
         changes.append(abs(math.sqrt(coarse.growth_variance) / scale - 1))
     return float(max(changes, default=0.0))
 
 
-def _joint_moments(model: LinearGaussian, found: _Moments) -> tuple[Floats, Floats]:
-    """Mean and covariance of (coefficients, sigma)."""
-    size = len(model.center)
-    mean = np.append(model.center + model.basis @ found.mean, model.origin * (1 + found.growth))
+def _joint_moments(model: LinearGaussian, found: _Moments, power: int) -> tuple[Floats, Floats]:
+    """Mean and covariance of (coefficients, sigma^power)."""
+    size, origin = len(model.center), model.origin**power
+    mean = np.append(model.center + model.basis @ found.mean, origin * (1 + found.growth))
     covariance = np.empty((size + 1, size + 1))
     inner = (model.basis * found.variance) @ model.basis.T + model.basis @ found.spread @ model.basis.T
     covariance[:size, :size] = 0.5 * (inner + inner.T)
-    covariance[:size, size] = covariance[size, :size] = model.origin * (model.basis @ found.with_growth)
-    covariance[size, size] = model.origin**2 * found.growth_variance
-    heavy = np.append(np.isinf(model.prior.sd), True)
-    if found.finite < 2:
-        covariance[heavy, :] = covariance[:, heavy] = math.nan
-        covariance[heavy, heavy] = math.inf
-    if found.finite < 1:
-        mean[heavy] = math.nan
-        mean[size] = math.inf
+    covariance[:size, size] = covariance[size, :size] = origin * (model.basis @ found.with_growth)
+    covariance[size, size] = origin**2 * found.growth_variance
+    flat, finite = np.isinf(model.prior.sd), np.full(size, found.finite)
+    finite = np.append(np.where(flat, finite, 2), found.finite_spread)
+    heavy = finite < 2
+    covariance[heavy, :] = covariance[:, heavy] = math.nan
+    covariance[heavy, heavy] = math.inf
+    mean = np.where(finite < 1, np.append(np.full(size, math.nan), math.inf), mean)
     return mean, covariance
 
 

@@ -1,6 +1,7 @@
 """The language of information: entropies and divergences, each with its error and its origin."""
 
 from bayescope.information.densities import (
+    ARGUMENTS,
     Density,
     Distribution,
     Draws,
@@ -37,6 +38,7 @@ from bayescope.information.measures import (
 from bayescope.information.projection import Projection, project
 
 __all__ = [
+    "ARGUMENTS",
     "Density",
     "Distribution",
     "Draws",

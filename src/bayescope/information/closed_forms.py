@@ -204,6 +204,7 @@ KL: Mapping[tuple[str, ...], Formula] = MappingProxyType(
         ("Normal", "Laplace"): _normal_laplace_kl,
         ("Laplace", "Normal"): _laplace_normal_kl,
         ("Gamma", "Gamma"): _gamma_kl,
+        ("InverseGamma", "InverseGamma"): _gamma_kl,  # that of 1 / x
         ("Dirichlet", "Dirichlet"): _dirichlet_kl,
         ("Poisson", "Poisson"): _poisson_kl,
     }
@@ -216,6 +217,7 @@ LOG_AFFINITY: Mapping[tuple[str, ...], Formula] = MappingProxyType(
         ("MvNormal", "MvNormal"): _mvnormal_affinity,
         ("Laplace", "Laplace"): _laplace_affinity,
         ("Gamma", "Gamma"): _gamma_affinity,
+        ("InverseGamma", "InverseGamma"): _gamma_affinity,
         ("Dirichlet", "Dirichlet"): _dirichlet_affinity,
         ("Poisson", "Poisson"): _poisson_affinity,
     }

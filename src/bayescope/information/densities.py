@@ -11,19 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayescope.distributions.distributions import DISTRIBUTIONS, Argument
-from bayescope.distributions.supports import REAL, SIMPLEX, UNIT, Support
+from bayescope.distributions.supports import SIMPLEX, UNIT, Support
 
 type Floats = NDArray[np.float64]
 type Value = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
 
-# The distributions of the grammar of priors, and those of responses and vectors, which it lacks.
+# The distributions of the grammar of priors, and those of responses, which it lacks.
 ARGUMENTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType(
     {name: entry.arguments for name, entry in DISTRIBUTIONS.items() if entry.proper}
     | {
         "Bernoulli": (Argument("p", UNIT),),
         "Categorical": (Argument("p", SIMPLEX, vector=True),),
         "Poisson": (Argument("mu", Support(lower=0.0)),),
-        "MvNormal": (Argument("mu", REAL, vector=True), Argument("cov", REAL, vector=True)),
     }
 )
 
@@ -45,8 +44,8 @@ class Named(Protocol):
 class Marginal(Protocol):
     """A distribution on the line by its functions, as the exact posterior of a parameter has them."""
 
-    def pdf(self, x: Floats, /) -> Floats:
-        """Density at `x`."""
+    def log_pdf(self, x: Floats, /) -> Floats:
+        """Log density at `x`."""
 
     def cdf(self, x: Floats, /) -> Floats:
         """Probability of at most `x`."""

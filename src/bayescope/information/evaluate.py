@@ -16,7 +16,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from bayescope.information import closed_forms, neighbours
+from bayescope.information import closed_forms, neighbours, scores
 from bayescope.information.densities import Density, Distribution, Draws, Named, mvnormal, normal
 from bayescope.information.estimate import CLOSED_FORM, Estimate, summed
 from bayescope.information.quadrature import Piece, integrate, pieces
@@ -162,8 +162,9 @@ def quadrature(name: str, p: Line, q: Line) -> Estimate:
     """Integrate one of `INTEGRANDS` over the line; inf at once where q lacks a part of the support of p."""
     if name == "kl" and (p.lower < q.lower or p.upper > q.upper):
         return Estimate(math.inf, 0.0, "supports")
-    if name == "kl" and q.underflows:
-        return _kl_to_underflowing(p, q)
+    averaged = _kl_over_quantiles(p, q) if name == "kl" else None
+    if averaged is not None:
+        return averaged
 
     def integrand(x: Floats, t: Floats) -> Floats:
         log_p, log_q = p.log_density(x) + t, q.log_density(x) + t
@@ -175,22 +176,11 @@ def quadrature(name: str, p: Line, q: Line) -> Estimate:
     return _integral(cut(p, q), integrand, difference)
 
 
-def _kl_to_underflowing(p: Line, q: Line) -> Estimate:
-    """Take the least positive number for what underflows; infinite error where p has mass there."""
-    least = math.log(math.ulp(0.0))
-    floored = replace(q, log_density=lambda x: np.maximum(q.log_density(x), least), underflows=False)
-
-    def integrand(x: Floats, t: Floats) -> Floats:
-        log_p, log_q = p.log_density(x) + t, floored.log_density(x)
-        p_alone = np.where(log_q > least, 0.0, np.exp(log_p))
-        return np.stack([_kl_integrand(log_p, log_q + t), np.exp(log_p), p_alone])
-
-    values, errors = integrate(cut(p, q), integrand, np.ones_like)
-    if not math.isfinite(values[0]):
-        return Estimate(math.inf, 0.0, "quadrature")
-    lost = abs(float(values[1]) - 1.0) * (1.0 + float(values[0]))
-    error = float(errors[0]) + lost if values[2] < 1e-16 else math.inf
-    return Estimate(float(values[0]), error, "quadrature")
+def _kl_over_quantiles(p: Line, q: Line) -> Estimate | None:
+    """Average log(p / q) over the quantiles of p, where p or q is dear to evaluate and p has quantiles."""
+    if p.quantile is None or not (p.dear or q.dear):
+        return None
+    return scores.expectation(p.quantile, lambda x: np.asarray(p.log_density(x) - q.log_density(x)))
 
 
 def cut(*lines: Line) -> tuple[Piece, ...]:
@@ -235,16 +225,31 @@ def mean(values: Floats) -> tuple[float, float]:
 def _from_draws(name: str, p: Distribution, q: Distribution) -> Estimate:
     samples = [neighbours.rows(one.values) for one in (p, q) if isinstance(one, Draws)]
     if name != "kl" or any(map(neighbours.repeated, samples)):
-        return _normal_approximation(partial(divergence, name), p, q)
+        return _normal_approximation(partial(divergence, name), *_as_scores(p, q))
     if isinstance(p, Draws) and not isinstance(q, Draws):
-        return neighbours.estimate(partial(_kl_to_density, log_density(view(q))), samples[0])
+        logs = log_density(view(q))(samples[0] if samples[0].shape[1] > 1 else samples[0][:, 0])
+        return neighbours.estimate(_kl_to_density, np.column_stack([samples[0], logs]))
     if not isinstance(p, Draws):
         samples = [_sampled(view(p), len(samples[0])), *samples]
     return neighbours.estimate(neighbours.kl, *samples)
 
 
-def _kl_to_density(log_q: Callable[[Floats], Floats], x: Floats, k: int = neighbours.NEIGHBOURS) -> float:
-    return -neighbours.entropy(x, k) - float(np.mean(log_q(x)))
+def _as_scores(p: Distribution, q: Distribution) -> tuple[Distribution, Distribution]:
+    """Map both so that the one that is no draws becomes a standard Normal, which changes no f-divergence."""
+    seen = view(p), view(q)
+    drawn = [isinstance(one, Draws) for one in seen]
+    if all(drawn):
+        return p, q
+    line, sample = (seen[1], seen[0]) if drawn[0] else seen
+    if not isinstance(line, Line) or line.cdf is None or not isinstance(sample, Draws):
+        return p, q
+    below = np.clip(line.cdf(np.ravel(sample.values)), math.ulp(0.0), 1.0 - 1e-16)
+    found = Draws(np.asarray(scipy.special.ndtri(below)))
+    return (found, normal()) if drawn[0] else (normal(), found)
+
+
+def _kl_to_density(x_and_log_q: Floats, k: int = neighbours.NEIGHBOURS) -> float:
+    return -neighbours.entropy(x_and_log_q[:, :-1], k) - float(np.mean(x_and_log_q[:, -1]))
 
 
 def log_density(seen: View) -> Callable[[Floats], Floats]:

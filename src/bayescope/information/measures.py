@@ -14,7 +14,7 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
-from bayescope.information import closed_forms, evaluate, neighbours
+from bayescope.information import closed_forms, evaluate, neighbours, scores
 from bayescope.information.densities import Distribution, Draws, probabilities
 from bayescope.information.estimate import CLOSED_FORM, Estimate, in_base, nats, non_negative
 from bayescope.information.quadrature import integrate, pieces
@@ -171,9 +171,9 @@ def wasserstein(p: Distribution, q: Distribution) -> Estimate:
     pair = view(p), view(q)
     if all(isinstance(one, Counts) for one in pair):
         return _wasserstein_of_counts(*pair)  # type: ignore[arg-type]
-    quantiles = [one.quantile for one in pair if isinstance(one, Line)]
-    if len(quantiles) == 2 and None not in quantiles:
-        return _wasserstein_on_line(*quantiles)  # type: ignore[arg-type]
+    lines = [one for one in pair if isinstance(one, Line) and one.quantile is not None]
+    if len(lines) == 2:
+        return _wasserstein_of_lines(*lines)
     return _wasserstein_of_draws(*pair)
 
 
@@ -182,6 +182,12 @@ def _wasserstein_of_counts(p: Counts, q: Counts) -> Estimate:
     value = float(scipy.stats.wasserstein_distance(p.points, q.points, *weights))
     reach = max(p.points[-1], q.points[-1]) - min(p.points[0], q.points[0])
     return Estimate(value, 1e-15 * float(reach), CLOSED_FORM if p.finite and q.finite else "sum")
+
+
+def _wasserstein_of_lines(p: Line, q: Line) -> Estimate:
+    quantiles: tuple[Quantile, Quantile] = p.quantile, q.quantile  # type: ignore[assignment]
+    over_scores = scores.wasserstein(*quantiles) if p.dear or q.dear else None
+    return over_scores or _wasserstein_on_line(*quantiles)
 
 
 def _wasserstein_on_line(quantile_p: Quantile, quantile_q: Quantile) -> Estimate:
@@ -212,4 +218,7 @@ def _wasserstein_of_draws(p: View, q: View) -> Estimate:
 
 
 def _midpoint_quantiles(one: Line, count: int) -> Floats:
-    return np.asarray(one.quantile((np.arange(count) + 0.5) / count)) if one.quantile else np.empty(0)
+    if one.quantile is None:
+        return np.empty(0)
+    middles = (np.arange(count) + 0.5) / count
+    return scores.tabulated(one.quantile, middles) if one.dear else np.asarray(one.quantile(middles))

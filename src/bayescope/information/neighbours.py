@@ -35,8 +35,18 @@ def repeated(values: Floats) -> bool:
 
 
 def _log_distances(among: Floats, at: Floats, k: int) -> Floats:
+    if among.shape[1] == 1:
+        return np.asarray(np.log(_on_the_line(np.sort(among[:, 0]), at[:, 0], k)))
     distances, _ = scipy.spatial.cKDTree(among).query(at, k=[k])
     return np.asarray(np.log(distances[:, 0]))
+
+
+def _on_the_line(ordered: Floats, at: Floats, k: int) -> Floats:
+    """Distance to the k-th nearest: the k nearest are neighbours in order, k at most on either side."""
+    far = np.full(k, np.inf)
+    padded = np.concatenate([-far, ordered, far])
+    place = np.searchsorted(ordered, at)[:, None] + np.arange(2 * k)
+    return np.asarray(np.partition(np.abs(padded[place] - at[:, None]), k - 1, axis=1)[:, k - 1])
 
 
 def entropy(x: Floats, k: int = NEIGHBOURS) -> float:

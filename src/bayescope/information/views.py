@@ -45,8 +45,8 @@ class Line:
     """A density on (`lower`, `upper`).
 
     `centres` are points amid the mass (medians, modes), `ends` the points where the density may
-    jump or be infinite. `cdf` and `quantile` are None where only the log density is known. `underflows`
-    says that the density is known as a number, and comes out as 0 in its far tails.
+    jump or be infinite. `cdf` and `quantile` are None where only the log density is known. `dear`
+    says that an evaluation costs so much that few should do.
     """
 
     log_density: LogDensity
@@ -56,7 +56,7 @@ class Line:
     ends: tuple[float, ...]
     cdf: LogDensity | None = None
     quantile: LogDensity | None = None
-    underflows: bool = False
+    dear: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ def view(given: Distribution | LogDensity) -> View:
     if isinstance(given, Mixture):
         return _mixture(given)
     if isinstance(given, Named):
-        return _named(given.distribution, tuple(given.arguments.values()))
+        seen = _named(given.distribution, tuple(given.arguments.values()))
+        return _marginal(given) if isinstance(seen, Line) and isinstance(given, Marginal) else seen
     if isinstance(given, Marginal):
         return _marginal(given)
     if callable(given):
@@ -154,6 +155,12 @@ def _named(name: str, values: tuple[Value, ...]) -> View:
         raise ValueError(f"{name} cannot be measured: it is no proper distribution of the table")
     names = (argument.name for argument in entry.arguments)
     support = entry.support(dict(zip(names, values, strict=True)))
+
+    def quantile(q: Floats) -> Floats:
+        # SciPy's inverse of a Beta is nan for probabilities under 1e-100
+        x = np.asarray(entry.quantile(q, *values))
+        return np.where(np.isnan(x), np.where(q < 0.5, support.lower, support.upper), x)
+
     return Line(
         lambda x: np.asarray(entry.log_density(x, *values)),
         support.lower,
@@ -161,7 +168,7 @@ def _named(name: str, values: tuple[Value, ...]) -> View:
         centres=(float(entry.quantile(0.5, *values)),),
         ends=_finite(support.lower, support.upper),
         cdf=lambda x: np.asarray(entry.cdf(x, *values)),
-        quantile=lambda q: np.asarray(entry.quantile(q, *values)),
+        quantile=quantile,
     )
 
 
@@ -170,21 +177,17 @@ def _finite(*points: float) -> tuple[float, ...]:
 
 
 def _marginal(given: Marginal) -> Line:
-    @_quiet
-    def log_density(x: Floats) -> Floats:
-        return np.asarray(np.log(given.pdf(x)))
-
     with np.errstate(divide="ignore", invalid="ignore"):
         lower, centre, upper = (float(point) for point in given.quantile(np.array([0.0, 0.5, 1.0])))
     return Line(
-        log_density,
+        given.log_pdf,
         lower,
         upper,
         centres=(centre,),
         ends=_finite(lower, upper),
         cdf=given.cdf,
         quantile=given.quantile,
-        underflows=True,
+        dear=True,
     )
 
 

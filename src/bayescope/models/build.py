@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,32 +12,36 @@ from numpy.typing import NDArray
 
 from bayescope.config.priors import PriorSpec
 from bayescope.config.schema import ModelConfig
+from bayescope.config.suggest import suggest
 from bayescope.data.checks import check_response
-from bayescope.data.design import Design, build_design, evaluate_response
+from bayescope.data.design import evaluate_response
 from bayescope.data.formula import Formula
 from bayescope.data.table import Table
 from bayescope.data.terms import INTERCEPT
-from bayescope.distributions.likelihoods import LIKELIHOODS, HeadParameter, Likelihood
-from bayescope.distributions.supports import REAL
-from bayescope.errors import ConfigError, Finding, Problem
+from bayescope.distributions.likelihoods import Likelihood, parametrised
+from bayescope.errors import Finding, Problem
 from bayescope.models.blocks import SHARED, Unknown, assemble
-from bayescope.models.defaults import intercept_prior, parameter_prior, response_scale, slope_priors
+from bayescope.models.bodies import Body, bodies_of, formulas_of
 from bayescope.models.density import prior_bounds
-from bayescope.models.model import Block, Model, Predictor, Prior, Response
-from bayescope.models.weak_columns import refuse, refuse_empty_terms, weak_columns
+from bayescope.models.groups import effect_names, grouping_of, refuse_effect_lines, with_known_spreads
+from bayescope.models.hypotheses import build_hypotheses
+from bayescope.models.levels import (
+    held_at_zero,
+    idle_lines,
+    level_bodies,
+    level_names,
+    likelihood_for,
+    rare_levels,
+    read_levels,
+)
+from bayescope.models.model import Block, Model, Predictor, Response
+from bayescope.models.network_bodies import NOTE
+from bayescope.models.networks import Network
+from bayescope.models.scales import resolve_scales
+from bayescope.models.vectors import known_matrices, numbers_and_priors, read_vectors
+from bayescope.models.weak_columns import refuse, weak_columns
 
 type Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _Body:
-    """The location's design matrix and its columns' labels; `design` is None for a `response:` model."""
-
-    link: str
-    matrix: Floats | None
-    labels: tuple[str, ...]
-    unknowns: tuple[Unknown, ...]
-    design: Design | None = None
 
 
 def build_model(spec: ModelConfig, formula: Formula | None, table: Table) -> Model:
@@ -51,41 +56,65 @@ def build_model(spec: ModelConfig, formula: Formula | None, table: Table) -> Mod
         ConfigError: a prior names no unknown or does not fit its support.
         DataError: the response leaves the likelihood's support, or the rows cannot tell the unknowns apart.
     """
-    likelihood = LIKELIHOODS[spec.likelihood]
-    response = _response(spec, formula, table, likelihood)
-    body = (
-        _constant_body(likelihood, response)
-        if formula is None
-        else _regression_body(spec, formula, table, likelihood, response)
+    if spec.likelihood is None:
+        return build_hypotheses(spec, table)
+    likelihood = parametrised(spec.likelihood, spec.priors, formula=formula is not None)
+    response = read_response(spec, formula, table, likelihood)
+    likelihood = likelihood_for(likelihood, spec, response)
+    bodies = (
+        level_bodies(spec, formula, table, likelihood, response)
+        if formula is not None and likelihood.by_level
+        else bodies_of(spec, formula, table, likelihood, response)
     )
-    others = tuple(p for p in likelihood.parameters if p.name != likelihood.location)
-    _refuse_clashes(body, [parameter.name for parameter in others])
-    unknowns = body.unknowns + tuple(_constant(p, response, _spelling(p, spec)) for p in others)
-    blocks, fixed = assemble(unknowns, spec.priors, () if formula is None else (INTERCEPT, SHARED))
-    refuse(_beyond_fixed(likelihood, response, fixed), table)
+    unknowns = tuple(unknown for body in _location_first(bodies, likelihood) for unknown in body.unknowns)
+    formulas = formulas_of(formula, likelihood)
+    lines, problems = resolve_scales(numbers_and_priors(spec.priors), likelihood, formulas)
+    effects = [name for body in bodies for group in body.groups for name in effect_names(group, body.prefix)]
+    problems += refuse_effect_lines(effects, lines) + _unknown_centred(spec, bodies)
+    blocks, fixed = assemble(unknowns, lines, () if formula is None else idle_lines(likelihood), problems)
+    blocks = with_known_spreads(blocks, fixed)
+    fixed |= known_matrices(likelihood, spec.priors, response) | held_at_zero(likelihood)
+    refuse(beyond_fixed(likelihood, response, fixed), table)
     model = Model(
         likelihood=likelihood,
         response=response,
         predictors=tuple(
-            _predictor(p, _spelling(p, spec), likelihood, body=body, blocks=blocks, fixed=fixed)
-            for p in likelihood.parameters
+            linear_predictor(
+                body.parameter,
+                body.link,
+                body.labels,
+                body.matrix,
+                blocks=blocks,
+                fixed=fixed,
+                added=body.added,
+                network=body.network,
+            )
+            for body in bodies
         ),
         blocks=blocks,
         fixed=fixed,
-        formula=spec.formula,
+        formula=None if formula is None else formula.text,
         notes=(
-            *_standardised(body),
-            *(() if body.design is None else weak_columns(body.design, blocks, fixed, table)),
+            *_standardised(bodies),
+            *(note for body in bodies for note in _weak(body, blocks, fixed, table)),
+            *(note for body in bodies for group in body.groups for note in group.notes),
             *_unused_lines(unknowns, spec.priors),
+            *(rare_levels(response) if likelihood.by_level else ()),
+            *((NOTE,) if any(body.network is not None for body in bodies) else ()),
         ),
         columns=tuple(table.columns),
-        encodings=None if body.design is None else body.design.encoding,
+        encodings=_encodings(bodies, likelihood),
+        formulas={} if formula is None else {name: part.text for name, part in formula.parameters.items()},
+        groups=tuple(
+            grouping_of(group, body.parameter, body.prefix) for body in bodies for group in body.groups
+        ),
+        centered=_centred(spec, bodies),
     )
     refuse(_without_room(model), table)
     return model
 
 
-def _beyond_fixed(likelihood: Likelihood, response: Response, fixed: Mapping[str, float]) -> list[Finding]:
+def beyond_fixed(likelihood: Likelihood, response: Response, fixed: Mapping[str, float]) -> list[Finding]:
     """Data that a fixed parameter rules out: values below the known lower end of a Uniform."""
     return [
         Finding(
@@ -111,14 +140,21 @@ def _without_room(model: Model) -> list[Finding]:
     ]
 
 
-def _response(spec: ModelConfig, formula: Formula | None, table: Table, likelihood: Likelihood) -> Response:
+def read_response(
+    spec: ModelConfig, formula: Formula | None, table: Table, likelihood: Likelihood
+) -> Response:
+    """Read and check the response, its trials and weights.
+
+    Raises:
+        DataError: a value leaves the likelihood's support.
+    """
+    if likelihood.multivariate:
+        return replace(read_vectors(spec.columns, table, likelihood), weights_name=spec.weights)
+    if formula is not None and likelihood.by_level:
+        return read_levels(spec, formula, table, likelihood)
     if formula is None:
-        name, trials_name, values, trials = (
-            spec.response or "",
-            None,
-            table.columns[spec.response or ""],
-            None,
-        )
+        [name] = spec.columns
+        trials_name, values, trials = None, table.columns[name], None
     else:
         name, trials_name = formula.response_name, formula.trials_name
         values, trials = evaluate_response(formula, table)
@@ -132,7 +168,9 @@ def _response(spec: ModelConfig, formula: Formula | None, table: Table, likeliho
         ),
         table,
     )
-    return Response(name, values.astype(np.float64), trials, table.weights, trials_name)
+    return Response(
+        name, values.astype(np.float64), trials, table.weights, trials_name, weights_name=spec.weights
+    )
 
 
 def _categories(name: str, values: NDArray[Any], table: Table, spec: ModelConfig) -> Response:
@@ -146,119 +184,119 @@ def _categories(name: str, values: NDArray[Any], table: Table, spec: ModelConfig
         message = f"{values[row]:.15g} is no category; categories are text or whole numbers"
         refuse([Finding(message, name, int(table.rows[row]))], table)
     line = next((line for line in spec.priors.values() if isinstance(line, PriorSpec)), None)
-    size = len(np.ravel(line.arguments.get("a", ()))) if line else 0
+    a = line.arguments.get("a") if line else None
+    size = len(a) if isinstance(a, tuple) else 0
     if values.dtype.kind in "if" and len(levels) < size and levels[0] >= 0 and levels[-1] < size:
         levels = np.arange(size)
     if len(levels) < 2:
         message = f"has one category only, {levels[0]!s}; probabilities need two or more"
         refuse([Finding(message, name)], table)
-    labels = tuple(f"{level:.15g}" if levels.dtype.kind in "if" else str(level) for level in levels)
     return Response(
-        name, np.searchsorted(levels, values).astype(np.float64), None, table.weights, levels=labels
-    )
-
-
-def _spelling(parameter: HeadParameter, spec: ModelConfig) -> str:
-    """The name that the priors give a parameter: its own, unless they name it otherwise (`tau`)."""
-    return next((name for name in parameter.spellings if name in spec.priors), parameter.name)
-
-
-def _constant(parameter: HeadParameter, response: Response, name: str) -> Unknown:
-    """A parameter that is the same in every row, under the name that the priors give it."""
-    if parameter.support.simplex:
-        labels = tuple(f"{parameter.name}[{level}]" for level in response.levels)
-        flat = Prior("Dirichlet", {"a": (1.0,) * len(labels)})
-        return Unknown(parameter.name, labels, parameter.support, lambda: [flat])
-    location, scale = response_scale(response, "identity")
-    size = parameter.scale(location, scale) or 1.0
-    return Unknown(
         name,
-        (name,),
-        parameter.support,
-        lambda: [parameter_prior(parameter.support, location, size)],
+        np.searchsorted(levels, values).astype(np.float64),
+        None,
+        table.weights,
+        levels=level_names(levels),
+        weights_name=spec.weights,
     )
 
 
-def _constant_body(likelihood: Likelihood, response: Response) -> _Body:
-    unknown = _constant(_parameter(likelihood, likelihood.location), response, likelihood.location)
-    return _Body("identity", None, unknown.labels, (unknown,))
+def _location_first(bodies: Sequence[Body], likelihood: Likelihood) -> list[Body]:
+    """Order bodies as their unknowns stand in theta: those of the location first."""
+    return sorted(bodies, key=lambda body: body.parameter != likelihood.location)
 
 
-def _regression_body(
-    spec: ModelConfig, formula: Formula, table: Table, likelihood: Likelihood, response: Response
-) -> _Body:
-    design = build_design(formula, table, standardize=spec.standardize)
-    refuse_empty_terms(design, table)
-    link = spec.link or _parameter(likelihood, likelihood.location).links[0]
-    location, scale = response_scale(response, link)
-    unknowns = []
-    for term in design.terms:
-        columns = slice(term.start, term.stop)
-        is_intercept = design.intercept and term.start == 0
-        if is_intercept:
-            slopes = np.delete(design.matrix, term.start, axis=1)
-            defaults = lambda slopes=slopes: [intercept_prior(slopes, table.weights, location, scale)]  # noqa: E731
-        else:
-            own = design.matrix[:, columns]
-            defaults = lambda own=own: slope_priors(own, table.weights, scale)  # noqa: E731
-        unknowns.append(Unknown(term.name, design.labels[columns], REAL, defaults, shared=not is_intercept))
-    return _Body(link, design.matrix, design.labels, tuple(unknowns), design)
+def _weak(body: Body, blocks: Sequence[Block], fixed: Mapping[str, float], table: Table) -> tuple[str, ...]:
+    if body.design is None or body.network is not None:
+        return ()
+    labels = body.labels[: len(body.design.labels)]
+    return weak_columns(replace(body.design, labels=labels), blocks, fixed, table)
 
 
-def _parameter(likelihood: Likelihood, name: str) -> HeadParameter:
-    return next(parameter for parameter in likelihood.parameters if parameter.name == name)
+def _encodings(bodies: Sequence[Body], likelihood: Likelihood) -> dict[str, Any] | None:
+    """How the designs were made: that of the location, with those of its groups and of other parameters."""
+    found = {
+        body.parameter: {**body.design.encoding, "groups": [group.encoding for group in body.groups]}
+        for body in bodies
+        if body.design is not None
+    }
+    if not found:
+        return None
+    return {**found.pop(likelihood.location), "parameters": found}
 
 
-def _predictor(
-    parameter: HeadParameter,
-    name: str,
-    likelihood: Likelihood,
+def _centred(spec: ModelConfig, bodies: Sequence[Body]) -> tuple[str, ...]:
+    """Name the groupings that are centred: all, or those of the factors that are listed."""
+    return tuple(
+        body.prefix + group.name
+        for body in bodies
+        for group in body.groups
+        if spec.centered is True
+        or (isinstance(spec.centered, tuple) and {group.name, body.prefix + group.name} & {*spec.centered})
+    )
+
+
+def _unknown_centred(spec: ModelConfig, bodies: Sequence[Body]) -> list[Problem]:
+    pairs = [(group.name, body.prefix + group.name) for body in bodies for group in body.groups]
+    known = list(dict.fromkeys(name for pair in pairs for name in pair))
+    path = ("model", "centered")
+    if not known and spec.centered:
+        return [Problem(path, "the formula has no group term, such as (1 | county)")]
+    listed = spec.centered if isinstance(spec.centered, tuple) else ()
+    return [
+        Problem(path, f"the formula has no groups of '{name}'{suggest(name, known, 'grouping factors')}")
+        for name in listed
+        if name not in known
+    ]
+
+
+def linear_predictor(
+    parameter: str,
+    link: str,
+    labels: tuple[str, ...],
+    matrix: Floats | None,
     *,
-    body: _Body,
     blocks: Sequence[Block],
     fixed: Mapping[str, float],
+    added: Floats | None = None,
+    network: Network | None = None,
 ) -> Predictor:
-    """The linear predictor of `parameter`; columns with fixed coefficients go to its offset."""
+    """Make the linear predictor of `parameter`; columns with fixed coefficients go to its offset.
+
+    `labels` name all d coefficients, fixed ones included; `matrix` has shape (n, d), or is None for
+    a parameter that is the same in every row; `added`, shape (n,), goes to the offset. Of a `network`,
+    none of whose coefficients is fixed, the matrix has its inputs.
+    Where all of several are fixed then, they are a known matrix, row by row.
+    """
     index = {label: block.start + i for block in blocks for i, label in enumerate(block.labels)}
-    is_location = parameter.name == likelihood.location
-    labels = body.labels if is_location else (name,)
-    matrix = body.matrix if is_location else None
     free = [i for i, label in enumerate(labels) if label not in fixed]
     known = [i for i, label in enumerate(labels) if label in fixed]
     values = np.array([fixed[labels[i]] for i in known])
-    offset = float(values.sum()) if matrix is None else (matrix[:, known] @ values if known else 0.0)
+    if matrix is not None:
+        offset = matrix[:, known] @ values if values.any() else 0.0
+        offset = offset if added is None else offset + added
+    elif len(known) > 1:
+        size = math.isqrt(len(known))
+        offset = values.reshape(size, size)
+    else:
+        offset = float(values.sum())
     return Predictor(
-        parameter=parameter.name,
-        link=body.link if is_location else parameter.spellings.get(name, "identity"),
+        parameter=parameter,
+        link=link,
         matrix=matrix if matrix is None or not known else np.ascontiguousarray(matrix[:, free]),
         index=np.array([index[labels[i]] for i in free], dtype=np.intp),
         columns=labels,
         offset=offset,
+        network=network,
     )
-
-
-def _refuse_clashes(body: _Body, parameters: Sequence[str]) -> None:
-    """Refuse predictors whose coefficients would have the name of another unknown or of a line of priors."""
-    if body.design is None:
-        return
-    predictors = body.design.terms[body.design.intercept :]
-    taken = {INTERCEPT: "the constant term", SHARED: "the line of priors for all slopes"}
-    taken |= dict.fromkeys(parameters, "a parameter of the likelihood")
-    problems = [
-        Problem(
-            ("model", "formula"),
-            f"'{term.name}' is also {taken[term.name]}: rename the column",
-        )
-        for term in predictors
-        if term.name in taken
-    ]
-    if problems:
-        raise ConfigError(problems)
 
 
 def _unused_lines(unknowns: Sequence[Unknown], lines: Mapping[str, object]) -> tuple[str, ...]:
     """Note the general lines of priors, perhaps of a model of the library, that no unknown takes."""
-    takers = {unknown.name if unknown.name in lines or not unknown.shared else SHARED for unknown in unknowns}
+    takers = {
+        unknown.name if unknown.name in lines or not unknown.shared else unknown.shared
+        for unknown in unknowns
+    }
     return tuple(
         f"the prior of `{name}` is not used: no unknown of the model takes it"
         for name in (INTERCEPT, SHARED)
@@ -266,7 +304,7 @@ def _unused_lines(unknowns: Sequence[Unknown], lines: Mapping[str, object]) -> t
     )
 
 
-def _standardised(body: _Body) -> tuple[str, ...]:
-    if body.design is None or not body.design.encoding["standardize"]:
+def _standardised(bodies: Sequence[Body]) -> tuple[str, ...]:
+    if not any(body.design is not None and body.design.encoding["standardize"] for body in bodies):
         return ()
     return ("Numeric predictors are standardised: a slope is the change for one standard deviation.",)

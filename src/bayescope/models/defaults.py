@@ -1,6 +1,6 @@
 """Default priors: weakly informative, scaled to the data, documented in docs/yaml-reference.md.
 
-With s the standard deviation of the response (1 for a probability on the logit scale) and
+With m and s the mean and standard deviation of the response on the scale of the linear predictor eta, and
 s_j, m_j those and the mean of column j of the design matrix:
 
     slope j      Normal(0, 2.5 s / s_j)
@@ -10,18 +10,32 @@ s_j, m_j those and the mean of column j of the design matrix:
     p            Beta(1, 1)
     a parameter that is a mean, a rate or a shape    Exponential(1 / m), Exponential(m), Exponential(1)
 
+Under a logit, probit or cloglog link m = 0 and s = 1; under log and inverse m = g(mean of y) and
+s = |g'(mean of y)| |mean of y|, the change in eta that a change of the mean by itself makes (1 under log, so
+that a slope is on the scale of ratios): a count or an amount has a unit, and its logarithm a level, where
+a probability has none. An offset is subtracted from m.
+
+The formula of a further parameter (sigma, with a log link) has s = 1 and m = g(the size that the parameter is
+likely to have from the data: for sigma the sd of the response). The effects of groups on column w_k are
+Normal(0, sd_k), with sd_k ~ HalfNormal(2.5 s / s_k), s_k being the sd of w_k (1 for an intercept), and LKJ(2)
+correlations.
+
 The slopes and sigma follow rstanarm (Goodrich et al.), the Intercept, which stands at x = 0
-rather than at the mean of x, follows Bambi (Capretto et al. 2022, J. Stat. Softw. 103(15)).
+rather than at the mean of x, follows Bambi (Capretto et al. 2022, J. Stat. Softw. 103(15)), as do the
+HalfCauchy(1) of shapes and the Beta(2, 2) of psi; the Gamma(2, 0.1) of nu is that of Juarez and Steel
+(2010, J. Bus. Econ. Stat. 28(1)).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.distributions.supports import POSITIVE, REAL, UNIT, Support
+from bayescope.distributions.likelihoods import HeadParameter
+from bayescope.distributions.links import LINKS
+from bayescope.distributions.supports import POSITIVE, REAL, UNIT
 from bayescope.models.model import Prior, Response
 
 type Floats = NDArray[np.float64]
@@ -40,12 +54,45 @@ def moments(values: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
     return unit * mean, np.where(sd > 1e-12, unit * sd, 1.0)
 
 
-def response_scale(response: Response, link: str) -> tuple[float, float]:
-    """Location and scale of the linear predictor that the response suggests."""
-    if link != "identity":
+def response_scale(
+    response: Response,
+    link: str,
+    seen: Callable[[Floats], Floats] = lambda y: y,
+    offset: Floats | float | None = None,
+) -> tuple[float, float]:
+    """Location and scale of the linear predictor that the response suggests.
+
+    `seen` puts the response on the scale of its location (the logarithm, for LogNormal); `offset`, shape
+    (n,), is what is added to the linear predictor whatever the coefficients are.
+    """
+    if link in ("logit", "probit", "cloglog"):
         return 0.0, 1.0
-    mean, sd = moments(response.values, response.weights)
-    return float(mean), float(sd)
+    known = 0.0 if offset is None else float(np.mean(offset))
+    mean, sd = (float(moment) for moment in moments(seen(response.values), response.weights))
+    if link == "identity":
+        return mean - known, sd
+    if mean == 0 or (link == "log" and mean < 0):  # no count at all, or a Normal around a negative mean
+        return -known, 1.0
+    size = float(np.abs(np.multiply(mean, 1.0 / LINKS[link].slope(LINKS[link].apply(mean)))))
+    return float(LINKS[link].apply(mean)) - known, size
+
+
+def link_scale(
+    parameter: HeadParameter,
+    response: Response,
+    link: str,
+    seen: Callable[[Floats], Floats],
+    offset: Floats | float | None = None,
+) -> tuple[float, float]:
+    """Location and scale of the linear predictor of a parameter that is not the location: (g(its size), 1).
+
+    The links of such parameters are logarithms and logits, on which 1 is a large step whatever the units.
+    """
+    size = parameter.scale(*response_scale(response, "identity", seen))
+    known = 0.0 if offset is None else float(np.mean(offset))
+    with np.errstate(all="ignore"):
+        location = float(LINKS[link].apply(size))
+    return (location if np.isfinite(location) else 0.0) - known, 1.0
 
 
 def slope_priors(matrix: Floats, weights: Floats | None, scale: float) -> list[Prior]:
@@ -60,14 +107,21 @@ def intercept_prior(slopes: Floats, weights: Floats | None, location: float, sca
     return _normal(location, AUTOSCALE * scale * float(np.hypot(1.0, np.sqrt(np.sum((means / sds) ** 2)))))
 
 
-def parameter_prior(support: Support, location: float, scale: float) -> Prior:
-    """The default of a parameter that is the same in every row, by its support."""
+def spread_prior(scale: float) -> Prior:
+    """HalfNormal(2.5 s): the default of the sd of effects between groups, on the scale of eta."""
+    return Prior("HalfNormal", {"sigma": _round(AUTOSCALE * scale)})
+
+
+def parameter_prior(parameter: HeadParameter, location: float, scale: float) -> Prior:
+    """The default of a parameter that is the same in every row, from the mean and sd of the response."""
+    if parameter.prior is not None:
+        return Prior(*parameter.prior)
     by_support = {
         REAL: _normal(location, AUTOSCALE * scale),
-        POSITIVE: Prior("Exponential", {"lam": _round(1.0 / scale)}),
+        POSITIVE: Prior("Exponential", {"lam": _round(1.0 / (parameter.scale(location, scale) or 1.0))}),
         UNIT: Prior("Beta", {"alpha": 1.0, "beta": 1.0}),
     }
-    return by_support[support]
+    return by_support[parameter.support]
 
 
 def stack(priors: Sequence[Prior]) -> Prior:

@@ -7,21 +7,30 @@ from the head's by the chain rule; with eta_k = offset_k + X_k theta_k and psi_k
     d2 l / d theta_j d theta_k'  = X_j' diag(w (l_jk h_j' h_k' + [j = k] l_j h_j'')) X_k
 
 (McCullagh and Nelder, Generalized Linear Models, 1989, section 2.5), where l_j and l_jk are the
-head's derivatives in psi and w the row weights. A head that knows its link works in eta directly.
+head's derivatives in psi and w the row weights. A head that knows its link works in eta directly. Of a
+network X_k is d eta_k / d theta_k, and the Hessian has sum_i w_i l_ki h_ki' d2 eta_ki / d theta_k d theta_k'
+besides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.distributions.distributions import DISTRIBUTIONS, Distribution
+from bayescope.config.priors import Scaled, Value
+from bayescope.distributions.choices import PRIORS, lkj_marginal
+from bayescope.distributions.distributions import Distribution
 from bayescope.distributions.links import LINKS
 from bayescope.errors import NotApplicable
+from bayescope.models.groups import log_coupling
 from bayescope.models.model import Block, Model, Predictor
+from bayescope.models.networks import curvature, forward, jacobian
+from bayescope.models.order import log_orders
+from bayescope.models.scales import arguments_at, scale_derivatives, scaled_of, value_of
 
 type Floats = NDArray[np.float64]
 type Number = Floats | float
@@ -43,11 +52,33 @@ def eta(model: Model, theta: Floats) -> tuple[Number, ...]:
 
 def _predict(predictor: Predictor, theta: Floats) -> Number:
     coefficients = theta[predictor.index]
+    if predictor.network is not None and predictor.matrix is not None:
+        return np.asarray(predictor.offset + forward(predictor.network, predictor.matrix, coefficients))
     if predictor.matrix is not None:
         return np.asarray(predictor.offset + predictor.matrix @ coefficients)
-    if len(coefficients) > 1:
-        return np.asarray(coefficients)
+    if len(coefficients) > 1 or np.ndim(predictor.offset) > 1:  # a vector, or a known matrix
+        return np.asarray(coefficients if len(coefficients) else predictor.offset)
     return predictor.offset + float(coefficients.sum())
+
+
+def linearised(predictor: Predictor, theta: Floats) -> Predictor:
+    """Return the predictor with d eta / d theta at `theta`, shape (d,), as its matrix, shape (n, k)."""
+    if predictor.network is None or predictor.matrix is None:
+        return predictor
+    slopes = jacobian(predictor.network, predictor.matrix, theta[predictor.index])
+    return replace(predictor, matrix=slopes, network=None)
+
+
+def tangent(model: Model, theta: Floats) -> Model:
+    """Return the model with each network replaced by its tangent at `theta`, shape (d,): linear."""
+    return replace(model, predictors=tuple(_tangent(predictor, theta) for predictor in model.predictors))
+
+
+def _tangent(predictor: Predictor, theta: Floats) -> Predictor:
+    linear = linearised(predictor, theta)
+    if predictor.network is None or linear.matrix is None:
+        return predictor
+    return replace(linear, offset=_predict(predictor, theta) - linear.matrix @ theta[predictor.index])
 
 
 def psi(model: Model, theta: Floats) -> tuple[Number, ...]:
@@ -84,17 +115,62 @@ def likelihood_derivatives(model: Model, theta: Floats) -> tuple[float, Floats, 
     head = _head_at(model, eta(model, theta))
     value = float(_weigh(model, _pointwise(model, head)).sum())
     first, second = head.derivatives(model.response.values, model.response.trials, head.values)
+    if model.likelihood.multivariate:  # of the location, which is the only unknown
+        return value, _weigh(model, first).sum(axis=-1), _weigh(model, second).sum(axis=-1)
     gradient, hessian = np.zeros(len(theta)), np.zeros((len(theta), len(theta)))
-    for j, left in enumerate(model.predictors):
-        gradient[left.index] = _project(left, _weigh(model, first[j] * head.slopes[j]))
-        for k, right in enumerate(model.predictors[: j + 1]):
+    predictors = [linearised(predictor, theta) for predictor in model.predictors]
+    for j, left in enumerate(predictors):
+        slopes = _weigh(model, first[j] * head.slopes[j])
+        gradient[left.index] = _project(left, slopes)
+        for k, right in enumerate(predictors[: j + 1]):
             weight = second[j, k] * head.slopes[j] * head.slopes[k]
             if j == k:
                 weight = weight + first[j] * head.curvatures[j]
             block = _cross(left, right, _weigh(model, weight))
             hessian[np.ix_(left.index, right.index)] = block
             hessian[np.ix_(right.index, left.index)] = block.T
+        _add_network(model.predictors[j], theta, slopes, hessian)
     return value, gradient, hessian
+
+
+def _add_network(predictor: Predictor, theta: Floats, slopes: Floats, hessian: Floats) -> None:
+    """Add sum_i slopes_i d2 eta_i / d theta d theta', in place; it is 0 where eta is linear."""
+    if predictor.network is not None and predictor.matrix is not None:
+        found = curvature(predictor.network, predictor.matrix, theta[predictor.index], slopes)
+        hessian[np.ix_(predictor.index, predictor.index)] += found
+
+
+@_quiet
+def likelihood_slopes(model: Model, theta: Floats) -> tuple[Floats, Floats]:
+    """Compute the gradient of log p(y | theta) and the diagonal of its Hessian, each of shape (d,).
+
+    Costs one pass over the design matrix, where the whole Hessian costs d of them. Of a network, the
+    diagonal is that of Gauss and Newton.
+
+    Raises:
+        NotApplicable: the unknowns sum to 1 (Categorical).
+    """
+    _refuse_simplex(model)
+    head = _head_at(model, eta(model, theta))
+    first, second = head.derivatives(model.response.values, model.response.trials, head.values)
+    gradient, diagonal = np.zeros(len(theta)), np.zeros(len(theta))
+    for j, predictor in enumerate(linearised(predictor, theta) for predictor in model.predictors):
+        slope, bend = head.slopes[j], head.curvatures[j]
+        gradient[predictor.index] = _project(predictor, _weigh(model, first[j] * slope))
+        weight = _weigh(model, second[j, j] * slope**2 + first[j] * bend)
+        diagonal[predictor.index] = _squares(predictor, weight)
+    return gradient, diagonal
+
+
+def _squares(predictor: Predictor, values: Floats) -> Floats:
+    # the diagonal of X' diag(values) X
+    if predictor.matrix is None:
+        return np.full(len(predictor.index), values.sum())
+    total = np.zeros(len(predictor.index))
+    for start in range(0, len(values), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        total += values[rows] @ np.square(predictor.matrix[rows])
+    return total
 
 
 def _refuse_simplex(model: Model) -> None:
@@ -104,6 +180,13 @@ def _refuse_simplex(model: Model) -> None:
                 f"{block.name} is a vector of probabilities that sum to 1, and has no derivatives one by one."
             )
             raise NotApplicable(message, "Use exact, mle, map or nuts.")
+
+
+def _refuse_correlations(model: Model) -> None:
+    names = [group.correlation for group in model.groups if group.correlation is not None]
+    if names:
+        message = f"{', '.join(names)}: the prior of correlated effects has no derivatives here."
+        raise NotApplicable(message, "Use nuts, or write || for effects that are independent.")
 
 
 class _Head(NamedTuple):
@@ -136,7 +219,7 @@ def _head_at(model: Model, etas: tuple[Number, ...]) -> _Head:
 
 def _pointwise(model: Model, head: _Head) -> Floats:
     values = head.log_density(model.response.values, model.response.trials, head.values)
-    return np.broadcast_to(values, model.response.values.shape)
+    return np.broadcast_to(values, len(model.response.values))
 
 
 def _weigh(model: Model, values: Floats) -> Floats:
@@ -144,7 +227,7 @@ def _weigh(model: Model, values: Floats) -> Floats:
     if weights is None:
         return values
     # a row that occurs zero times says nothing, not even that it is impossible (0 times -inf)
-    return np.multiply(values, weights, out=np.zeros(len(weights)), where=weights > 0)
+    return np.multiply(values, weights, out=np.zeros(np.shape(values)), where=weights > 0)
 
 
 def _project(predictor: Predictor, values: Floats) -> Floats:
@@ -172,43 +255,96 @@ def log_prior(model: Model, theta: Floats) -> float:
     return float(
         sum(
             np.sum(distribution.log_density(theta[block.start : block.stop], *arguments))
-            for block, distribution, arguments in _priors(model)
+            for block, distribution, arguments in _priors(model, theta)
         )
+        + log_coupling(model, theta)
+        + log_orders(model)
     )
 
 
 def smooth_prior_derivatives(model: Model, theta: Floats) -> tuple[float, Floats, Floats]:
-    """Compute the smooth part of log p(theta): value, gradient, shape (d,), and Hessian diagonal, shape (d,).
+    """Compute the smooth part of log p(theta): value, gradient, shape (d,), and Hessian, shape (d, d).
 
-    Elements whose prior has a kink (Laplace) contribute zero to all three: see `kinks`. Outside
-    of the prior's support the value is -inf and the derivatives are nan.
+    The Hessian is diagonal but for scales that are a number times another unknown. Elements whose
+    prior has a kink (Laplace) contribute zero to all three: see `kinks`. Outside of the prior's support
+    the value is -inf and the derivatives are nan.
 
     Raises:
-        NotApplicable: the unknowns sum to 1 (Categorical).
+        NotApplicable: the unknowns sum to 1 (Categorical), or effects of groups are correlated.
     """
     _refuse_simplex(model)
-    value, gradient, diagonal = 0.0, np.zeros(len(theta)), np.zeros(len(theta))
-    for block, distribution, arguments in _priors(model):
+    _refuse_correlations(model)
+    value, gradient, hessian = 0.0, np.zeros(len(theta)), np.zeros((len(theta), len(theta)))
+    for block, distribution, arguments in _priors(model, theta):
         if distribution.kink is None:
             part = slice(block.start, block.stop)
             value += float(np.sum(distribution.log_density(theta[part], *arguments)))
-            gradient[part] = distribution.slope(theta[part], *arguments)
-            diagonal[part] = distribution.curvature(theta[part], *arguments)
-    return value, gradient, diagonal
+            gradient[part] += distribution.slope(theta[part], *arguments)
+            curvature = distribution.curvature(theta[part], *arguments)
+            hessian[part, part] += (
+                curvature if distribution.joint else np.diag(np.broadcast_to(curvature, len(block.labels)))
+            )
+            _add_scale(model, block, theta, gradient, hessian)
+    return value, gradient, hessian
+
+
+@_quiet
+def smooth_prior_slopes(model: Model, theta: Floats) -> tuple[Floats, Floats]:
+    """Compute the gradient and the diagonal of the Hessian of `smooth_prior_derivatives`, each (d,)."""
+    _refuse_simplex(model)
+    _refuse_correlations(model)
+    gradient, diagonal = np.zeros(len(theta)), np.zeros(len(theta))
+    for block, distribution, arguments in _priors(model, theta):
+        if distribution.kink is None:
+            part = slice(block.start, block.stop)
+            gradient[part] += distribution.slope(theta[part], *arguments)
+            curvature = distribution.curvature(theta[part], *arguments)
+            diagonal[part] += np.diag(curvature) if distribution.joint else curvature
+            found = scale_derivatives(model, block.prior, theta, theta[part])
+            if found is not None:
+                gradient[found.position] += found.slope
+                diagonal[found.position] += found.curvature
+    return gradient, diagonal
+
+
+@_quiet  # as a decorator: a single errstate cannot be entered twice by `with`
+def _add_scale(model: Model, block: Block, theta: Floats, gradient: Floats, hessian: Floats) -> None:
+    """Add the derivatives in the unknown that the scale of a block's prior depends on, in place."""
+    part = slice(block.start, block.stop)
+    found = scale_derivatives(model, block.prior, theta, theta[part])
+    if found is not None:
+        gradient[found.position] += found.slope
+        hessian[found.position, found.position] += found.curvature
+        hessian[found.position, part] += found.mixed
+        hessian[part, found.position] += found.mixed
 
 
 def kinks(model: Model) -> tuple[Floats, Floats]:
     """Return the terms weight_j |theta_j - location_j| of the negative log prior: (locations, weights).
 
     Each has shape (d,). A weight of 0 means that the prior of the element is smooth.
+
+    Raises:
+        NotApplicable: the weight of a kink is not a number, as in Laplace(0, 2 * sigma).
     """
     size = len(model.names)
     location, weight = np.zeros(size), np.zeros(size)
-    for block, distribution, arguments in _priors(model):
+    for block, distribution, arguments in _priors(model, np.full(size, np.nan)):
         if distribution.kink is not None:
+            _refuse_moving_kink(block)
             part = slice(block.start, block.stop)
             location[part], weight[part] = distribution.kink(*arguments)
     return location, weight
+
+
+def _refuse_moving_kink(block: Block) -> None:
+    scaled = scaled_of(block.prior.arguments)
+    if scaled is not None:
+        raise NotApplicable(
+            f"the prior of {block.name} is {block.prior}: how sharp its kink is changes with the unknown "
+            f"{scaled.parameter}, and the density has no derivatives there.",
+            f"Use nuts for the posterior of this model, or fix {scaled.parameter}.",
+        )
 
 
 def likelihood_bounds(model: Model) -> tuple[Floats, Floats]:
@@ -231,48 +367,64 @@ def likelihood_bounds(model: Model) -> tuple[Floats, Floats]:
 def prior_bounds(model: Model) -> tuple[Floats, Floats]:
     """Return where each unknown may live by the likelihood and its prior: lower and upper ends, each (d,)."""
     lower, upper = likelihood_bounds(model)
-    supports = [DISTRIBUTIONS[name].support(arguments) for name, arguments in element_priors(model)]
+    supports = [PRIORS[name].support(arguments) for name, arguments in element_priors(model)]
     return (
         np.maximum(lower, [support.lower for support in supports]),
         np.minimum(upper, [support.upper for support in supports]),
     )
 
 
-def element_priors(model: Model) -> tuple[tuple[str, dict[str, float]], ...]:
-    """Return the prior of each element of theta: the distribution's name and its arguments as numbers."""
+def element_priors(model: Model, theta: Floats | None = None) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """Return the prior of each element of theta: the distribution's name and its arguments as numbers.
+
+    A scale that is a number times another unknown is its number at `theta`, shape (d,); without `theta` it
+    stays a `Scaled`. An element of a vector with an MvNormal prior has its marginal.
+    """
     return tuple(
-        (block.prior.distribution, _element(block.prior.arguments, i))
-        for block in model.blocks
-        for i in range(len(block.labels))
+        _element_prior(model, block, i, theta) for block in model.blocks for i in range(len(block.labels))
     )
 
 
-def marginal_priors(model: Model) -> tuple[tuple[str, dict[str, float]], ...]:
-    """Return the prior of each element of theta on its own: of a Dirichlet(a), Beta(a_k, sum(a) - a_k)."""
-    return tuple(
-        ("Beta", {"alpha": arguments["a"], "beta": sum(totals) - arguments["a"]})
-        if (totals := _concentrations(block))
-        else (name, arguments)
-        for block, (name, arguments) in zip(
-            (block for block in model.blocks for _ in block.labels), element_priors(model), strict=True
-        )
-    )
+def _element_prior(model: Model, block: Block, i: int, theta: Floats | None) -> tuple[str, dict[str, Any]]:
+    name, given = block.prior.distribution, block.prior.arguments
+    if name == "LKJ":
+        return name, {"eta": lkj_marginal(_element(model, given, i, theta)["eta"], len(block.labels))}
+    marginal = PRIORS[name].marginal
+    return (name, _element(model, given, i, theta)) if marginal is None else marginal(i, *given.values())
 
 
-def _concentrations(block: Block) -> tuple[float, ...]:
-    a = block.prior.arguments.get("a", ()) if block.support.simplex else ()
-    return a if isinstance(a, tuple) else ()
+def _element(
+    model: Model,
+    arguments: Mapping[str, Value],
+    i: int,
+    theta: Floats | None,
+) -> dict[str, Any]:
+    def number(value: Value) -> Any:
+        if isinstance(value, Scaled) and theta is not None:
+            return float(value_of(model, value, theta))
+        return value[i] if isinstance(value, tuple) else value
+
+    return {name: number(value) for name, value in arguments.items()}
 
 
-def _element(arguments: Mapping[str, float | tuple[float, ...]], i: int) -> dict[str, float]:
-    return {name: value[i] if isinstance(value, tuple) else value for name, value in arguments.items()}
-
-
-def _priors(model: Model) -> list[tuple[Block, Distribution, list[Any]]]:
-    """Pair each block with its distribution and the arguments in that distribution's order."""
-    rows = []
+def refuse_open_priors(model: Model) -> None:
+    """Refuse priors without a density in closed form. Raises NotApplicable."""
     for block in model.blocks:
-        distribution = DISTRIBUTIONS[block.prior.distribution]
-        given = block.prior.arguments
-        rows.append((block, distribution, [np.asarray(given[a.name]) for a in distribution.arguments]))
-    return rows
+        if not PRIORS[block.prior.distribution].closed:
+            raise NotApplicable(
+                f"the prior of {block.name}, {block.prior}, has no density in closed form.",
+                "Use nuts, or a Laplace prior for a sparse mode.",
+            )
+
+
+def _priors(model: Model, theta: Floats) -> list[tuple[Block, Distribution, list[Floats]]]:
+    """Pair each block with its distribution and the arguments at theta, in that distribution's order.
+
+    Raises:
+        NotApplicable: a prior has no density in closed form.
+    """
+    refuse_open_priors(model)
+    return [
+        (block, PRIORS[block.prior.distribution], arguments_at(model, block.prior, theta))
+        for block in model.blocks
+    ]

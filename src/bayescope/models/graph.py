@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.config.priors import Scaled
+from bayescope.distributions.choices import HORSESHOE
 from bayescope.distributions.distributions import DISTRIBUTIONS
+from bayescope.errors import NotApplicable
 from bayescope.models.density import likelihood_bounds
-from bayescope.models.model import Block, Model, Predictor, Prior
+from bayescope.models.graph_groups import Names, group_variables, special_blocks
+from bayescope.models.graph_horseshoe import horseshoe
+from bayescope.models.graph_levels import class_predictors, rising
+from bayescope.models.graph_links import head_argument, inverse
+from bayescope.models.graph_networks import network_output
+from bayescope.models.model import Block, Model, Predictor
+from bayescope.models.scales import scaled_of, source_of
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -76,41 +85,126 @@ def compile_graph(model: Model) -> pm.Model:
     The graph holds, with the dimensions in brackets:
 
     - the unknowns by the names of `variables(model)`: scalars, `coefficients` [coefficient], a categorical
-      term [<term>_dim];
+      term [<term>_dim], the effects of groups [<effects>_dim]; effects that are not centred are
+      deterministic, sd times the random variables `<effects>.z`;
     - `X` [row, column], `offset` [row], `trials` [row] and `weights` [row] where the model has them, and
       parameters that are fixed by their names;
-    - the observed response under its own name (`<name>_observed` if an unknown is called so) [row];
+    - the observed response under its own name (`<name>_observed` if an unknown is called so) [row], or
+      [row, response] for one of several columns;
     - with row weights w, the potential `repeated_rows` = sum_i (w_i - 1) log p(y_i | psi_i), so that the
       whole is the log-likelihood of the rows as often as they occur.
 
-    A logit link is passed on as `logit_p`, so that log p stays exact where p rounds to 0 or 1.
+    The p of Bernoulli and Binomial is passed on as `logit_p`, so that log p stays exact where p rounds to 0
+    or 1.
+
+    Raises:
+        NotApplicable: the unknown is a choice between hypotheses, which no gradient leads to.
     """
     import pymc as pm
 
+    if model.hypotheses:
+        raise NotApplicable("a choice between hypotheses has no graph to sample from.", "Use exact.")
     taken = set(_RESERVED)
     named = _variables(model, taken)
     observed = f"{model.response.name}_observed" if model.response.name in taken else model.response.name
     observed = _unique(observed, taken)
     row = _unique("row", taken)
     with pm.Model() as graph:
-        bounds = likelihood_bounds(model)
-        unknowns = {block.name: _random_variable(block, named[block.name], bounds) for block in model.blocks}
+        unknowns = _random_variables(model, named, taken)
         arguments: dict[str, Any] = {}
-        for predictor in model.predictors:
+        if model.likelihood.one_design and len(model.location.index):
+            arguments = class_predictors(
+                model,
+                lambda index: _coefficients(model, index, unknowns),
+                row,
+                lambda wanted: _unique(wanted, taken),
+            )
+        for predictor in () if arguments else model.predictors:
             eta = _linear_predictor(model, predictor, unknowns, row, taken)
-            arguments |= _head_argument(predictor, eta)
+            arguments |= head_argument(predictor, eta)
         _observe(model, arguments, observed, row, taken)
     return graph
 
 
-def _random_variable(block: Block, variable: Variable, bounds: tuple[Floats, Floats]) -> Any:
+def _random_variables(model: Model, named: Mapping[str, Variable], taken: set[str]) -> dict[str, Any]:
+    """Make the random variable of each block, after the one that its scale is a multiple of."""
+    bounds = likelihood_bounds(model)
+    unknowns: dict[str, Any] = {}
+    special = special_blocks(model)
+    waiting = [block for block in model.blocks if block.name not in special]
+    while waiting:
+        block = next(block for block in waiting if _is_ready(model, block, unknowns))
+        waiting.remove(block)
+        arguments = _prior_arguments(model, block, unknowns) | _narrowed(block, bounds)
+        arguments |= rising(model, block, lambda wanted: _unique(wanted, taken))
+        unknowns[block.name] = _random_variable(
+            block, named[block.name], arguments, lambda wanted: _unique(wanted, taken)
+        )
+    return unknowns | _group_variables(model, named, unknowns, taken)
+
+
+def _group_variables(
+    model: Model, named: Mapping[str, Variable], unknowns: Mapping[str, Any], taken: set[str]
+) -> dict[str, Any]:
+    """Make the effects of groups, and their correlations."""
     import pymc as pm
 
+    special, found = special_blocks(model), dict[str, Any]()
+    for block in model.blocks:
+        if block.name in special and not block.scalar:
+            pm.modelcontext(None).add_coord(named[block.name].dim, block.labels)
+    names = Names(
+        {name: variable.name for name, variable in named.items()},
+        {name: variable.dim for name, variable in named.items()},
+        lambda wanted: _unique(wanted, taken),
+    )
+    for group in model.groups:
+        spreads = [_spread(model, label, unknowns) for label in group.sds]
+        found |= group_variables(model, group, names, spreads)
+    return found
+
+
+def _spread(model: Model, label: str, unknowns: Mapping[str, Any]) -> Any:
+    """The variable of a standard deviation, or the number that it is fixed at."""
+    if label in model.fixed:
+        return np.float64(model.fixed[label])
+    position = model.names.index(label)
+    holder = _holder(model, position)
+    variable = unknowns[holder.name]
+    return variable if holder.scalar else variable[position - holder.start]
+
+
+def _is_ready(model: Model, block: Block, unknowns: Mapping[str, Any]) -> bool:
+    """Tell whether the block that the scale of this one's prior depends on is made, if there is one."""
+    scaled = scaled_of(block.prior.arguments)
+    return scaled is None or _holder(model, source_of(model, scaled).position).name in unknowns
+
+
+def _holder(model: Model, position: int) -> Block:
+    return next(block for block in model.blocks if block.start <= position < block.stop)
+
+
+def _scale(model: Model, scaled: Scaled, unknowns: Mapping[str, Any]) -> Any:
+    """A number times another unknown, as a part of the graph."""
+    position, link = source_of(model, scaled)
+    holder = _holder(model, position)
+    variable = unknowns[holder.name]
+    eta = variable if holder.scalar else variable[position - holder.start]
+    return np.asarray(scaled.factor, dtype=np.float64) * inverse(link)(eta)
+
+
+def _random_variable(
+    block: Block, variable: Variable, arguments: dict[str, Any], fresh: Callable[[str], str]
+) -> Any:
+    import pymc as pm
+
+    if variable.dim is not None:
+        pm.modelcontext(None).add_coord(variable.dim, block.labels)
+    if block.prior.distribution == HORSESHOE.name:
+        return horseshoe(variable.name, variable.dim, arguments, fresh)
     distribution = getattr(pm, block.prior.distribution)
-    arguments = _prior_arguments(block.prior, block.scalar) | _narrowed(block, bounds)
     if variable.dim is None:
         return distribution(variable.name, **arguments)
-    pm.modelcontext(None).add_coord(variable.dim, block.labels)
     return distribution(variable.name, **arguments, dims=variable.dim)
 
 
@@ -134,10 +228,16 @@ def _narrowed(block: Block, bounds: tuple[Floats, Floats]) -> dict[str, Any]:
     return {"default_transform": interval, "initval": start}
 
 
-def _prior_arguments(prior: Prior, scalar: bool) -> dict[str, Floats]:
+def _prior_arguments(model: Model, block: Block, unknowns: Mapping[str, Any]) -> dict[str, Any]:
     # A plain 10.0 becomes a float32 constant, and so does its logarithm: the density would lose nine digits.
-    arguments = {name: np.asarray(value, dtype=np.float64) for name, value in prior.arguments.items()}
-    return {name: value.reshape(()) for name, value in arguments.items()} if scalar else arguments
+    arguments: dict[str, Any] = {}
+    for name, value in block.prior.arguments.items():
+        if isinstance(value, Scaled):
+            arguments[name] = _scale(model, value, unknowns)
+        else:
+            number = np.asarray(value, dtype=np.float64)
+            arguments[name] = number.reshape(()) if block.scalar else number
+    return arguments
 
 
 def _linear_predictor(
@@ -154,8 +254,11 @@ def _linear_predictor(
         import pymc as pm
 
         column = _unique(f"column{suffix}", taken)
-        pm.modelcontext(None).add_coord(column, [model.names[i] for i in predictor.index])
-        linear = pm.Data(_unique(f"X{suffix}", taken), predictor.matrix, dims=(row, column)) @ coefficients
+        network = predictor.network
+        labels = network.inputs if network else [model.names[i] for i in predictor.index]
+        pm.modelcontext(None).add_coord(column, labels)
+        design = pm.Data(_unique(f"X{suffix}", taken), predictor.matrix, dims=(row, column))
+        linear = network_output(network, design, coefficients) if network else design @ coefficients
     return linear if known is None else linear + known
 
 
@@ -163,6 +266,8 @@ def _known_part(predictor: Predictor, suffix: str, row: str, taken: set[str]) ->
     """The offset as data; None where it adds nothing."""
     import pymc as pm
 
+    if np.ndim(predictor.offset) > 1:
+        return pm.Data(_unique(predictor.parameter, taken), predictor.offset)
     if np.ndim(predictor.offset):
         return pm.Data(_unique(f"offset{suffix}", taken), predictor.offset, dims=row)
     if not len(predictor.index):
@@ -181,21 +286,6 @@ def _coefficients(model: Model, index: NDArray[np.intp], unknowns: Mapping[str, 
     return flat if np.array_equal(positions, index) else flat[np.searchsorted(positions, index)]
 
 
-def _head_argument(predictor: Predictor, eta: Any) -> dict[str, Any]:
-    import pymc as pm
-
-    if (predictor.parameter, predictor.link) == ("p", "logit"):
-        return {"logit_p": eta}
-    inverse = {
-        "identity": lambda x: x,
-        "log": pm.math.exp,
-        "logit": pm.math.sigmoid,
-        "precision": lambda tau: tau**-0.5,
-        "variance": pm.math.sqrt,
-    }[predictor.link]
-    return {predictor.parameter: inverse(eta)}
-
-
 def _observe(model: Model, arguments: dict[str, Any], name: str, row: str, taken: set[str]) -> None:
     import pymc as pm
 
@@ -203,8 +293,14 @@ def _observe(model: Model, arguments: dict[str, Any], name: str, row: str, taken
     values = response.values.astype(np.int64) if model.likelihood.response.integer else response.values
     if response.trials is not None:
         arguments["n"] = pm.Data(_unique("trials", taken), response.trials.astype(np.int64), dims=row)
-    data = pm.Data(_unique(f"{name}_data", taken), values, dims=row)
-    head = getattr(pm, model.likelihood.name)(name, **arguments, observed=data, dims=row)
+    dims: tuple[str, ...] = (row,)
+    if model.likelihood.multivariate:
+        dims = row, _unique("response", taken)
+        pm.modelcontext(None).add_coord(dims[1], response.levels)
+    data = pm.Data(_unique(f"{name}_data", taken), values, dims=dims)
+    head = getattr(pm, model.likelihood.graph or model.likelihood.name)(
+        name, **model.likelihood.pymc(arguments), observed=data, dims=dims
+    )
     if response.weights is not None:
         weights = pm.Data(_unique("weights", taken), response.weights, dims=row)
         repeats = pm.math.sum((weights - 1.0) * pm.logp(head, data))

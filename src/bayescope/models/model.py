@@ -10,24 +10,33 @@ or the p of a coin) is a predictor with a single constant coefficient and the id
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.config.hypotheses import HypothesisSpec
+from bayescope.config.priors import Scaled, Value
 from bayescope.distributions.likelihoods import Likelihood
 from bayescope.distributions.supports import Support
+from bayescope.models.networks import Network
 
 type Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Prior:
-    """A distribution of the table and its arguments; an argument is one number or one for each element."""
+    """A distribution of the table and its arguments.
+
+    An argument is one number, one for each element, a covariance matrix, or for a scale a number times a
+    parameter of the likelihood that is unknown itself.
+    """
 
     distribution: str
-    arguments: Mapping[str, float | tuple[float, ...]]
+    arguments: Mapping[str, Value]
 
     def __str__(self) -> str:
         """Write the prior as in the YAML: `Normal(0, 10)`."""
@@ -35,9 +44,11 @@ class Prior:
         return f"{self.distribution}({inner})"
 
 
-def _argument_text(value: float | tuple[float, ...]) -> str:
+def _argument_text(value: Value) -> str:
+    if isinstance(value, Scaled):
+        return value.text(f"{value.factor:.6g}")
     if isinstance(value, tuple):
-        return "[" + ", ".join(f"{element:.6g}" for element in value) + "]"
+        return "[" + ", ".join(map(_argument_text, value)) + "]"
     return f"{value:.6g}"
 
 
@@ -77,10 +88,13 @@ class Predictor:
         parameter: PyMC's name of the likelihood's parameter ("mu", "p", "sigma").
         link: name in the table of links ("identity", "logit", "log", "precision").
         matrix: shape (n, k), or None for a parameter that is the same in every row (k is 0 or 1, or
-            the number of categories for a parameter that is a vector of probabilities).
+            the number of elements for a parameter that is a vector).
         index: positions in theta of the k coefficients, shape (k,). Empty: the parameter is fixed.
         columns: names of the matrix's columns, fixed coefficients included (for notation).
-        offset: shape (n,) or a number: the part of the predictor that is known.
+        offset: shape (n,) or a number: the part of the predictor that is known; of a parameter that is
+            a known matrix, that matrix, shape (k, k).
+        network: what makes the predictor of the columns of `matrix`, shape (n, p), where it is not linear:
+            parameter = link^-1(offset + network(matrix, theta[index])).
     """
 
     parameter: str
@@ -89,13 +103,15 @@ class Predictor:
     index: NDArray[np.intp]
     columns: tuple[str, ...]
     offset: Floats | float = 0.0
+    network: Network | None = None
 
 
 @dataclass(frozen=True)
 class Response:
     """The observed side: `values` shape (n,), `trials` shape (n,) for Binomial, row weights or None.
 
-    For Categorical the values are positions in `levels`, the names of the categories.
+    For Categorical the values are positions in `levels`, the names of the categories. A response of k
+    columns has `values` of shape (n, k), `levels` name the columns, and `trials` of counts are their sums.
     """
 
     name: str
@@ -104,6 +120,7 @@ class Response:
     weights: Floats | None = None
     trials_name: str | None = None
     levels: tuple[str, ...] = ()
+    weights_name: str | None = None
 
     @property
     def occurring(self) -> Floats:
@@ -113,7 +130,38 @@ class Response:
     @property
     def observations(self) -> int:
         """Number of observations, repeated rows counted as often as they occur."""
-        return len(self.values) if self.weights is None else int(self.weights.sum())
+        return len(self.values) if self.weights is None else round(float(self.weights.sum()))
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Coefficients that differ between the groups of a factor: one term `(1 + x | county)` of a formula.
+
+    The predictor of `parameter` has the sum over k of matrix[i, k] * effect_k[codes[i]] in row i; each
+    effect is Normal(0, sd_k), and those of one group may be correlated. The effects are columns of the
+    predictor's matrix, and blocks of the model like other unknowns.
+
+    Attributes:
+        parameter: the parameter of the likelihood that the effects are a part of.
+        name: the grouping factor: "county"; "sigma.county" in the formula of sigma.
+        levels: the groups, shape (g,).
+        effects: the block of each of the k effects: "county", "floor:county".
+        columns: what each is multiplied by: "Intercept", "floor".
+        sds: the labels of their standard deviations: "county.sd", or "county.sd[floor]".
+        correlation: the block of their correlations, the lower triangle by rows; None: independent.
+        codes: the group of each row, shape (n,); -1 for a group that the model does not know.
+        matrix: what the effects are multiplied by, shape (n, k).
+    """
+
+    parameter: str
+    name: str
+    levels: tuple[str, ...]
+    effects: tuple[str, ...]
+    columns: tuple[str, ...]
+    sds: tuple[str, ...]
+    correlation: str | None
+    codes: NDArray[np.intp]
+    matrix: Floats
 
 
 @dataclass(frozen=True)
@@ -126,11 +174,16 @@ class Model:
         predictors: one for each parameter of the likelihood, in its order.
         blocks: one for each line of priors.
         fixed: values of fixed parameters, by label.
-        formula: as the user wrote it; None for a `response:` model.
+        formula: of the location, as the user wrote it; None for a `response:` model.
         notes: sentences for the report on how the data were read.
         columns: the columns of the table that the model reads.
         encodings: how the design matrix was made (levels, centring constants), JSON-able; None
             without a formula.
+        hypotheses: the distributions that a model of finite hypotheses chooses from, by name; else none.
+        formulas: of the likelihood's other parameters that have one, by name: {"sigma": "~ x"}.
+        groups: the coefficients that differ between groups.
+        centered: the names of those whose effects a sampler moves themselves, not effect / sd.
+        seen: log p(rows that are not in `response` | hypothesis) by its name, nats; -inf: impossible.
     """
 
     likelihood: Likelihood
@@ -142,8 +195,13 @@ class Model:
     notes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     encodings: Mapping[str, Any] | None = None
+    hypotheses: Mapping[str, HypothesisSpec] = field(default_factory=lambda: MappingProxyType({}))
+    seen: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    formulas: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    groups: tuple[Grouping, ...] = ()
+    centered: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Labels of the unknowns in the order of theta."""
         return tuple(label for block in self.blocks for label in block.labels)

@@ -9,7 +9,7 @@ from bayescope.data.checks import DesignFinding, check_design
 from bayescope.data.design import Design, Term
 from bayescope.data.table import Table
 from bayescope.data.terms import INTERCEPT
-from bayescope.distributions.distributions import DISTRIBUTIONS
+from bayescope.distributions.choices import PRIORS
 from bayescope.errors import DataError, Finding
 from bayescope.models.model import Block
 
@@ -36,7 +36,15 @@ def weak_columns(
         DataError: the posterior would be improper, or rest on a default prior alone.
     """
     findings = check_design(_free(design, fixed))
-    refused = [found for found in findings if not _settled_by_priors(found, blocks)]
+    slopes = [b for b in blocks if not b.name.endswith(INTERCEPT)]
+    proper = {label for b in slopes if PRIORS[b.prior.distribution].proper for label in b.labels}
+    flat = _free(design, {**fixed, **dict.fromkeys(proper, 0.0)})
+    refused = [
+        found
+        for found in findings
+        # in few rows, flat coefficients must be determined by themselves
+        if (check_design(flat) if found.kind == "rows" else not _settled_by_priors(found, blocks))
+    ]
     refuse([Finding(f"{found.message}; {_ADVICE[found.kind]}") for found in refused], table)
     return tuple(
         f"{found.message}: only the priors tell them apart, and there is no MLE" for found in findings
@@ -63,11 +71,11 @@ _ADVICE = {
 
 
 def _settled_by_priors(found: DesignFinding, blocks: Sequence[Block]) -> bool:
-    """Whether proper priors make the posterior proper: where rows are few any will do, else given ones."""
+    """Whether proper priors that the user gave tell these columns apart."""
     labels = {found.label, *found.involved}
-    slopes = [b for b in blocks if b.name != INTERCEPT and (found.kind == "rows" or labels & set(b.labels))]
-    proper = all(DISTRIBUTIONS[block.prior.distribution].proper for block in slopes)
-    return proper and (found.kind == "rows" or all(block.origin == "given" for block in slopes))
+    slopes = [b for b in blocks if not b.name.endswith(INTERCEPT) and labels & set(b.labels)]
+    proper = all(PRIORS[block.prior.distribution].proper for block in slopes)
+    return proper and all(block.origin == "given" for block in slopes)
 
 
 def refuse(findings: Sequence[Finding], table: Table) -> None:

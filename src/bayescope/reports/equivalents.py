@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from bayescope.inference.fit import Fit
+from bayescope.distributions.links import LINKS
+from bayescope.inference.fit import Fit, Floats
 from bayescope.models.density import element_priors
 from bayescope.models.model import Model
+from bayescope.reports.equivalents_classes import class_equivalents
 from bayescope.reports.formatting import compact
 
 _LINEAR_TOLERANCE = "tol=1e-12, max_iter=100_000"
@@ -42,6 +44,8 @@ def equivalents(model: Model, fits: Sequence[Fit]) -> tuple[str, ...]:
     Empty for models that scikit-learn has no estimator for; where only the intercept's prior
     stands in the way, the sentence says so.
     """
+    if model.likelihood.one_design:
+        return tuple(sentence + _rows_note(model) for sentence in class_equivalents(model, fits))
     if not _is_plain_regression(model):
         return ()
     sentences = [_unpenalised_sentence(model, fits), *_map_sentences(model, fits)]
@@ -52,7 +56,7 @@ def equivalents(model: Model, fits: Sequence[Fit]) -> tuple[str, ...]:
 def _is_plain_regression(model: Model) -> bool:
     """Every column of the design has a free coefficient, nothing is added, and the noise is constant."""
     location = model.location
-    known = (model.likelihood.name, location.link) in _ESTIMATORS
+    known = (model.likelihood.name, location.link) in _ESTIMATORS and location.network is None
     constant_others = all(p.matrix is None for p in model.predictors if p is not location)
     all_free = location.matrix is not None and len(location.columns) == len(location.index)
     return known and constant_others and all_free and not np.any(np.asarray(location.offset))
@@ -77,13 +81,9 @@ def _unpenalised_sentence(model: Model, fits: Sequence[Fit]) -> str:
 
 
 def _map_sentences(model: Model, fits: Sequence[Fit]) -> list[str]:
-    penalised = _penalised(model)
-    if penalised is None:
-        return []
-    maps = [fit for fit in fits if fit.method == "map" and fit.estimate is not None]
-    if not maps:
-        return []
-    return [_map_sentence(model, penalised, fit) for fit in maps]
+    maps = [(fit, fit.estimate) for fit in fits if fit.method == "map" and fit.estimate is not None]
+    rows = [(fit, _penalised(model, theta)) for fit, theta in maps]
+    return [_map_sentence(model, penalised, fit) for fit, penalised in rows if penalised is not None]
 
 
 def _map_sentence(model: Model, penalised: _Penalised, fit: Fit) -> str:
@@ -123,20 +123,19 @@ def _strength(model: Model, penalised: _Penalised, fit: Fit) -> float:
 
 def _sigma(model: Model, fit: Fit) -> float:
     sigma = next(p for p in model.predictors if p.parameter == "sigma")
-    if len(sigma.index) == 0 or fit.estimate is None:
-        return float(np.asarray(sigma.offset).flat[0])
-    return float(fit.estimate[sigma.index[0]])
+    eta = np.ravel(sigma.offset)[0] + (0.0 if fit.estimate is None else fit.estimate[sigma.index].sum())
+    return float(LINKS[sigma.link].inverse(eta))
 
 
-def _coefficient_priors(model: Model) -> list[tuple[str, Any]]:
-    priors = element_priors(model)
+def _coefficient_priors(model: Model, theta: Floats | None = None) -> list[tuple[str, Any]]:
+    priors = element_priors(model, theta)
     return [priors[position] for position in model.location.index]
 
 
-def _penalised(model: Model) -> _Penalised | None:
-    """The shared prior of the slopes, or None where slopes have several, or none that shrinks to zero."""
+def _penalised(model: Model, theta: Floats) -> _Penalised | None:
+    """The shared prior of the slopes at theta, or None: slopes have several, or none that shrinks to zero."""
     names = [model.names[position] for position in model.location.index]
-    priors = dict(zip(names, _coefficient_priors(model), strict=True))
+    priors = dict(zip(names, _coefficient_priors(model, theta), strict=True))
     intercept = priors.pop("Intercept", None)
     shared = {(distribution, tuple(arguments.values())) for distribution, arguments in priors.values()}
     if len(shared) != 1:

@@ -6,12 +6,17 @@ import re
 from collections.abc import Sequence
 
 from bayescope.inference.fit import Fit
+from bayescope.reports.figures_curve import curve_figure
 from bayescope.reports.figures_grid import surface_figure
+from bayescope.reports.figures_pooling import pooling_figure
 from bayescope.reports.figures_posterior import density_figure, forest_figure, small_multiples
 from bayescope.reports.figures_predictive import predictive_figure
 from bayescope.reports.figures_sampler import energy_figure, ess_figure, rank_trace_figure
+from bayescope.reports.figures_updates import update_figure
+from bayescope.reports.hypotheses import hypotheses_figure, hypotheses_path_figure
 from bayescope.reports.plate import plate_picture
 from bayescope.reports.record import RunRecord
+from bayescope.reports.shortened import shortened
 from bayescope.reports.style import Picture, house_style
 from bayescope.reports.tables import parameters
 
@@ -23,15 +28,23 @@ def figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Picture]:
 
     Up to twelve unknowns have a figure each; more share small multiples and a forest plot.
     """
+    record = shortened(record)
     with house_style():
         pictures = {"plate": plate_picture(record)}
         pictures |= _posterior_figures(record, fits)
+        pictures |= _update_figures(record, fits)
+        pictures |= {
+            f"pooling-{position:02d}-{file_stem(view.effect)}": pooling_figure(view)
+            for position, view in enumerate(record.pooling, start=1)
+        }
         surfaces = surface_figure(fits)
         if surfaces is not None:
             pictures["surfaces"] = surfaces
         for fit in fits:
             if is_sampler(record, fit):
                 pictures |= _sampler_figures(record, fit)
+        if record.curve is not None:
+            pictures["prediction"] = curve_figure(record.curve, {fit.name: fit.method for fit in fits})
         if record.predictive is not None:
             method = next((fit.method for fit in fits if fit.name == record.predictive.method), "")
             pictures["predictive"] = predictive_figure(record, record.predictive, method)
@@ -40,6 +53,8 @@ def figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Picture]:
 
 def _posterior_figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Picture]:
     names = parameters(record)
+    if record.hypotheses is not None:
+        return {"hypotheses": hypotheses_figure(record.hypotheses)}
     if not names or not any(fit.answered for fit in fits):
         return {}
     if len(names) > _MOST_SINGLE:
@@ -47,6 +62,17 @@ def _posterior_figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Pict
     return {
         f"density-{position:02d}-{file_stem(name)}": density_figure(record, fits, name)
         for position, name in enumerate(names, start=1)
+    }
+
+
+def _update_figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Picture]:
+    if record.lineage is None:
+        return {}
+    if record.hypotheses is not None:
+        return {"updates": hypotheses_path_figure(record.hypotheses, record.lineage.steps)}
+    return {
+        f"update-{position:02d}-{file_stem(name)}": update_figure(record, record.lineage, fits, name)
+        for position, name in enumerate(parameters(record)[:_MOST_SINGLE], start=1)
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayescope.diagnostics.records import Estimate
-from bayescope.distributions.distributions import DISTRIBUTIONS
+from bayescope.distributions.choices import PRIORS
 from bayescope.inference.fit import Fit, Floats
 from bayescope.reports.formatting import plain, shorten, significant
 from bayescope.reports.record import PriorSummary, RunRecord
@@ -144,10 +144,10 @@ def _densities(axes: Axes, record: RunRecord, fits: Sequence[Fit], name: str) ->
 
 
 def prior_density(prior: PriorSummary, x: Floats) -> Floats | None:
-    """Evaluate the density of a prior at `x`; None for an improper prior, which has none."""
-    distribution = DISTRIBUTIONS[prior.distribution]
-    if not distribution.proper:
+    """Evaluate the density of a prior at `x`; None where it has none, or none that is known."""
+    if not prior.has_density:
         return None
+    distribution = PRIORS[prior.distribution]
     with np.errstate(all="ignore"):
         values = np.exp(np.asarray(distribution.log_density(x, *prior.arguments.values()), dtype=np.float64))
     return _finite(values)
@@ -182,8 +182,8 @@ def _ends(record: RunRecord, fit: Fit, name: str) -> list[float | None]:
 
 
 def _prior_range(prior: PriorSummary) -> tuple[float, float] | None:
-    distribution = DISTRIBUTIONS[prior.distribution]
-    if not distribution.proper or prior.distribution == "Dirichlet":
+    distribution = PRIORS[prior.distribution]
+    if not prior.has_density or prior.distribution == "Dirichlet":
         return None
     low, high = distribution.quantile(np.array([0.01, 0.99]), *prior.arguments.values())
     return float(low), float(high)
@@ -192,9 +192,9 @@ def _prior_range(prior: PriorSummary) -> tuple[float, float] | None:
 def _legend(axes: Axes, prior: PriorSummary) -> None:
     from matplotlib.lines import Line2D
 
-    proper = DISTRIBUTIONS[prior.distribution].proper
-    text = f"prior {prior.text}" if proper else f"prior {prior.text}, no density"
-    line = Line2D([], [], color=PRIOR if proper else "none", linestyle=(0, (1.2, 1.2)), linewidth=1.4)
+    drawn = prior.has_density
+    text = f"prior {prior.text}" if drawn else f"prior {prior.text}, no density"
+    line = Line2D([], [], color=PRIOR if drawn else "none", linestyle=(0, (1.2, 1.2)), linewidth=1.4)
     axes.legend(
         [line], [text], loc="upper right", bbox_to_anchor=(1.0, 1.16), labelcolor=MUTED, handlelength=1.6
     )

@@ -27,10 +27,11 @@ def predictive_figure(record: RunRecord, check: PredictiveCheck, method: str) ->
     else:
         _histogram(axes, check, colour_of(method))
     axes.set_ylim(0, None)
-    axes.set(xlabel=shorten(plain(record.model.response), 40), ylabel="observations")
+    what = plain(check.quantity or record.model.response)
+    axes.set(xlabel=shorten(what, 60 if check.quantity else 40), ylabel="observations")
     axes.legend(loc="best")
     alt = (
-        f"Observed counts of {plain(record.model.response)} and 89 % bands of {whole(check.replicates)} "
+        f"Observed counts of {what} and 89 % bands of {whole(check.replicates)} "
         f"data sets replicated from the posterior of {check.method}; "
         f"{_outside(check)} of {len(check.observed)} bins lie outside."
     )
@@ -63,7 +64,8 @@ def _bars(axes: Axes, check: PredictiveCheck, colour: str) -> None:
         markersize=4,
         label="replicated, 89 %",
     )
-    axes.set_xticks(centres, [f"{centre:.0f}" for centre in centres])
+    names = [shorten(plain(label), 16) for label in check.labels]
+    axes.set_xticks(centres, names or [f"{centre:.0f}" for centre in centres])
     axes.set_xlim(centres[0] - 0.8, centres[-1] + 0.8)
 
 

@@ -12,12 +12,20 @@ from typing import TYPE_CHECKING, Any
 from bayescope.inference.fit import Fit
 from bayescope.reports import tables
 from bayescope.reports.checklist import checks_table
+from bayescope.reports.cross_entropy import cross_entropy_note, cross_entropy_table
 from bayescope.reports.efficiency import EFFICIENCY_NOTE, efficiency_table
 from bayescope.reports.figures import figures, is_sampler
+from bayescope.reports.figures_curve import curve_note
+from bayescope.reports.figures_pooling import POOLING_NOTE, pooling_tables
+from bayescope.reports.figures_updates import updates_table
 from bayescope.reports.formatting import aligned, code_spans, duration, plain, whole
+from bayescope.reports.hypotheses import HYPOTHESES_NOTE, hypotheses_table, learned_sentence
+from bayescope.reports.mode_shift import mode_shifts
 from bayescope.reports.provenance import config_text, provenance_table, timings_table, versions_table
 from bayescope.reports.record import RunRecord
+from bayescope.reports.shortened import left_out, shortened
 from bayescope.reports.style import METHOD_COLOURS, Picture
+from bayescope.reports.zeros import zeros_note, zeros_table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -34,16 +42,18 @@ def render_html(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[str, P
     `pictures` are those of `figures`, drawn here if they are not given.
     """
     pictures = figures(record, fits) if pictures is None else pictures
+    return environment().get_template(_TEMPLATE).render(**stylesheet(), **_content(record, fits, pictures))
+
+
+def stylesheet() -> dict[str, str]:
+    """The stylesheet of a page, `css`, and the hash that its content security policy allows."""
     css = importlib.resources.files("bayescope.reports").joinpath("templates", _STYLESHEET).read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return (
-        _environment()
-        .get_template(_TEMPLATE)
-        .render(css=css, style_hash=f"sha256-{digest}", **_content(record, fits, pictures))
-    )
+    return {"css": css, "style_hash": f"sha256-{digest}"}
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Jinja2 as the templates of this package need it: everything escaped, nothing undefined."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -77,17 +87,24 @@ def _content(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[str, Pict
             record.verdict.status
         ],
         "notes": tables.outcome_notes(fits),
-        "closed_forms": tables.closed_forms(fits),
+        "closed_forms": [*left_out(record), *tables.closed_forms(fits), *mode_shifts(fits)],
         "figures": figures_by_section(pictures),
         "config": config_text(record.config),
         "efficiency_note": EFFICIENCY_NOTE,
+        "cross_entropy_note": cross_entropy_note(record),
+        "zeros_note": zeros_note(record),
+        "hypotheses_note": HYPOTHESES_NOTE,
+        "hypotheses_learned": learned_sentence(record),
+        "pooling_tables": {name: line_up(table) for name, table in pooling_tables(record).items()},
+        "pooling_note": POOLING_NOTE,
+        "prediction_note": "" if record.curve is None else curve_note(record.curve),
         "sampler_tables": {
-            fit.name: _line_up(tables.sampler_table(record, fit.name))
+            fit.name: line_up(tables.sampler_table(shortened(record), fit.name))
             for fit in fits
             if is_sampler(record, fit)
         },
         "tables": {
-            name: table if name == "checks" else _line_up(table)  # values of checks have no common unit
+            name: table if name == "checks" else line_up(table)  # values of checks have no common unit
             for name, table in report_tables(record, fits).items()
         },
     }
@@ -95,15 +112,21 @@ def _content(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[str, Pict
 
 def report_tables(record: RunRecord, fits: Sequence[Fit]) -> dict[str, tables.TextTable]:
     """Make the tables of a report, by name, but for those of the samplers."""
+    shown = shortened(record)
     return {
         "methods": tables.methods_table(fits),
-        "columns": tables.columns_table(record),
+        "columns": tables.columns_table(shown),
         "priors": tables.priors_table(record),
         "penalties": tables.penalties_table(record),
         "totals": tables.totals_table(record),
-        "estimates": tables.estimates_table(record, fits),
-        "learned": tables.learned_table(record),
-        "agreement": tables.agreement_table(record),
+        "cross_entropy": cross_entropy_table(record),
+        "estimates": tables.estimates_table(shown, fits),
+        "effects": tables.effects_table(record, fits),
+        "hypotheses": hypotheses_table(record),
+        "updates": updates_table(record),
+        "learned": tables.learned_table(shown),
+        "zeros": zeros_table(record),
+        "agreement": tables.agreement_table(shown),
         "checks": checks_table(record),
         "efficiency": efficiency_table(record, fits),
         "statistics": tables.statistics_table(record),
@@ -116,14 +139,15 @@ def report_tables(record: RunRecord, fits: Sequence[Fit]) -> dict[str, tables.Te
 def figures_by_section(pictures: Mapping[str, Picture]) -> dict[str, dict[str, Picture]]:
     """Group figures by the section of the report they stand in."""
     sections: dict[str, dict[str, Picture]] = {
-        name: {} for name in ("model", "posterior", "sampler", "predictive")
+        name: {}
+        for name in ("model", "posterior", "pooling", "updates", "sampler", "prediction", "predictive")
     }
     for name, picture in pictures.items():
         sections[picture.section][name] = picture
     return sections
 
 
-def _line_up(table: tables.TextTable) -> tables.TextTable:
+def line_up(table: tables.TextTable) -> tables.TextTable:
     """Pad the cells of number columns so that decimal points meet."""
     columns = [
         aligned(column) if numeric else list(column)

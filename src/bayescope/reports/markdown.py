@@ -6,14 +6,21 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from bayescope.inference.fit import Fit
+from bayescope.reports.cross_entropy import cross_entropy_note
 from bayescope.reports.efficiency import EFFICIENCY_NOTE
 from bayescope.reports.figures import is_sampler
+from bayescope.reports.figures_curve import curve_note
+from bayescope.reports.figures_pooling import POOLING_NOTE, pooling_tables
 from bayescope.reports.formatting import code_spans, plain, whole
 from bayescope.reports.html import figures_by_section, report_tables
+from bayescope.reports.hypotheses import HYPOTHESES_NOTE, learned_sentence
+from bayescope.reports.mode_shift import mode_shifts
 from bayescope.reports.provenance import config_text
 from bayescope.reports.record import RunRecord
+from bayescope.reports.shortened import left_out, shortened
 from bayescope.reports.style import Picture
 from bayescope.reports.tables import TextTable, closed_forms, outcome_notes, sampler_table
+from bayescope.reports.zeros import zeros_note
 
 type _Sections = Mapping[str, Mapping[str, Picture]]
 type _Tables = Mapping[str, TextTable]
@@ -24,15 +31,20 @@ def render_markdown(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[st
     tables, sections = report_tables(record, fits), figures_by_section(pictures)
     parts = [
         *_verdict(record, fits, tables),
-        *_estimates(tables, fits),
+        *_estimates(record, tables, fits),
         *_data(record, tables),
         *_model(record, tables, sections),
         *_loss(record, tables),
+        *_section("Hypotheses", _hypotheses(record, tables)),
         *_section("Prior and posterior", figures(sections["posterior"])),
+        *_section("Partial pooling", _pooling(record, tables, sections)),
+        *_updates(record, tables, sections),
         *_section("What the data taught", _table(tables["learned"])),
+        *_section("Zeros", [escape(zeros_note(record)), *_table(tables["zeros"])] if tables["zeros"] else []),
         *_section("Agreement", _table(tables["agreement"])),
         *_section("Checks", _table(tables["checks"])),
         *_section("Sampler", [*_sampler(record, fits, tables), *figures(sections["sampler"])]),
+        *_prediction(record, sections),
         *_predictive(record, tables, sections),
         *_provenance(record, tables),
     ]
@@ -90,6 +102,11 @@ def _section(title: str, parts: Sequence[str]) -> list[str]:
     return [f"## {title}", *parts] if parts else []
 
 
+def _hypotheses(record: RunRecord, tables: _Tables) -> list[str]:
+    table = _table(tables["hypotheses"])
+    return [part for part in (learned_sentence(record), *table, HYPOTHESES_NOTE) if part] if table else []
+
+
 def _verdict(record: RunRecord, fits: Sequence[Fit], tables: _Tables) -> list[str]:
     model = record.model
     formula = f", {escape(model.formula)}" if model.formula else ""
@@ -105,9 +122,9 @@ def _verdict(record: RunRecord, fits: Sequence[Fit], tables: _Tables) -> list[st
     ]
 
 
-def _estimates(tables: _Tables, fits: Sequence[Fit]) -> list[str]:
+def _estimates(record: RunRecord, tables: _Tables, fits: Sequence[Fit]) -> list[str]:
     explanation = "Estimate ± sd (89 % interval)."
-    named = [escape(sentence) for sentence in closed_forms(fits)]
+    named = [escape(sentence) for sentence in (*left_out(record), *closed_forms(fits), *mode_shifts(fits))]
     parts = [explanation, *_table(tables["estimates"]), *named] if tables["estimates"] else []
     return _section("Estimates", parts)
 
@@ -140,9 +157,36 @@ def _loss(record: RunRecord, tables: _Tables) -> list[str]:
         fence(record.loss.formula),
         *_table(tables["penalties"]),
         *_table(tables["totals"]),
+        escape(cross_entropy_note(record)),
+        *_table(tables["cross_entropy"]),
         f"The same in scikit-learn:\n\n{calls}" if calls else "",
     ]
     return _section("What loss is this?", [part for part in parts if part])
+
+
+def _pooling(record: RunRecord, tables: _Tables, sections: _Sections) -> list[str]:
+    if not tables["effects"]:
+        return []
+    notes = [f"No estimate without pooling: {escape(view.note)}" for view in record.pooling if view.note]
+    folded = {**pooling_tables(record), "The effects by all methods": tables["effects"]}
+    hidden = [
+        f"<details>\n<summary>{escape(name)}</summary>\n\n{table_text(table)}\n\n</details>"
+        for name, table in folded.items()
+    ]
+    return [*([POOLING_NOTE] if record.pooling else []), *notes, *figures(sections["pooling"]), *hidden]
+
+
+def _updates(record: RunRecord, tables: _Tables, sections: _Sections) -> list[str]:
+    if record.lineage is None:
+        return []
+    notes = "\n".join(f"- {escape(note)}" for note in record.lineage.notes)
+    parts = [
+        f"An update of {escape(record.lineage.parent)}.",
+        notes,
+        *figures(sections["updates"]),
+        *_table(tables["updates"]),
+    ]
+    return _section("As the data arrived", parts)
 
 
 def _with_code(sentence: str) -> str:
@@ -154,10 +198,16 @@ def _sampler(record: RunRecord, fits: Sequence[Fit], tables: _Tables) -> list[st
         part
         for fit in fits
         if is_sampler(record, fit)
-        for part in (f"### {escape(fit.name)}", table_text(sampler_table(record, fit.name)))
+        for part in (f"### {escape(fit.name)}", table_text(sampler_table(shortened(record), fit.name)))
     ]
     costs = _table(tables["efficiency"])
     return [*convergence, *(["### Efficiency of the samplers", EFFICIENCY_NOTE, *costs] if costs else [])]
+
+
+def _prediction(record: RunRecord, sections: _Sections) -> list[str]:
+    if record.curve is None:
+        return []
+    return _section("Prediction", [escape(curve_note(record.curve)), *figures(sections["prediction"])])
 
 
 def _predictive(record: RunRecord, tables: _Tables, sections: _Sections) -> list[str]:

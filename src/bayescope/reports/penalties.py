@@ -2,11 +2,13 @@
 
 A prior adds -log p(theta) to the loss. Up to a constant, Normal(0, tau) adds lambda theta^2 with
 lambda = 1 / (2 tau^2), the ridge penalty of Hoerl & Kennard (1970), and Laplace(0, b) adds
-lambda |theta| with lambda = 1 / b, the lasso of Tibshirani (1996).
+lambda |theta| with lambda = 1 / b, the lasso of Tibshirani (1996). A scale that is a number times another
+unknown, s = k sigma, is no constant: log(s), of the density's 1 / s, then belongs to the penalty.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,7 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.config.priors import Scaled
+from bayescope.distributions.distributions import DISTRIBUTIONS
+from bayescope.distributions.vector_densities import whiten
+from bayescope.models.scales import scaled_of
 from bayescope.reports.formatting import compact, fixed
+from bayescope.reports.notation import number_text
 
 type Floats = NDArray[np.float64]
 
@@ -25,7 +32,8 @@ class Shape:
     """What the negative log density of a distribution amounts to as a penalty.
 
     `formula` and `strength` take the arguments in PyMC's order; `penalty(x, *arguments)` evaluates
-    the formula at `x`, elementwise. `strength` is lambda where the penalty has one, else None.
+    the formula at `x`, elementwise. `strength` is lambda where the penalty has one, else None. A `formula`
+    also takes a text for a scale: `10 * sigma`.
     """
 
     name: str
@@ -34,8 +42,8 @@ class Shape:
     strength: Callable[..., float | None] = lambda *_arguments: None
 
 
-def _n(value: float) -> str:
-    return compact(value, 6)
+def _n(value: float | str) -> str:
+    return f"({value})" if isinstance(value, str) else compact(value, 6)
 
 
 def _minus(center: float, variable: str = "theta") -> str:
@@ -59,7 +67,7 @@ def _sum(*terms: tuple[float, str]) -> str:
     return f"-{text[3:]}" if text.startswith(" -") else text[3:] or "0"
 
 
-def _power_of_scaled(center: float, scale: float) -> str:
+def _power_of_scaled(center: float, scale: float | str) -> str:
     return f"({_minus(center)} / {_n(scale)})^2"
 
 
@@ -90,6 +98,11 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
             lambda mu, b: f"lambda * |{_minus(mu).strip('()')}|, lambda = 1 / {_n(b)}",
             lambda x, mu, b: np.abs(x - mu) / b,
             lambda _mu, b: 1 / b,
+        ),
+        "RegularizedHorseshoe": Shape(
+            "none in closed form (a spike at 0 with tails of StudentT)",
+            lambda tau, *slab: f"tau ~ HalfCauchy({_n(tau)}), slab {', '.join(map(_n, slab))}",
+            lambda x, *_arguments: np.full(np.shape(x), np.nan),
         ),
         "Exponential": Shape(
             "L1 (lasso) on theta > 0",
@@ -122,6 +135,11 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
             lambda a, b: _sum((1 - a, "log(theta)"), (1 - b, "log(1 - theta)")),
             lambda x, a, b: -_x_log_y(a - 1, x) - _x_log_y(b - 1, 1 - x),
         ),
+        "LKJ": Shape(
+            "log barrier at -1 and 1",
+            lambda eta: _sum((1 - eta, "log(1 - theta^2)")),
+            lambda x, eta: -_x_log_y(eta - 1, 1 - x**2),
+        ),
         "Dirichlet": Shape(
             "log barrier (pseudo-counts)",
             lambda a: _sum((1 - a, "log(theta)")),
@@ -142,6 +160,11 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
             lambda a, m: f"{_n(a + 1)} * log(theta) for theta >= {_n(m)}",
             lambda x, a, _m: (a + 1) * np.log(x),
         ),
+        "MvNormal": Shape(
+            "L2 (ridge) of the whole vector",
+            lambda _mu, _cov: "(theta - mu)' cov^-1 (theta - mu) / 2",
+            lambda x, mu, cov: np.square(whiten(x - np.asarray(mu), np.asarray(cov))).sum(axis=-1) / 2,
+        ),
         "LogNormal": Shape(
             "L2 (ridge) of log(theta)",
             lambda mu, s: f"log(theta) + {_minus(mu, 'log(theta)')}^2 / (2 * {_n(s)}^2)",
@@ -156,8 +179,42 @@ def _x_log_y(weight: float, value: Floats) -> Floats:
     return np.zeros_like(value) if weight == 0 else weight * np.log(value)
 
 
-def penalty_of(distribution: str, arguments: Mapping[str, Any], x: float) -> float:
-    """Evaluate the penalty of one unknown at `x`, in nats; zero for a prior without a penalty."""
+def formula_of(distribution: str, arguments: Mapping[str, Any]) -> str:
+    """Write the penalty of one unknown; with a scale that is a multiple of another unknown, with its log."""
+    values = {name: str_of(value) for name, value in arguments.items()}
+    formula, scaled = SHAPES[distribution].formula(*values.values()), scaled_of(arguments)
+    if scaled is None:
+        return formula
+    body, *strength = formula.split(", lambda")
+    weight = _log_scale_weight(distribution, arguments)
+    logarithm = f"log({str_of(scaled)})"
+    times = "" if abs(weight) == 1 else f"{_n(abs(weight))} * "
+    return ", lambda".join([f"{body} {'-' if weight < 0 else '+'} {times}{logarithm}", *strength])
+
+
+def str_of(value: float | Scaled) -> float | str:
+    """Write a scale that is a multiple of another unknown, and leave numbers."""
+    return number_text(value) if isinstance(value, Scaled) else value
+
+
+def _log_scale_weight(distribution: str, arguments: Mapping[str, Any]) -> float:
+    """The factor of log(s) in the negative log density as written: of InverseGamma(a, s) it is -a."""
+    return -float(arguments["alpha"]) if distribution == "InverseGamma" else 1.0
+
+
+def log_scale_term(distribution: str, declared: Mapping[str, Any], arguments: Mapping[str, Any]) -> float:
+    """Evaluate what a scale that is a multiple of another unknown adds to the penalty, in nats.
+
+    `declared` are the arguments as declared, `arguments` their numbers; 0 where the scale is a number.
+    """
+    if scaled_of(declared) is None:
+        return 0.0
+    scale = float(arguments[DISTRIBUTIONS[distribution].scale or ""])
+    return _log_scale_weight(distribution, arguments) * math.log(scale)
+
+
+def penalty_of(distribution: str, arguments: Mapping[str, Any], x: float | Floats) -> float:
+    """Evaluate the penalty of one unknown, or vector, at `x`, in nats; zero for a prior without a penalty."""
     shape = SHAPES[distribution]
     with np.errstate(divide="ignore"):
         return float(shape.penalty(np.asarray(x, dtype=np.float64), *arguments.values()))

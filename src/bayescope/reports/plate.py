@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from bayescope.data.terms import INTERCEPT
 from bayescope.distributions.likelihoods import LIKELIHOODS
+from bayescope.distributions.ordinal import CUTPOINTS
 from bayescope.reports.formatting import compact, plain, shorten, whole
 from bayescope.reports.record import RunRecord
 from bayescope.reports.style import FAINT, INK, MUTED, Picture, new_figure, picture
@@ -21,6 +25,13 @@ _GAP = 0.28
 _MOST_SLOPES = 5
 _WIDEST = 8.2
 _PRIOR_Y, _PARAMETER_Y, _BODY_Y, _RESPONSE_Y = 3.45, 3.08, 1.85, 0.95
+_STYLE = {
+    "arrowstyle": "-|>,head_length=0.45,head_width=0.18",
+    "color": INK,
+    "linewidth": 0.9,
+    "shrinkA": 0,
+    "shrinkB": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,8 @@ class _Node:
     label: str
     kind: str  # "unknown", "fixed", "computed", "observed"
     prior: str = ""
+    scale: str | None = None  # the unknown that the scale of the prior is a multiple of
+    target: str | None = ""  # the parameter that it is a part of: "" the location, None none by itself
 
     @property
     def width(self) -> float:
@@ -68,6 +81,8 @@ def _plate_width(record: RunRecord) -> float:
         sides.append(
             _Node(f"{record.model.location}[i]", "computed").width / 2 + 0.5 + _predictors_node(record).width
         )
+    others = _other_places(record, 0.0, _Node(f"{record.model.location}[i]", "computed")).values()
+    sides += [place + node.width / 2 for place, node in others]
     return 2 * (max(sides) + 0.45)
 
 
@@ -82,8 +97,10 @@ def _spread(nodes: Sequence[_Node]) -> list[float]:
 
 def _is_head_parameter(record: RunRecord, name: str) -> bool:
     """Tell whether an unknown is a parameter of the likelihood itself, not a coefficient."""
-    names = {parameter.name for parameter in LIKELIHOODS[record.model.likelihood].parameters}
-    return name.partition("[")[0] in names
+    if record.hypotheses is not None:
+        return True
+    entry = LIKELIHOODS[record.model.likelihood]
+    return any(name.partition("[")[0] in form.names for form in (entry, *entry.others))
 
 
 def _has_body(record: RunRecord) -> bool:
@@ -91,33 +108,98 @@ def _has_body(record: RunRecord) -> bool:
 
 
 def _head_parameters(record: RunRecord) -> list[_Node]:
+    if record.hypotheses is not None:
+        return [_Node("hypothesis", "unknown", f"one of {len(record.hypotheses.rows)}")]
     unknown = [
-        _Node(_label(p.parameter), "unknown", p.text)
+        _Node(_label(p.parameter), "unknown", p.text, p.scale)
         for p in record.model.priors
         if _is_head_parameter(record, p.parameter)
     ]
-    return unknown + _fixed(record, head=True)
+    return (_as_one(unknown) if _has_cutpoints(record) else unknown) + _fixed(record, head=True)
+
+
+def _has_cutpoints(record: RunRecord) -> bool:
+    entry = LIKELIHOODS.get(record.model.likelihood)
+    return entry is not None and bool(entry.ordered)
+
+
+def _as_one(cutpoints: list[_Node]) -> list[_Node]:
+    """One node for all cutpoints, which have one prior."""
+    first = cutpoints[0]
+    return [replace(first, label=f"{CUTPOINTS} ({len(cutpoints)})", prior=f"{first.prior}, in order")]
 
 
 def _fixed(record: RunRecord, *, head: bool) -> list[_Node]:
-    return [
-        _Node(f"{_label(name)} = {compact(value)}", "fixed")
+    texts = {  # a known matrix is one node, whatever its elements
+        f"{name.partition('[')[0]} known"
+        if head and "[" in name
+        else f"{_label(name)} = {compact(value)}": None
         for name, value in record.model.fixed.items()
         if _is_head_parameter(record, name) == head
-    ]
+        and not (name == INTERCEPT and _has_cutpoints(record))  # these take its place
+    }
+    return [_Node(text, "fixed") for text in texts]
 
 
 def _coefficients(record: RunRecord) -> list[_Node]:
-    """The unknowns of the body: the intercept, then the slopes, as one node if they are many."""
-    priors = [p for p in record.model.priors if not _is_head_parameter(record, p.parameter)]
-    slopes = [_Node(_label(p.parameter), "unknown", p.text) for p in priors if p.parameter != "Intercept"]
+    """The unknowns of the bodies, of the location and of other parameters that have a formula."""
+    found = [node for owner in ("", *_modelled(record)) for node in _body_nodes(record, owner)]
+    return found + _fixed(record, head=False)
+
+
+def _modelled(record: RunRecord) -> tuple[str, ...]:
+    """The parameters beside the location that have a formula."""
+    return tuple(record.model.blueprint.get("formulas", ()))
+
+
+def _owner(record: RunRecord, name: str) -> str:
+    return next((p for p in _modelled(record) if name.startswith(f"{p}.")), "")
+
+
+def _effects(record: RunRecord, owner: str) -> list[_Node]:
+    """The effects of groups, each kind one node."""
+    effects = set(record.model.effects)
+    blocks = [b for b in record.model.blueprint.get("blocks", ()) if effects.issuperset(b["labels"])]
+    nodes = []
+    for block in blocks:
+        sigma = block["prior"]["arguments"]["sigma"]
+        scale = sigma["parameter"] if isinstance(sigma, dict) else None
+        text = f"Normal(0, {scale or compact(sigma)})"
+        if _owner(record, block["name"]) == owner:
+            label = _label(f"{block['name']} ({len(block['labels'])})")
+            nodes.append(_Node(label, "unknown", text, scale, owner))
+    return nodes
+
+
+def _body_nodes(record: RunRecord, owner: str) -> list[_Node]:
+    """The intercept of a body, then the slopes, as one node if they are many, and the effects of groups."""
+    effects = _effects(record, owner)
+    scales = {node.scale for node in effects}
+    priors = [
+        p
+        for p in record.model.priors
+        if not _is_head_parameter(record, p.parameter) and _owner(record, p.parameter) == owner
+    ]
+    spreads = [p for p in priors if p.parameter in scales or p.distribution == "LKJ"]
+    priors = [p for p in priors if p not in spreads]
+    beside = [_Node(_label(p.parameter), "unknown", p.text, p.scale, None) for p in spreads]
+    constant = f"{owner}.Intercept" if owner else "Intercept"
+    slopes = [
+        _Node(_label(p.parameter), "unknown", p.text, p.scale, owner)
+        for p in priors
+        if p.parameter != constant
+    ]
     if len(slopes) > _MOST_SLOPES or sum(node.room + _GAP for node in slopes) > _WIDEST:
         texts = {node.prior for node in slopes}
-        distributions = {p.distribution for p in priors if p.parameter != "Intercept"}
+        distributions = {node.prior.partition("(")[0] for node in slopes}
+        scale = next((node.scale for node in slopes if node.scale), None)
         prior = texts.pop() if len(texts) == 1 else f"{' or '.join(sorted(distributions))}, scales differ"
-        slopes = [_Node(f"coefficients ({len(slopes)})", "unknown", prior)]
-    intercept = [_Node("Intercept", "unknown", p.text) for p in priors if p.parameter == "Intercept"]
-    return intercept + slopes + _fixed(record, head=False)
+        name = f"{owner}.coefficients" if owner else "coefficients"
+        slopes = [_Node(f"{name} ({len(slopes)})", "unknown", prior, scale, owner)]
+    intercept = [
+        _Node(constant, "unknown", p.text, p.scale, owner) for p in priors if p.parameter == constant
+    ]
+    return [*intercept, *slopes, *effects, *beside]
 
 
 def _label(name: str) -> str:
@@ -130,6 +212,7 @@ def _draw(
     response = _Node(f"{_label(record.model.response)}[i]", "observed")
     middle = width / 2
     _plate(axes, record, width)
+    _draw_scales(axes, top)
     if not _has_body(record):
         for node, x in top:
             _arrow(axes, (x, _PARAMETER_Y), (middle, _RESPONSE_Y + 0.45), node, response)
@@ -144,10 +227,19 @@ def _draw(
         )
         return
     location = _Node(f"{record.model.location}[i]", "computed")
+    others = _other_places(record, middle, location)
     for k, (node, x) in enumerate(top):
-        target, y = (location, _BODY_Y) if k < body_size else (response, _RESPONSE_Y)
-        _arrow(axes, (x, _PARAMETER_Y), (middle, y), node, target)
+        place, target, y = middle, location, _BODY_Y
+        if k >= body_size:
+            target, y = response, _RESPONSE_Y
+        elif node.target in others:
+            place, target = others[node.target]
+        if k >= body_size or node.target is not None:
+            _arrow(axes, (x, _PARAMETER_Y), (place, y), node, target)
         _draw_node(axes, node, x, _PARAMETER_Y)
+    for place, node in others.values():
+        _arrow(axes, (place, _BODY_Y), (middle, _RESPONSE_Y), node, response)
+        _draw_node(axes, node, place, _BODY_Y)
     _arrow(axes, (middle, _BODY_Y), (middle, _RESPONSE_Y), location, response)
     if record.model.predictors:
         _draw_predictors(axes, record, middle, location)
@@ -158,7 +250,32 @@ def _draw(
     )
 
 
+def _other_places(record: RunRecord, middle: float, location: _Node) -> dict[str | None, tuple[float, _Node]]:
+    """Place the computed nodes of other parameters with a formula to the right of the location's."""
+    places: dict[str | None, tuple[float, _Node]] = {}
+    x = middle + location.width / 2
+    for name in _modelled(record):
+        node = _Node(f"{name}[i]", "computed")
+        places[name] = (x + _GAP + node.width / 2, node)
+        x += _GAP + node.width
+    return places
+
+
+def _draw_scales(axes: Axes, top: list[tuple[_Node, float]]) -> None:
+    """Draw an arc, below the row, from each unknown to those whose prior's scale is a multiple of it."""
+    places = {node.label: x for node, x in top}
+    low = _PARAMETER_Y - _HEIGHT / 2
+    for node, x in top:
+        if node.scale is not None and _label(node.scale) in places:
+            start = places[_label(node.scale)]
+            bend = np.sign(x - start) * min(0.25, 0.5 / abs(x - start))  # stays above the plate
+            style = _STYLE | {"connectionstyle": f"arc3,rad={bend:.3f}"}
+            axes.annotate("", xy=(x, low), xytext=(start, low), arrowprops=style, zorder=1)
+
+
 def _head_text(record: RunRecord) -> str:
+    if record.hypotheses is not None:
+        return "~ as the hypothesis says"
     return f"~ {record.model.likelihood}"
 
 
@@ -233,13 +350,7 @@ def _arrow(
         "",
         xy=(end[0] - dx * arrive, end[1] - dy * arrive),
         xytext=(start[0] + dx * leave, start[1] + dy * leave),
-        arrowprops={
-            "arrowstyle": "-|>,head_length=0.45,head_width=0.18",
-            "color": INK,
-            "linewidth": 0.9,
-            "shrinkA": 0,
-            "shrinkB": 1,
-        },
+        arrowprops=_STYLE,
         zorder=2,
     )
 

@@ -6,7 +6,20 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from bayescope.diagnostics.records import Check, ComparisonRow, Estimate, Learned, PredictiveCheck, Verdict
+from bayescope.diagnostics.curve import CurveView
+from bayescope.diagnostics.hypotheses import HypothesesView
+from bayescope.diagnostics.records import (
+    Check,
+    ComparisonRow,
+    CrossEntropies,
+    Estimate,
+    Learned,
+    Pooling,
+    PredictiveCheck,
+    Verdict,
+    Zero,
+)
+from bayescope.distributions.choices import PRIORS
 
 
 class _Record(BaseModel):
@@ -38,13 +51,24 @@ class DataSummary(_Record):
 
 
 class PriorSummary(_Record):
-    """The prior of one scalar unknown; `arguments` are numbers, in PyMC's order."""
+    """The prior of one scalar unknown: `text` as declared, the rest of the unknown on its own.
+
+    `arguments` are numbers, in PyMC's order; none where the scale is a multiple of another unknown,
+    `scale`, and the prior of this unknown alone is no distribution of the table.
+    """
 
     parameter: str
     distribution: str
     arguments: dict[str, float]
     text: str
     origin: Literal["given", "default"]
+    scale: str | None = None
+
+    @property
+    def has_density(self) -> bool:
+        """Whether the density of this unknown alone is known: not of an improper prior."""
+        entry = PRIORS[self.distribution]
+        return entry.proper and entry.closed and len(self.arguments) == len(entry.arguments)
 
 
 class ModelSummary(_Record):
@@ -60,6 +84,8 @@ class ModelSummary(_Record):
     priors: tuple[PriorSummary, ...]
     fixed: dict[str, float]
     notes: tuple[str, ...]
+    effects: tuple[str, ...] = ()  # the unknowns that are effects of groups: they have tables of their own
+    blueprint: dict[str, Any] = {}  # the model without its rows: bayescope.models.blueprint
 
 
 class Penalty(_Record):
@@ -80,10 +106,62 @@ class LossView(_Record):
     penalties: tuple[Penalty, ...]
     equivalents: tuple[str, ...]
     totals: dict[str, dict[str, float]]
+    cross_entropy: CrossEntropies | None = None
+
+
+class Belief(_Record):
+    """What was known of one unknown after a step: points, the posterior's name, its density on a grid."""
+
+    parameter: str
+    mean: float | None = None
+    map: float | None = None
+    mle: float | None = None
+    posterior: str = ""
+    x: tuple[float, ...] = ()
+    density: tuple[float, ...] = ()
+
+
+class Step(_Record):
+    """One set of rows that arrived, and what was known after it.
+
+    Attributes:
+        source: what messages call the rows.
+        rows, observations: how many they are; `total` counts the observations of all steps so far.
+        fingerprint: of the rows.
+        data: the `data:` section that they can be read by again; None where there is none.
+        directory: the folder that its paths start from.
+        row: the 0-based row of the data that the step is, when rows were taken one at a time.
+        method: the posterior method that the means and densities are of; empty for none.
+        beliefs: one for each unknown.
+    """
+
+    source: str
+    rows: int
+    observations: int
+    total: int
+    fingerprint: str
+    data: dict[str, Any] | None = None
+    directory: str = ""
+    row: int | None = None
+    method: str = ""
+    beliefs: tuple[Belief, ...] = ()
+
+
+class Lineage(_Record):
+    """Where an updated run comes from: its parent (folder and sha256 of run.json), and all data so far."""
+
+    parent: str
+    parent_sha256: str
+    notes: tuple[str, ...]
+    steps: tuple[Step, ...]
 
 
 class RunRecord(_Record):
-    """A whole run but for its fits."""
+    """A whole run but for its fits.
+
+    `directory` is the folder that the paths of the configuration start from; `statistics` are those
+    that are sufficient for the model's rows, where there are any; `lineage` is that of an update.
+    """
 
     name: str
     title: str
@@ -101,5 +179,12 @@ class RunRecord(_Record):
     checks: tuple[Check, ...]
     predictive: PredictiveCheck | None
     learned: tuple[Learned, ...] = ()
+    zeros: tuple[Zero, ...] = ()
+    hypotheses: HypothesesView | None = None
     evidence: dict[str, float] = {}  # log evidence by method, nats
     verdict: Verdict
+    directory: str = ""
+    statistics: dict[str, Any] | None = None
+    lineage: Lineage | None = None
+    curve: CurveView | None = None  # predictions along a single numeric predictor
+    pooling: tuple[Pooling, ...] = ()

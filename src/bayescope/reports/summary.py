@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.data.table import Table, fingerprint
-from bayescope.models.density import marginal_priors
-from bayescope.models.model import Model, Response
+from bayescope.models.blueprint import blueprint
+from bayescope.models.marginal_priors import MarginalPrior, marginal_priors
+from bayescope.models.model import Block, Model, Response
+from bayescope.models.scales import scaled_of, source_of
 from bayescope.reports.formatting import compact
-from bayescope.reports.notation import model_notation
+from bayescope.reports.notation import element_texts, model_notation
+from bayescope.reports.notation_levels import one_for_all
 from bayescope.reports.record import ColumnSummary, DataSummary, ModelSummary, PriorSummary
 
 _MOST_LEVELS = 12
@@ -25,32 +28,62 @@ def model_summary(model: Model) -> ModelSummary:
     return ModelSummary(
         likelihood=model.likelihood.name,
         link=location.link,
-        location=location.parameter,
+        location="eta" if model.likelihood.by_level else location.parameter,
         response=model.response.name,
-        predictors=tuple(name for name in location.columns if name != "Intercept")
-        if location.matrix is not None
-        else (),
-        formula=model.formula,
+        predictors=_predictors(model),
+        formula=_formulas(model),
         notation=model_notation(model),
         priors=_priors(model),
         fixed={name: float(value) for name, value in model.fixed.items()},
         notes=tuple(model.notes),
+        effects=_effects(model),
+        blueprint=blueprint(model),
     )
 
 
+def _predictors(model: Model) -> tuple[str, ...]:
+    """Name the columns of the location's body, the constant one and the effects of groups left out."""
+    location = model.location
+    if location.network is not None:
+        return location.network.inputs
+    if location.matrix is None:
+        return ()
+    columns = one_for_all(model)[0].columns if model.likelihood.one_design else location.columns
+    return tuple(name for name in columns if name not in {"Intercept", *_effects(model)})
+
+
+def _formulas(model: Model) -> str | None:
+    """The formula of the location and those of the other parameters: "y ~ x, sigma ~ x"."""
+    others = (f"{name} {text}" for name, text in model.formulas.items())
+    return None if model.formula is None else ", ".join([model.formula, *others])
+
+
+def _effects(model: Model) -> tuple[str, ...]:
+    names = {name for group in model.groups for name in group.effects}
+    return tuple(label for block in model.blocks if block.name in names for label in block.labels)
+
+
 def _priors(model: Model) -> tuple[PriorSummary, ...]:
-    origins = [block.origin for block in model.blocks for _ in block.labels]
+    elements = [(block, i) for block in model.blocks for i in range(len(block.labels))]
     return tuple(
-        PriorSummary(
-            parameter=name,
-            distribution=distribution,
-            arguments={key: float(value) for key, value in arguments.items()},
-            text=f"{distribution}({', '.join(compact(float(value), 6) for value in arguments.values())})",
-            origin=origin,
-        )
-        for name, origin, (distribution, arguments) in zip(
-            model.names, origins, marginal_priors(model), strict=True
-        )
+        _prior(model, block, i, marginal)
+        for (block, i), marginal in zip(elements, marginal_priors(model), strict=True)
+    )
+
+
+def _prior(model: Model, block: Block, i: int, marginal: MarginalPrior | None) -> PriorSummary:
+    """Summarise the prior of one element; its text is the declared one where that names another unknown."""
+    scaled = scaled_of(block.prior.arguments)
+    distribution, arguments = marginal or (block.prior.distribution, {})
+    numbers = {key: float(value) for key, value in arguments.items()}
+    text = f"{distribution}({', '.join(compact(value, 6) for value in numbers.values())})"
+    return PriorSummary(
+        parameter=block.labels[i],
+        distribution=distribution,
+        arguments=numbers,
+        text=text if scaled is None and marginal is not None else element_texts(block)[i],
+        origin=block.origin,
+        scale=None if scaled is None else model.names[source_of(model, scaled).position],
     )
 
 
@@ -107,4 +140,15 @@ def _levels(values: NDArray[Any], weights: NDArray[np.float64] | None) -> dict[s
     return {
         **dict(ordered[: _MOST_LEVELS - 1]),
         f"({len(rest)} other levels)": sum(count for _, count in rest),
+    }
+
+
+def told_apart(models: Mapping[str, ModelSummary]) -> dict[str, str]:
+    """Say in a line what each of several models is: its formula, with priors where others have it too."""
+    lines = {name: model.formula or model.notation[0] for name, model in models.items()}
+    return {
+        name: line
+        if list(lines.values()).count(line) == 1
+        else "; ".join([line, *dict.fromkeys(f"{p.parameter} ~ {p.text}" for p in models[name].priors)])
+        for name, line in lines.items()
     }

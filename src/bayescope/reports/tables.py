@@ -73,12 +73,17 @@ def answered_methods(fits: Sequence[Fit]) -> tuple[str, ...]:
     return tuple(fit.name for fit in fits if fit.answered)
 
 
-def estimate_rows(record: RunRecord, methods: Sequence[str]) -> list[tuple[str, list[EstimateCell]]]:
-    """Lay the answers of `methods` side by side: one row a parameter, one cell a method."""
+def estimate_rows(
+    record: RunRecord, methods: Sequence[str], names: Sequence[str] | None = None
+) -> list[tuple[str, list[EstimateCell]]]:
+    """Lay the answers of `methods` side by side: one row a parameter, one cell a method.
+
+    `names` are the unknowns; all of the record if they are not given.
+    """
     by_key = {(row.parameter, row.method): row for row in record.estimates}
     return [
         (name, _estimate_cells([by_key.get((name, method)) for method in methods]))
-        for name in parameters(record)
+        for name in (parameters(record) if names is None else names)
     ]
 
 
@@ -96,8 +101,17 @@ def _estimate_cell(estimate: Estimate, decimals: int | None) -> EstimateCell:
 
 def estimates_table(record: RunRecord, fits: Sequence[Fit]) -> TextTable:
     """All methods side by side: estimate ± sd, with the 89 % interval as the second line."""
+    return _side_by_side(record, fits, parameters(record))
+
+
+def effects_table(record: RunRecord, fits: Sequence[Fit]) -> TextTable:
+    """The effects of groups by all methods, which would drown the other estimates."""
+    return _side_by_side(record, fits, record.model.effects)
+
+
+def _side_by_side(record: RunRecord, fits: Sequence[Fit], names: Sequence[str]) -> TextTable:
     methods = answered_methods(fits)
-    rows = estimate_rows(record, methods)
+    rows = estimate_rows(record, methods, names)
     return TextTable(
         headings=("parameter", *methods),
         rows=tuple((plain(name), *(str(cell) for cell in cells)) for name, cells in rows),
@@ -137,8 +151,9 @@ def closed_forms(fits: Sequence[Fit]) -> list[str]:
     """Posteriors that have a name, as sentences with the rule and the next response."""
     return [
         plain(
-            f"{fit.name}: the posterior is {found['posterior']}, by the rule {found['rule']}; "
-            f"the next response is {found['predictive']}."
+            f"{fit.name}: the posterior is {found['posterior']}, by the rule {found['rule']}"
+            # that of a number of trials waits for the number
+            + (f"; the next response is {found['predictive']}." if "predictive" in found else ".")
         )
         for fit in fits
         if (found := fit.details.get("conjugate")) is not None
@@ -167,9 +182,9 @@ def _column_row(column: ColumnSummary) -> tuple[str, ...]:
 
 
 def priors_table(record: RunRecord) -> TextTable:
-    """The priors; neighbours that share one share a row."""
+    """The priors; neighbours that share one share a row. Hypotheses have theirs in their own table."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for prior in record.model.priors:
+    for prior in record.model.priors if record.hypotheses is None else ():
         groups.setdefault((prior.text, prior.origin), []).append(plain(prior.parameter))
     rows = [
         (

@@ -21,7 +21,9 @@ from bayescope.diagnostics.records import Check
 from bayescope.inference.fit import Fit
 from bayescope.reports.checklist import check_lines, check_name
 from bayescope.reports.formatting import compact, plain, shorten, whole
+from bayescope.reports.hypotheses import hypotheses_table, learned_sentence
 from bayescope.reports.record import RunRecord
+from bayescope.reports.shortened import left_out, shortened
 from bayescope.reports.tables import answered_methods, closed_forms, estimate_rows, outcome_notes
 
 _STYLES = {"pass": "green", "attention": "yellow", "note": "yellow", "fail": "bold red"}
@@ -55,8 +57,11 @@ def render(
     )
     console.print(_heading(record))
     for table in (
-        *_estimate_tables(record, answered_methods(fits), console.width),
+        *_estimate_tables(shortened(record), answered_methods(fits), console.width),
+        *(Text(sentence) for sentence in left_out(record)),
         *(Text(sentence) for sentence in closed_forms(fits)),
+        *(Text(note) for note in (record.lineage.notes[:1] if record.lineage else ())),
+        *_hypotheses(record),
         _verdict_table(record, fits),
     ):
         console.print()
@@ -153,6 +158,18 @@ def _estimate_table(names: Sequence[str], columns: Mapping[str, Sequence[str]]) 
     for name, *cells in zip(names, *columns.values(), strict=True):
         table.add_row(Text(name), *(Text(cell) for cell in cells))
     return table
+
+
+def _hypotheses(record: RunRecord) -> list[Table | Text]:
+    """The hypotheses with their probabilities before and after the data, and what was learned."""
+    table = hypotheses_table(record)
+    if not table:
+        return []
+    wanted = ("prior", "surprise, bits", "Bayes factor", "posterior")
+    places = [table.headings.index(heading) for heading in wanted]
+    names = [shorten(row[0], _WIDEST_NAME) for row in table.rows]
+    columns = {table.headings[k]: [row[k] for row in table.rows] for k in places}
+    return [_estimate_table(names, columns), *map(Text, filter(None, [learned_sentence(record)]))]
 
 
 def _pad(cells: Sequence[str]) -> list[str]:

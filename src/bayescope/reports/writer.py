@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -24,6 +25,7 @@ from bayescope.reports.record import RunRecord
 
 _FORMAT = 1
 _RECORD = "run.json"
+_ATTEMPTS = 100
 
 
 def write_run_folder(record: RunRecord, fits: Sequence[Fit], destination: Path) -> None:
@@ -35,7 +37,7 @@ def write_run_folder(record: RunRecord, fits: Sequence[Fit], destination: Path) 
     Raises:
         RunFolderError: the folder cannot be written; the one that was there is untouched.
     """
-    with _replacing(destination) as folder:
+    with replacing(destination) as folder:
         _write_tables(record, folder)
         _write_fits(fits, folder)
         _write_report(record, fits, folder)
@@ -63,7 +65,7 @@ def rebuild_report(path: Path) -> Path:
         RunFolderError: the folder cannot be read (`read_run_folder`) or written (`write_run_folder`).
     """
     record, fits = read_run_folder(path)
-    with _replacing(path) as folder:
+    with replacing(path) as folder:
         shutil.copytree(path, folder, dirs_exist_ok=True)
         shutil.rmtree(folder / "figures", ignore_errors=True)
         _write_report(record, fits, folder)
@@ -72,12 +74,18 @@ def rebuild_report(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _replacing(destination: Path) -> Iterator[Path]:
-    """Give a new folder to write to; it becomes `destination` if nothing goes wrong."""
+def replacing(destination: Path, mark: str = _RECORD) -> Iterator[Path]:
+    """Give a new folder to write to; it becomes `destination` if nothing goes wrong.
+
+    What is there already is replaced if it is empty, or a folder of the same kind: one with a file `mark`.
+
+    Raises:
+        RunFolderError: the folder cannot be written, or something else is there.
+    """
     destination = destination.absolute()
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        _refuse_what_is_no_run(destination)
+        _refuse_something_else(destination, mark)
         _remove_leftovers(destination)
         folder = Path(
             tempfile.mkdtemp(prefix=_prefix(destination), suffix=".partial", dir=destination.parent)
@@ -95,16 +103,21 @@ def _replacing(destination: Path) -> Iterator[Path]:
 
 
 def _swap(folder: Path, destination: Path) -> None:
-    if not destination.exists():
-        folder.rename(destination)
-        return
+    """Give `folder` its name; of several writers of one folder each takes the place of the one before."""
     old = folder.with_suffix(".old")
-    destination.rename(old)
-    try:
-        folder.rename(destination)
-    except OSError:
-        old.rename(destination)
-        raise
+    for attempt in range(1, _ATTEMPTS + 1):
+        with contextlib.suppress(FileNotFoundError):
+            destination.rename(old)
+        try:
+            folder.rename(destination)
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST} or attempt == _ATTEMPTS:
+                if old.exists() and not destination.exists():
+                    old.rename(destination)
+                raise
+            shutil.rmtree(old, ignore_errors=True)  # what has come in between is whole, and newer
+        else:
+            break
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -112,18 +125,20 @@ def _prefix(destination: Path) -> str:
     return f".{destination.name}.{os.getpid()}."
 
 
-def _refuse_what_is_no_run(destination: Path) -> None:
-    """Keep from replacing a folder that holds something else than a run."""
+def _refuse_something_else(destination: Path, mark: str) -> None:
+    """Keep from replacing a folder that holds something else than what is written."""
     if not destination.exists() and not destination.is_symlink():
         return
-    if not destination.is_dir() or not ((destination / _RECORD).is_file() or not any(destination.iterdir())):
+    if not destination.is_dir() or not ((destination / mark).is_file() or not any(destination.iterdir())):
+        kind = "run" if mark == _RECORD else "path"
         raise RunFolderError(
-            f"{destination}: exists and is not a run folder; remove it or choose another folder with --out."
+            f"{destination}: exists and is not a {kind} folder; "
+            "remove it or choose another folder with --out."
         )
 
 
 def _remove_leftovers(destination: Path) -> None:
-    """Remove what writers of this folder that were killed half-way have left."""
+    """Remove what writers of this folder that were killed half-way have left, or put it back."""
     prefix = f".{destination.name}."
     for leftover in destination.parent.iterdir():
         pid = leftover.name.removeprefix(prefix).partition(".")[0]
@@ -133,6 +148,8 @@ def _remove_leftovers(destination: Path) -> None:
             and pid.isdigit()
             and not _is_running(int(pid))
         ):
+            if leftover.suffix == ".old" and not destination.exists():
+                leftover.rename(destination)  # its writer was killed between taking it away and replacing it
             shutil.rmtree(leftover, ignore_errors=True)
 
 
@@ -186,11 +203,12 @@ def _write_report(record: RunRecord, fits: Sequence[Fit], folder: Path) -> None:
 def _write_record(record: RunRecord, fits: Sequence[Fit], folder: Path) -> None:
     """Write run.json last: it holds the hashes of all the others."""
     data = json.loads(record.model_dump_json())
-    data = {"format": _FORMAT, **data, "fits": [fit.name for fit in fits], "files": _hashes(folder)}
+    data = {"format": _FORMAT, **data, "fits": [fit.name for fit in fits], "files": hashes(folder)}
     (folder / _RECORD).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _hashes(folder: Path) -> dict[str, str]:
+def hashes(folder: Path) -> dict[str, str]:
+    """The sha256 of every file of a folder but run.json, by its path."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / _RECORD)
     return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
 
@@ -209,11 +227,12 @@ def csv_text(row_type: type[BaseModel], rows: Iterable[BaseModel]) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     columns = list(row_type.model_fields)
     writer.writerow(columns)
-    writer.writerows([_csv_cell(getattr(row, column)) for column in columns] for row in rows)
+    writer.writerows([csv_cell(getattr(row, column)) for column in columns] for row in rows)
     return buffer.getvalue()
 
 
-def _csv_cell(value: Any) -> str:
+def csv_cell(value: Any) -> str:
+    """Write a value as a cell of `csv_text`."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, str):

@@ -1,0 +1,89 @@
+"""From finished fits to the record of a run: what a new run and an updated one share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bayescope.config.schema import RunConfig
+from bayescope.diagnostics.checks import check_all
+from bayescope.diagnostics.comparison import choose_reference, compare
+from bayescope.diagnostics.estimates import summarise
+from bayescope.diagnostics.hypotheses import hypotheses_view
+from bayescope.diagnostics.learning import learned
+from bayescope.diagnostics.pooling import pooling
+from bayescope.diagnostics.predictive import posterior_predictive_check
+from bayescope.diagnostics.verdict import verdict
+from bayescope.diagnostics.zeros import zeros
+from bayescope.inference.fit import Fit
+from bayescope.models.model import Model
+from bayescope.reports.loss import loss_view
+from bayescope.reports.record import DataSummary, LossView, RunRecord
+from bayescope.reports.summary import model_summary
+
+
+def make_record(
+    config: RunConfig,
+    model: Model,
+    fits: Sequence[Fit],
+    data: DataSummary,
+    *,
+    has_rows: bool = True,
+    shift: float = 0.0,
+    timings: dict[str, float],
+    command: str,
+    **more: Any,
+) -> RunRecord:
+    """Compare and check the fits and put all together; `more` are further fields of the record.
+
+    A model without its rows (`has_rows` False) has no posterior predictive check; `shift` is what its
+    log-likelihood lacks of that of all rows, nats.
+    """
+    comparison, reference = compare(fits), choose_reference(fits)
+    predictive = posterior_predictive_check(model, reference, config.seed) if has_rows and reference else None
+    checks = check_all(fits, comparison, predictive)
+    return RunRecord(
+        name=config.name,
+        title=config.title or config.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        config=config.model_dump(mode="json", exclude_none=True),
+        seed=config.seed,
+        timings=timings | {fit.name: fit.timings["total"] for fit in fits},
+        data=data,
+        model=model_summary(model),
+        estimates=tuple(row for fit in fits for row in summarise(fit)),
+        comparison=comparison,
+        checks=checks,
+        predictive=predictive,
+        hypotheses=hypotheses_view(model),
+        pooling=pooling(model, reference) if has_rows else (),
+        learned=() if reference is None else learned(model, reference),
+        zeros=zeros(model, fits) if has_rows else (),
+        evidence={fit.name: fit.log_evidence for fit in fits if fit.log_evidence is not None},
+        verdict=verdict(fits, checks, comparison),
+        loss=_shifted_loss(loss_view(model, fits), shift),
+        **more,
+    )
+
+
+def _shifted_loss(loss: LossView, shift: float) -> LossView:
+    totals = {
+        name: {**total, "nll": total["nll"] - shift, "total": total["total"] - shift}
+        for name, total in loss.totals.items()
+    }
+    return loss.model_copy(update={"totals": totals})
+
+
+def run_folder_name(record: RunRecord) -> str:
+    """`<name>-<hash>`: equal configuration, data, seed and version give an equal name."""
+    identity = {
+        "config": record.config,
+        "data": record.data.fingerprint,
+        "version": record.versions["bayescope"],
+    }
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
+    return f"{record.name}-{digest[:10]}"

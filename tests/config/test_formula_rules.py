@@ -1,0 +1,43 @@
+"""Which formulas and links may be mappings from parameters."""
+
+import pytest
+
+from bayescope.config.formula_rules import formula_rules
+from bayescope.distributions.likelihoods import parametrised
+
+NORMAL = parametrised("Normal", formula=True)
+
+
+def messages(**model):
+    return [(".".join(problem.path), problem.message) for problem in formula_rules(model, NORMAL)]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"formula": "y ~ x"},
+        {"formula": "y ~ x", "link": {"mu": "identity"}},
+        {"formula": {"mu": "y ~ x", "sigma": "~ x"}},
+        {"formula": {"mu": "y ~ x", "sigma": "~ x"}, "link": {"sigma": "log", "mu": "log"}},
+    ],
+)
+def test_nothing_is_said_of_what_is_right(model):
+    assert messages(**model) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "part"),
+    [
+        ({"formula": {"sigma": "~ x"}}, "model.formula", "lacks the formula of mu"),
+        ({"formula": {"mu": "y ~ x", "sigm": "~ x"}}, "model.formula.sigm", "did you mean 'sigma'?"),
+        ({"formula": {"mu": "~ x"}}, "model.formula.mu", "the left side is empty"),
+        ({"formula": {"mu": "y ~ x", "sigma": "y ~ x"}}, "model.formula.sigma", "expected `~ predictors`"),
+        ({"formula": {"mu": "y ~ x", "sigma": "x"}}, "model.formula.sigma", "expected `~ predictors`"),
+        ({"formula": "y ~ x", "link": {"sigma": "log"}}, "model.link.sigma", "has no formula"),
+        ({"formula": "y ~ x", "link": {"mu": "logit"}}, "model.link.mu", "Normal has no link 'logit'"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_key(model, path, part):
+    [(where, message)] = messages(**model)
+    assert where == path
+    assert part in message

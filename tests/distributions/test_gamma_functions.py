@@ -1,0 +1,66 @@
+"""Ratios of Gamma functions keep their digits at large arguments, where differences of logarithms lose them."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bayescope.distributions.gamma_functions import rising, stirling_excess, student_constant
+
+shapes = st.floats(1e-3, 1e10)
+
+
+@settings(deadline=None)
+@given(a=st.floats(1e-2, 1e4))
+def test_the_excess_completes_log_gamma(a):
+    value, first, second = stirling_excess(a)
+    # rounding of a log a, of log a, and of 1 / a
+    size = 1e-15 * (1 + abs(a * math.log(a)))
+    assert (a - 0.5) * math.log(a) - a + 0.5 * math.log(2 * math.pi) + value == pytest.approx(
+        math.lgamma(a), rel=1e-14, abs=size
+    )
+    digamma, trigamma = scipy.special.digamma(a), scipy.special.polygamma(1, a)
+    assert math.log(a) - 0.5 / a + first == pytest.approx(digamma, rel=1e-12, abs=1e-14)
+    assert 1 / a + 0.5 / a**2 + second == pytest.approx(trigamma, rel=1e-12)
+
+
+@pytest.mark.parametrize("a", [99.999, 100.001])
+def test_series_and_difference_meet(a):
+    here, there = stirling_excess(a), stirling_excess(100.0)
+    slopes = [there[1], there[2], -0.5e-8]
+    for value, end, slope in zip(here, there, slopes, strict=True):
+        # lgamma(100) = 359 has an error of 6e-14
+        assert value == pytest.approx(end + (a - 100.0) * slope, abs=1e-12)
+
+
+@settings(deadline=None)
+@given(y=st.integers(0, 60), a=shapes)
+def test_rising_is_a_sum_for_whole_numbers(y, a):
+    terms = range(y)
+    value, first, second = rising(float(y), a)
+    size = 1e-15 * (1 + y / a) * (1 + y)
+    assert value == pytest.approx(math.fsum(math.log1p(j / a) for j in terms), rel=1e-10, abs=8 * size)
+    assert first == pytest.approx(math.fsum(-j / (a * (a + j)) for j in terms), rel=1e-9, abs=8 * size / a)
+    expected = math.fsum(1 / a**2 - 1 / (a + j) ** 2 for j in terms)
+    assert second == pytest.approx(expected, rel=1e-9, abs=8 * size / a**2)
+
+
+@settings(deadline=None)
+@given(nu=st.floats(0.1, 1e12))
+def test_the_constant_of_student_tends_to_that_of_a_normal(nu):
+    value, first, second = student_constant(nu)
+    beta = -0.5 * math.log(nu) - scipy.special.betaln(0.5, 0.5 * nu)
+    assert value == pytest.approx(beta, rel=1e-9)
+    if nu > 1e6:
+        assert value == pytest.approx(-0.5 * math.log(2 * math.pi) - 0.25 / nu, rel=1e-14)
+        # 1 / (4 nu^2) as the difference of numbers of size 1 / nu
+        assert first == pytest.approx(0.25 / nu**2, abs=1e-15 / nu)
+        assert second == pytest.approx(-0.5 / nu**3, abs=1e-15 / nu**2)
+
+
+def test_they_broadcast():
+    shape = np.ones((3, 1))
+    assert all(part.shape == (3, 4) for part in rising(np.arange(4.0), shape))

@@ -1,0 +1,155 @@
+"""Improper posteriors of sigma: refused by the same name by every method that would need it to be proper."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bayescope.errors import FitError
+from bayescope.inference.improper import least_squares, refuse_improper_sigma
+from bayescope.inference.map import MAP
+from bayescope.inference.method import Context
+from bayescope.inference.point_problem import PointProblem
+from bayescope.inference.registry import METHODS
+from bayescope.models.model import Model
+from bayescope.pipeline import prepare, read_config
+
+NEED_A_PROPER_ONE = ("exact", "grid", "laplace", "importance", "nuts", "hmc", "metropolis")
+X, Y = [0.0, 1.0, 3.0, 4.0, 7.0, 5.0], [1.0, 2.5, 4.0, 3.0, 6.0, 9.0]
+FLAT = {"Intercept": "Flat()", "x": "Flat()"}
+
+
+def build(priors, x=X, y=Y, rows=6, **model) -> Model:
+    columns = {"y": y[:rows], "x": x[:rows]}
+    spec = {"likelihood": "Normal", "priors": priors, **(model or {"formula": "y ~ x"})}
+    config = {"name": "x", "data": {"columns": columns}, "model": spec, "inference": ["mle"]}
+    return prepare(read_config(config))[1]
+
+
+def check(model):
+    refuse_improper_sigma(PointProblem(model, prior=True))
+
+
+@pytest.mark.parametrize("method", NEED_A_PROPER_ONE)
+def test_every_method_that_needs_a_proper_posterior_refuses_by_name(method):
+    model = build(FLAT | {"sigma": "HalfFlat()"}, rows=3)
+    with pytest.raises(FitError, match="3 rows, 2 coefficients and a flat sigma: the posterior is improper"):
+        METHODS[method].fit(model, METHODS[method].settings(), Context(seed=1))
+
+
+@pytest.mark.parametrize(
+    ("spread", "least"),
+    # a + (n - f) / 2 > 0 with f = 2 and a = -1/2, -1 and 1; two rows are fitted perfectly
+    [("sigma", 4), ("variance", 5), ("tau", 3)],
+)
+def test_a_flat_spread_needs_its_number_of_rows(spread, least):
+    check(build(FLAT | {spread: "HalfFlat()"}, rows=least))
+    what = (
+        "fits the data perfectly"
+        if spread == "tau"
+        else rf"{least - 1} rows, 2 coefficients and a flat {spread}"
+    )
+    with pytest.raises(FitError, match=what):
+        check(build(FLAT | {spread: "HalfFlat()"}, rows=least - 1))
+
+
+@pytest.mark.parametrize(
+    ("slope", "rows", "least"),
+    # a proper slope, in units of sigma or not, needs no row of its own
+    [
+        ("Flat()", "3 rows, 2 coefficients", 4),
+        ("Normal(0, 1)", "2 rows, 1 flat coefficient", 3),
+        ("Normal(0, sigma)", "2 rows, 1 flat coefficient", 3),
+    ],
+)
+def test_only_flat_coefficients_take_rows(slope, rows, least):
+    check(build({"Intercept": "Flat()", "x": slope, "sigma": "HalfFlat()"}, rows=least))
+    with pytest.raises(FitError, match=f"{rows} and a flat sigma"):
+        check(build({"Intercept": "Flat()", "x": slope, "sigma": "HalfFlat()"}, rows=least - 1))
+
+
+def test_without_flat_coefficients_one_row_is_too_few():
+    priors = {"mu": "Normal(0, 1)", "sigma": "HalfFlat()"}
+    with pytest.raises(FitError, match=r"^1 row and a flat sigma: the posterior is improper"):
+        check(build(priors, rows=1, response="y"))
+    check(build(priors, rows=2, response="y"))
+
+
+PERFECT = [2 * x + 1 for x in X]
+
+
+@pytest.mark.parametrize(
+    "spread",
+    [
+        {"sigma": "HalfFlat()"},
+        {"sigma": "HalfCauchy(1)"},
+        {"variance": "HalfFlat()"},
+        {"tau": "HalfFlat()"},
+        {"variance": "Exponential(1)"},
+    ],
+)
+def test_a_perfect_fit_with_a_spread_open_at_zero_is_refused(spread):
+    [(name, _)] = spread.items()
+    for slope in ("Flat()", "Normal(0, 1)"):
+        with pytest.raises(
+            FitError, match=rf"fits the data perfectly, and the prior .* of {name} does not keep"
+        ):
+            check(build({"Intercept": "Flat()", "x": slope, **spread}, y=PERFECT))
+
+
+@pytest.mark.parametrize(
+    "spread",
+    [
+        {"sigma": "InverseGamma(3, 1)"},
+        {"variance": "InverseGamma(3, 1)"},
+        {"tau": "Gamma(2, 1)"},
+        {"sigma": "Uniform(0.1, 5)"},
+        {"sigma": "LogNormal(0, 1)"},
+    ],
+)
+def test_a_perfect_fit_with_a_spread_kept_from_zero_is_none(spread):
+    check(build(FLAT | spread, y=PERFECT))
+
+
+def test_a_prior_in_units_of_sigma_is_a_row_that_a_perfect_fit_must_fit_too():
+    check(build({"Intercept": "Flat()", "x": "Normal(0, sigma)", "sigma": "HalfCauchy(1)"}, y=PERFECT))
+    with pytest.raises(FitError, match="fits the data perfectly"):
+        check(build({"Intercept": "Flat()", "x": "Normal(2, sigma)", "sigma": "HalfCauchy(1)"}, y=PERFECT))
+
+
+@pytest.mark.parametrize("spread", ["sigma", "variance", "tau"])
+def test_map_has_no_mode_where_the_density_is_unbounded(spread):
+    model = build(FLAT | {spread: "HalfFlat()"}, y=PERFECT)
+    with pytest.raises(FitError, match="the posterior mode does not exist: the mean fits every row exactly"):
+        MAP.fit(model, MAP.settings(), Context(seed=1))
+    scaled = build({"Intercept": "Flat()", "x": "Normal(0, sigma)", spread: "HalfFlat()"}, y=PERFECT)
+    assert MAP.fit(scaled, MAP.settings(), Context(seed=1)).outcome.status == "ok"
+
+
+def test_the_rows_of_the_prior_are_rows_of_least_squares():
+    model = build({"Intercept": "Normal(1, 2 * sigma)", "x": "Normal(3, 1)", "sigma": "HalfNormal(1)"})
+    data = least_squares(PointProblem(model, prior=True))
+    design = np.vstack([np.column_stack([np.ones(6), X]), [0.5, 0.0]])
+    target = np.append(Y, 0.5)
+    beta, residual, *_ = np.linalg.lstsq(design, target, rcond=None)
+    assert data.observations == 7
+    np.testing.assert_allclose(np.linalg.solve(data.factor, data.projection), beta, rtol=1e-12)
+    assert data.residual == pytest.approx(residual[0], rel=1e-12)
+
+
+def test_a_log_normal_is_a_normal_of_the_logarithm():
+    priors = {"mu": "Flat()", "sigma": "HalfFlat()"}
+    with pytest.raises(FitError, match="2 rows, 1 coefficient and a flat sigma: the posterior is improper"):
+        check(build(priors, rows=2, likelihood="LogNormal", response="y"))
+    check(build(priors, rows=3, likelihood="LogNormal", response="y"))
+
+
+def test_other_models_have_nothing_to_refuse():
+    config = {
+        "name": "x",
+        "data": {"columns": {"flip": [0, 1, 1]}},
+        "model": {"use": "coin", "response": "flip"},
+        "inference": ["mle"],
+    }
+    check(prepare(read_config(config))[1])
+    check(build({"sigma": 2.0}))

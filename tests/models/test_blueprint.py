@@ -1,0 +1,236 @@
+"""A blueprint says everything of a model but its rows: the model comes back from it, on any rows."""
+
+import json
+
+import numpy as np
+import pytest
+
+from bayescope import library
+from bayescope.data.new_rows import read_rows
+from bayescope.data.prepare import read_data
+from bayescope.errors import DataError
+from bayescope.models.blueprint import blueprint, rebuild
+from bayescope.models.build import build_model
+from bayescope.models.density import log_likelihood, log_prior, prior_bounds, psi
+from bayescope.pipeline import read_config
+
+RNG = np.random.default_rng(5)
+ROWS = 12
+NUMBERS = RNG.normal(10, 2, ROWS).tolist()
+COLUMNS = {
+    "x1": RNG.normal(size=ROWS).tolist(),
+    "x2": RNG.normal(size=ROWS).tolist(),
+    "y": NUMBERS,
+    "flip": [1, 0] * (ROWS // 2),
+    "count": RNG.poisson(3, ROWS).tolist(),
+    "trials": RNG.geometric(0.3, ROWS).tolist(),
+    "wait": RNG.gamma(2, 2, ROWS).tolist(),
+    "kind": ["a", "b", "c"] * (ROWS // 3),
+    "group": ["u", "v", "w", "v"] * (ROWS // 4),
+    "code": ["1", "2", "x"] * (ROWS // 3),
+    "hits": [3, 2] * (ROWS // 2),
+    "shots": [5, 4] * (ROWS // 2),
+}
+
+
+def model_of(spec, columns=None, **data):
+    config = read_config(
+        {"name": "m", "data": {"columns": columns or COLUMNS} | data, "model": spec, "inference": ["map"]}
+    ).config
+    formula, table = read_data(config, None)
+    return build_model(config.model, formula, table), table
+
+
+def stored(model):
+    return json.loads(json.dumps(blueprint(model)))
+
+
+def inside(model, rng):
+    """A random theta where its prior and likelihood let it be."""
+    lower, upper = prior_bounds(model)
+    low, high = np.where(np.isfinite(lower), lower, -1.0), np.where(np.isfinite(upper), upper, 50.0)
+    theta = low + (high - low) * rng.uniform(0.05, 0.95, len(low))
+    return theta / theta.sum() if model.blocks[0].support.simplex else theta
+
+
+RESPONSES = {"coin": "flip", "poisson": "count", "negative": "count", "geometric": "trials"} | dict.fromkeys(
+    ["exponential", "gamma", "uniform"], "wait"
+)
+
+
+def of_library(name):
+    first = name.split("-")[0]
+    if first in {"linear", "logistic"}:
+        return {"use": name, "formula": f"{'y' if first == 'linear' else 'flip'} ~ x1 + x2"}
+    if first == "categories":
+        return {"use": name, "response": "kind"}
+    return {"use": name, "response": RESPONSES.get(first, "y")}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *(
+            of_library(name)
+            for name in library.models()
+            if name.split("-")[0] in {"linear", "logistic", "categories", "normal", *RESPONSES}
+            and name != "linear-horseshoe"  # its prior has no density to compare
+        ),
+        {"likelihood": "Normal", "formula": "y ~ scale(x1) * group + poly(x2, 2)", "standardize": True},
+        {"likelihood": "Normal", "formula": "y ~ x1 + C(count)", "priors": {"x1": 0.7, "sigma": 2.0}},
+        {"likelihood": "Normal", "formula": "log(wait) ~ 0 + kind", "priors": {"tau": "Gamma(2, 1)"}},
+        {"likelihood": "Binomial", "formula": "hits / shots ~ x1"},
+        {"likelihood": "Binomial", "formula": "hits / 5 ~ x1"},
+        {"likelihood": "Binomial", "formula": "hits ~ x1", "trials": "shots"},
+        {"likelihood": "Binomial", "response": "hits", "trials": "shots"},
+        {"likelihood": "Normal", "formula": "y ~ x1", "priors": {"coefficients": "Normal(0, 10 * sigma)"}},
+        {"likelihood": "Poisson", "formula": "count ~ x1 + offset(log(wait))"},
+        {"likelihood": "NegativeBinomial", "formula": "count ~ x1"},
+        {"likelihood": "Gamma", "formula": "wait ~ x1"},
+        {"likelihood": "StudentT", "formula": "y ~ x1", "priors": {"nu": 4.0}},
+        {"likelihood": "Multinomial", "response": ["count", "hits", "shots"]},
+    ],
+    ids=lambda spec: spec.get("use") or spec.get("formula") or spec["likelihood"],
+)
+def test_a_model_comes_back_from_its_blueprint(spec):
+    model, table = model_of(spec)
+    again = rebuild(stored(model), table)
+    assert again.names == model.names
+    assert again.blocks == model.blocks
+    assert again.columns == model.columns
+    for _ in range(3):
+        theta = inside(model, RNG)
+        assert log_prior(again, theta) == log_prior(model, theta)
+        assert log_likelihood(again, theta) == log_likelihood(model, theta)
+        for new, old in zip(psi(again, theta), psi(model, theta), strict=True):
+            assert np.array_equal(new, old)
+    assert blueprint(again) == blueprint(model)
+
+
+def test_a_prior_without_a_density_comes_back():
+    model, table = model_of(of_library("linear-horseshoe"))
+    again = rebuild(stored(model), table)
+    assert again.blocks == model.blocks
+    assert blueprint(again) == blueprint(model)
+
+
+def test_a_known_covariance_comes_back():
+    spec = {"likelihood": "MvNormal", "response": ["x1", "x2"], "priors": {"cov": [[2, 0.5], [0.5, 1]]}}
+    model, table = model_of(spec)
+    again = rebuild(stored(model), table)
+    theta = np.array([0.3, -0.2])
+    assert log_likelihood(again, theta) == log_likelihood(model, theta)
+    assert log_prior(again, theta) == log_prior(model, theta)
+
+
+def test_finite_hypotheses_come_back():
+    spec = {"hypotheses": {"sick": "Bernoulli(0.95)", "well": "Bernoulli(0.05)"}, "response": "flip"}
+    model, table = model_of(spec | {"prior": {"sick": 0.01, "well": 0.99}})
+    again = rebuild(stored(model), table)
+    theta = np.array([1.0, 0.0])
+    assert again.names == model.names
+    assert log_likelihood(again, theta) == log_likelihood(model, theta)
+
+
+def rows_of(model, columns, **options):
+    table = read_rows(stored(model), columns, response=options.get("response", True))
+    return rebuild(stored(model), table, **options)
+
+
+class TestNewRows:
+    def test_a_single_row_gets_the_levels_constants_and_default_priors_of_the_training_data(self):
+        spec = {"likelihood": "Normal", "formula": "y ~ scale(x1) + poly(x2, 2) + group + C(count)"}
+        model, _ = model_of(spec)
+        row = {name: values[4:5] for name, values in COLUMNS.items()}
+        again = rows_of(model, row)
+        assert again.blocks == model.blocks
+        assert again.location.matrix == pytest.approx(model.location.matrix[4:5], rel=1e-14)
+
+    def test_standardised_columns_are_centred_as_in_training(self):
+        model, _ = model_of({"likelihood": "Normal", "formula": "y ~ x1", "standardize": True})
+        again = rows_of(model, {"x1": [np.mean(COLUMNS["x1"])]}, response=False)
+        assert again.location.matrix[0] == pytest.approx([1, 0], abs=1e-15)
+
+    def test_a_fixed_coefficient_stays_fixed(self):
+        model, _ = model_of({"likelihood": "Normal", "formula": "y ~ x1", "priors": {"x1": 3}})
+        again = rows_of(model, {"x1": [2.0, -1.0]}, response=False)
+        assert again.location.offset == pytest.approx([6, -3])
+        assert again.names == model.names
+
+    def test_the_response_need_not_be_there_to_predict_it(self):
+        model, _ = model_of({"likelihood": "Binomial", "formula": "hits / shots ~ x1"})
+        again = rows_of(model, {"x1": [0.5], "shots": [7]}, response=False)
+        assert np.isnan(again.response.values).all()
+        assert again.response.trials.tolist() == [7]
+
+    def test_a_point_stands_for_the_columns_of_the_training_data(self):
+        columns = {name: COLUMNS[name] for name in ("y", "x1", "x2")}
+        model, _ = model_of({"likelihood": "Normal", "formula": "y ~ ."}, columns)
+        again = rows_of(model, COLUMNS)
+        assert again.location.matrix == pytest.approx(model.location.matrix)
+
+    def test_numbers_are_text_where_the_model_has_text(self):
+        model, _ = model_of({"likelihood": "Normal", "formula": "y ~ C(code)"})
+        again = rows_of(model, {"code": [2, 1]}, response=False)
+        assert again.location.matrix.tolist() == [[1, 1, 0], [1, 0, 0]]
+
+    def test_categories_have_the_positions_of_the_training_data(self):
+        model, _ = model_of({"likelihood": "Categorical", "response": "kind"})
+        assert rows_of(model, {"kind": ["c", "a", "c"]}).response.values.tolist() == [2, 0, 2]
+
+    def test_rows_come_from_a_file_too(self, tmp_path):
+        path = tmp_path / "new.csv"
+        path.write_text("unused,x1\n9,0.5\n9,1.5\n")
+        model, _ = model_of({"likelihood": "Normal", "formula": "y ~ x1"})
+        table = read_rows(stored(model), path, response=False)
+        assert list(table.columns) == ["x1"]
+        assert rebuild(stored(model), table, response=False).location.matrix[:, 1].tolist() == [0.5, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("spec", "columns", "response", "message"),
+    [
+        ({"formula": "y ~ x1 + x2"}, {"x1": [1]}, False, "the model needs the column 'x2'"),
+        ({"formula": "y ~ x1"}, {"x1": [1]}, True, "the model needs the column 'y'"),
+        ({"formula": "y ~ group"}, {"group": ["u", "zz"]}, False, "row 2: zz is not a level of the model"),
+        ({"formula": "y ~ x1"}, {"x1": ["a", "b"]}, False, "column 'x1': holds text ('a', 'b', ...)"),
+        ({"formula": "y ~ x1"}, {"x1": [1.0, None]}, False, "column 'x1', row 2: is missing"),
+        (
+            {"likelihood": "Bernoulli", "formula": "flip ~ x1"},
+            {"flip": [2], "x1": [0]},
+            True,
+            "column 'flip', row 1: 2 is outside {0, 1}",
+        ),
+        (
+            {"likelihood": "Binomial", "formula": "hits / shots ~ x1"},
+            {"shots": [2.5], "x1": [0]},
+            False,
+            "column 'shots', row 1: 2.5 is not a whole number of at least 1",
+        ),
+        (
+            {"likelihood": "Categorical", "response": "kind"},
+            {"kind": ["a", "q"]},
+            True,
+            "column 'kind', row 2: q is not a category of the model (a, b, c)",
+        ),
+        (
+            {"likelihood": "Uniform", "response": "wait", "priors": {"lower": 0}},
+            {"wait": [1.0, -2.0]},
+            True,
+            "reaches -2, beyond lower = 0",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_rows_that_do_not_fit_the_model_are_refused_by_name(spec, columns, response, message):
+    model, _ = model_of({"likelihood": "Normal"} | spec)
+    with pytest.raises(DataError) as raised:
+        rows_of(model, columns, response=response)
+    assert message in str(raised.value)
+
+
+def test_every_missing_column_is_named_at_once():
+    model, _ = model_of({"likelihood": "Normal", "formula": "y ~ x1 + x2"})
+    with pytest.raises(DataError) as raised:
+        read_rows(stored(model), {"x3": [1]})
+    assert len(raised.value.findings) == 3

@@ -1,0 +1,188 @@
+"""Networks as linear predictors: derivatives, labels, priors, errors, the graph, and other rows."""
+
+import json
+
+import numpy as np
+import pytest
+from pymc.model.transform.conditioning import remove_value_transforms
+
+from bayescope.data.new_rows import read_rows
+from bayescope.errors import ConfigError
+from bayescope.models import density
+from bayescope.models.blueprint import blueprint, rebuild
+from bayescope.models.graph import compile_graph, split
+from bayescope.models.networks import ACTIVATIONS, Network, curvature, forward, jacobian, layer_labels
+from bayescope.pipeline import prepare, read_config
+
+ROWS = 12
+
+
+def model_of(body=None, **more):
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=ROWS)
+    columns = {
+        "x": x,
+        "kind": np.array(["a", "b", "c"] * (ROWS // 3)),
+        "y": 3 + np.sin(x) + 0.2 * rng.normal(size=ROWS),
+        "seen": rng.poisson(3, ROWS),
+    }
+    section = {"likelihood": "Normal", "formula": "y ~ x", "body": body or {"mlp": {"hidden": [3]}}, **more}
+    config = {"name": "n", "data": {"columns": columns}, "model": section, "inference": ["map"]}
+    return prepare(read_config(config))[1]
+
+
+def network_and_point(activation, hidden):
+    rng = np.random.default_rng(len(hidden))
+    network = Network(("a", "b"), hidden, activation)
+    return network, rng.normal(size=(7, 2)), rng.normal(size=network.size), rng.normal(size=7)
+
+
+SHAPES = pytest.mark.parametrize("hidden", [(3,), (3, 2), (2, 3, 2)], ids=str)
+EACH = pytest.mark.parametrize("activation", ACTIVATIONS)
+
+
+def differences(function, theta, step=1e-5):
+    """Central differences along each element, the error being of the order of step^2 = 1e-10."""
+    moves = step * np.eye(len(theta))
+    return np.array([(function(theta + move) - function(theta - move)) / (2 * step) for move in moves])
+
+
+@EACH
+@SHAPES
+def test_the_jacobian_is_the_change_of_the_output(activation, hidden):
+    network, matrix, theta, _ = network_and_point(activation, hidden)
+    found = differences(lambda point: forward(network, matrix, point), theta).T
+    assert np.allclose(jacobian(network, matrix, theta), found, rtol=1e-7, atol=1e-8)
+
+
+@EACH
+@SHAPES
+def test_the_curvature_is_the_change_of_the_weighted_jacobian(activation, hidden):
+    network, matrix, theta, weights = network_and_point(activation, hidden)
+    found = differences(lambda point: weights @ jacobian(network, matrix, point), theta)
+    assert np.allclose(curvature(network, matrix, theta, weights), found, rtol=1e-6, atol=1e-7)
+
+
+def test_one_hidden_layer_by_hand():
+    network = Network(("x",), (2,), "tanh")
+    theta = np.array([1.0, -2.0, 0.5, 0.25, 3.0, 4.0, -1.0])  # W1, b1, w, b
+    x = np.array([[0.3]])
+    expected = -1.0 + 3.0 * np.tanh(0.3 + 0.5) + 4.0 * np.tanh(-0.6 + 0.25)
+    assert forward(network, x, theta) == pytest.approx(expected, abs=1e-15)
+
+
+def test_many_coefficients_at_once_are_each_by_itself():
+    network, matrix, theta, _ = network_and_point("softplus", (3, 2))
+    many = theta + np.arange(6).reshape(2, 3, 1)
+    found = forward(network, matrix, many)
+    assert found.shape == (2, 3, 7)
+    assert np.allclose(found[1, 2], forward(network, matrix, many[1, 2]), rtol=1e-14)
+
+
+def test_labels_are_unique_and_as_many_as_coefficients():
+    network = Network(("x", "kind[b]"), (3, 2), "tanh")
+    (first, biases), _, (output, last) = layer_labels(network)
+    assert first == (
+        *("layer1[x, h1]", "layer1[x, h2]", "layer1[x, h3]"),
+        *("layer1[kind[b], h1]", "layer1[kind[b], h2]", "layer1[kind[b], h3]"),
+    )
+    assert biases == ("layer1.bias[h1]", "layer1.bias[h2]", "layer1.bias[h3]")
+    assert (output, last) == (("output[h1]", "output[h2]"), ("output.bias",))
+    labels = [label for pair in layer_labels(network) for part in pair for label in part]
+    assert len(set(labels)) == len(labels) == network.size
+
+
+CASES = {
+    "normal": {},
+    "two layers": {"body": {"mlp": {"hidden": [3, 2], "activation": "logistic"}}},
+    "noise": {
+        "formula": {"mu": "y ~ x", "sigma": "~ kind"},
+        "body": {"mu": {"mlp": {"hidden": [2]}}, "sigma": {"mlp": {"hidden": [2], "activation": "softplus"}}},
+    },
+    "noise with a linear mean": {
+        "formula": {"mu": "y ~ x", "sigma": "~ x"},
+        "body": {"sigma": {"mlp": {"hidden": [2]}}},
+    },
+    "counts": {"likelihood": "Poisson", "formula": "seen ~ x + kind", "offset": "x"},
+    "relu": {"body": {"mlp": {"hidden": [3], "activation": "relu"}}},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_derivatives_of_the_log_likelihood(case):
+    model = model_of(**CASES[case])
+    theta = 0.5 * np.random.default_rng(3).normal(size=len(model.names)) + 0.6
+    _, gradient, hessian = density.likelihood_derivatives(model, theta)
+    slopes = differences(lambda point: density.log_likelihood(model, point), theta)
+    bends = differences(lambda point: density.likelihood_derivatives(model, point)[1], theta)
+    assert np.allclose(gradient, slopes, rtol=1e-6, atol=1e-7 * np.abs(gradient).max())
+    assert np.allclose(hessian, bends, rtol=1e-6, atol=1e-7 * np.abs(hessian).max())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_graph_has_the_same_density(case):
+    model = model_of(**CASES[case])
+    theta = 0.5 * np.random.default_rng(4).normal(size=len(model.names)) + 0.6
+    graph = remove_value_transforms(compile_graph(model))
+    logp = graph.compile_fn(graph.logp(jacobian=False), mode="FAST_COMPILE")(split(model, theta))
+    assert logp == pytest.approx(
+        density.log_likelihood(model, theta) + density.log_prior(model, theta), rel=1e-10
+    )
+
+
+def test_weights_share_a_line_and_a_layer_may_have_its_own():
+    priors = {"weights": "Normal(0, 2)", "output.bias": "Normal(3, 1)", "sigma": "HalfNormal(1)"}
+    model = model_of(priors=priors)
+    assert [block.name for block in model.blocks] == ["weights", "biases", "output.bias", "sigma"]
+    assert len(model.blocks[0].labels) == 6
+    assert model.blocks[0].prior.arguments == {"mu": 0.0, "sigma": 2.0}
+
+
+def test_default_priors_fall_with_the_root_of_the_inputs():
+    model = model_of({"mlp": {"hidden": [4, 9]}}, standardize=True)
+    weights = model.blocks[0]
+    scales = dict(zip(weights.labels, weights.prior.arguments["sigma"], strict=True))
+    sd = float(np.std(model.response.values))
+    assert scales["layer1[x, h1]"] == pytest.approx(2.5)
+    assert scales["layer2[h1, h1]"] == pytest.approx(1 / 2)
+    assert scales["output[h1]"] == pytest.approx(2.5 * sd / 3, rel=1e-3)  # four digits are kept
+
+
+def test_the_constant_column_is_no_input():
+    assert model_of(formula="y ~ x + kind").location.network.inputs == ("x", "kind[b]", "kind[c]")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"body": {"mlp": {"hidden": [0]}}}, "`hidden` has whole numbers of at least 1"),
+        ({"body": {"mlp": {"hidden": [2, 2, 2, 2]}}}, "1 to 3 hidden layers"),
+        ({"body": {"mlp": {"hidden": [3], "activation": "tanhh"}}}, "unknown activation 'tanhh'"),
+        ({"body": {"mlp": {"hiden": [3]}}}, "unknown key 'hiden'"),
+        ({"body": {"mpl": {"hidden": [3]}}}, "unknown body 'mpl'"),
+        ({"body": {"mlp": {"hidden": [600]}}}, "1,801 weights and biases; at most 1,000"),
+        ({"body": {"sigma": {"mlp": {"hidden": [3]}}}}, "'sigma' has no formula"),
+        ({"formula": "y ~ 1"}, "no predictor that the network could take"),
+        ({"formula": "y ~ x + (1 | kind)"}, "no effects of groups"),
+        ({"priors": {"weights": 0.5}}, "is a vector, which no number fixes"),
+        ({"priors": {"weighs": "Normal(0, 1)"}}, "did you mean 'weights'"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_wrong_is_named(more, message):
+    with pytest.raises(ConfigError) as caught:
+        model_of(**more)
+    assert message in str(caught.value)
+
+
+def test_the_blueprint_makes_the_same_network_of_other_rows():
+    model = model_of(formula="y ~ x + kind", standardize=True)
+    stored = json.loads(json.dumps(blueprint(model)))
+    rows = {"x": [0.1, 0.2], "kind": ["c", "a"]}
+    again = rebuild(stored, read_rows(stored, rows, response=False), response=False)
+    assert again.location.network == model.location.network
+    assert (again.names, again.blocks) == (model.names, model.blocks)
+    assert again.location.matrix[:, 1:].tolist() == [[0.0, 1.0], [0.0, 0.0]]
+    x = np.random.default_rng(5).normal(size=ROWS)
+    standard = (np.array([0.1, 0.2]) - x.mean()) / x.std()
+    assert again.location.matrix[:, 0] == pytest.approx(standard, rel=1e-12)
