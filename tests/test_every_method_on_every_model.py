@@ -7,7 +7,8 @@ import pytest
 
 from bayescope import library
 from bayescope.inference.registry import METHODS
-from bayescope.models.density import log_likelihood, log_prior
+from bayescope.models.density import log_likelihood
+from bayescope.models.prior_density import log_prior
 from bayescope.pipeline import execute, read_config
 
 RECIPES = [name for name in library.recipes() if not name.endswith("-long")]

@@ -12,7 +12,8 @@ import scipy.stats
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bayescope.models.density import log_likelihood, log_prior
+from bayescope.models.density import log_likelihood
+from bayescope.models.prior_density import log_prior
 from bayescope.pipeline import execute, fit_all, prepare, read_config
 
 TOLERANCE = 1e-6

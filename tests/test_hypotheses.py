@@ -14,8 +14,9 @@ from bayescope import library
 from bayescope.cli import main
 from bayescope.errors import NotApplicable
 from bayescope.models.graph import compile_graph
-from bayescope.pipeline import compare_models, prepare, read_config
+from bayescope.pipeline import prepare, read_config
 from bayescope.reports.terminal import render
+from bayescope.runs import compare_models
 
 EXAMPLES = YAML(typ="safe", pure=True).load(Path(__file__).with_name("worked-examples.yaml"))[
     "discrete_bayes"

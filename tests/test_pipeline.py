@@ -12,7 +12,8 @@ import bayescope
 from bayescope import pipeline
 from bayescope.errors import RunFolderError
 from bayescope.inference.registry import METHODS
-from bayescope.models.density import log_prior, pointwise_log_likelihood
+from bayescope.models.density import pointwise_log_likelihood
+from bayescope.models.prior_density import log_prior
 
 COLUMNS = {
     "y": [1.1, 1.9, 3.2, 4.4, 4.8, 6.3, 6.9, 8.4],

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bayescope.errors import BayescopeError, ConfigError, DataError
     from bayescope.inference.fit import Fit
-    from bayescope.pipeline import Run, load, regularisation_path, run
+    from bayescope.paths import regularisation_path
+    from bayescope.pipeline import run
+    from bayescope.runs import Run, load
 
 __all__ = [
     "BayescopeError",
@@ -29,9 +31,9 @@ _HOMES = {
     "ConfigError": "bayescope.errors",
     "DataError": "bayescope.errors",
     "Fit": "bayescope.inference.fit",
-    "Run": "bayescope.pipeline",
-    "load": "bayescope.pipeline",
-    "regularisation_path": "bayescope.pipeline",
+    "Run": "bayescope.runs",
+    "load": "bayescope.runs",
+    "regularisation_path": "bayescope.paths",
     "run": "bayescope.pipeline",
 }
 

@@ -20,7 +20,7 @@ from bayescope.errors import BayescopeError, ConfigError, Problem, StrictError
 
 if TYPE_CHECKING:
     from bayescope.inference.predictions import Kind
-    from bayescope.pipeline import Run
+    from bayescope.runs import Run
 
 app = typer.Typer(
     add_completion=False,
@@ -101,9 +101,9 @@ def update(  # noqa: PLR0917  typer makes options of them
     strict: Strict = False,
 ) -> None:
     """Add new rows to a finished run: its posterior is the new prior."""
-    from bayescope import pipeline
+    from bayescope import pipeline, runs
 
-    before = pipeline.load(run_dir)
+    before = runs.load(run_dir)
     with _progress(quiet) as progress:
         finished = pipeline.update(
             before,
@@ -151,15 +151,15 @@ def predict(  # noqa: PLR0917  typer makes options of them
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of CSV.")] = False,
 ) -> None:
     """Predict new rows: the rows with mean, intervals or draws."""
-    from bayescope import pipeline
     from bayescope.inference.predictions import Wanted, predictions
     from bayescope.reports.predictions import file_format, write_csv, write_file, write_json
+    from bayescope.runs import load
 
     if out is not None:
         file_format(out)
         if as_json:
             raise ConfigError([Problem(("json",), f"prints JSON; leave it out, or {out} out")])
-    before = pipeline.load(run_dir)
+    before = load(run_dir)
     try:
         fit = before.answer_of(method)
     except KeyError as error:
@@ -217,15 +217,16 @@ def path(  # noqa: PLR0917  typer makes options of them
     quiet: Quiet = False,
 ) -> None:
     """The regularisation path: the mode as the prior of the coefficients gets wider."""
-    from bayescope import pipeline
+    from bayescope.paths import follow_path, save_path
+    from bayescope.pipeline import read_config
     from bayescope.reports.path_report import path_text
 
-    loaded = pipeline.read_config(config, seed=seed, overrides=overrides)
+    loaded = read_config(config, seed=seed, overrides=overrides)
     with _progress(quiet) as progress:
-        record = pipeline.follow_path(
+        record = follow_path(
             loaded, prior=prior, grid=grid, folds=folds, progress=progress, command=shlex.join(sys.argv[1:])
         )
-    folder = pipeline.save_path(record, out)
+    folder = save_path(record, out)
     print((folder / "path.json").read_text(encoding="utf-8") if as_json else path_text(record))
     if not as_json:
         print(f"\nreport: {folder / 'path.html'}\n")
@@ -255,8 +256,8 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
 ) -> None:
     """Bayes factors and model probabilities of finished runs."""
-    from bayescope.pipeline import compare_models
     from bayescope.reports.terminal import evidence_table
+    from bayescope.runs import compare_models
 
     rows = compare_models(run_dirs)
     print(json.dumps([row.model_dump() for row in rows], indent=2) if as_json else evidence_table(rows))

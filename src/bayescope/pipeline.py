@@ -7,13 +7,11 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from pydantic import BaseModel
 
 from bayescope import __version__
 from bayescope.assembly import make_record, run_folder_name
@@ -21,200 +19,30 @@ from bayescope.config.load import ConfigSource, LoadedConfig, load_config, load_
 from bayescope.config.schema import RunConfig
 from bayescope.data.prepare import read_data
 from bayescope.data.table import Table
-from bayescope.diagnostics.comparison import choose_reference
 from bayescope.diagnostics.curve import curve_view
-from bayescope.diagnostics.evidence import ModelEvidence, compare_evidence, require_comparable
-from bayescope.diagnostics.records import Check, ComparisonRow, Estimate
-from bayescope.errors import ConfigError, RunFolderError
+from bayescope.errors import ConfigError
 from bayescope.inference.fit import Fit
 from bayescope.inference.method import Context, Method
-from bayescope.inference.path import Path as RegularisationPath
-from bayescope.inference.path import path_of
 from bayescope.inference.registry import METHODS, SETTINGS, run_method
 from bayescope.inference.sufficient import shifted, sufficient
 from bayescope.models.build import build_model
 from bayescope.models.model import Model
 from bayescope.reports.lineage import pool_data, steps_of, with_beliefs
-from bayescope.reports.path_report import PathRecord, path_folder_name, write_path_folder
-from bayescope.reports.record import Lineage, RunRecord
-from bayescope.reports.summary import data_summary, told_apart
+from bayescope.reports.record import Lineage
+from bayescope.reports.summary import data_summary
+from bayescope.runs import Run
 from bayescope.updating import Source, plan, read_arrivals
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pymc as pm
-    from numpy.typing import ArrayLike
-
-    from bayescope.inference.predictions import Kind
-    from bayescope.inference.predictive import Predictive
-    from bayescope.inference.predictive_vectors import VectorPredictive
 
 _QUICK = ("mle", "map", "exact")
 
 type Progress = Callable[[str], None]
 
 
-def _silent(_message: str) -> None:
+def silent(_message: str) -> None:
     """Report nothing: the default of the Python API."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One finished run.
-
-    Attributes:
-        record: what run.json holds: estimates, comparison, checks, verdict, provenance.
-        fits: one `Fit` a method, in the order of the configuration.
-        model: the model with its data; None for a run loaded from a folder.
-        folder: where the run is stored, if it is.
-    """
-
-    record: RunRecord
-    fits: tuple[Fit, ...]
-    model: Model | None = None
-    folder: Path | None = None
-
-    def __getitem__(self, name: str) -> Fit:
-        """The fit of the recipe `name`."""
-        for fit in self.fits:
-            if fit.name == name:
-                return fit
-        raise KeyError(f"no method {name!r} in this run; there are {[fit.name for fit in self.fits]}")
-
-    @cached_property
-    def estimates(self) -> pd.DataFrame:
-        """estimates.csv as a DataFrame: one row a parameter and method."""
-        return _frame(Estimate, self.record.estimates)
-
-    @cached_property
-    def comparison(self) -> pd.DataFrame:
-        """comparison.csv as a DataFrame: every method against the reference."""
-        return _frame(ComparisonRow, self.record.comparison)
-
-    @property
-    def checks(self) -> tuple[Check, ...]:
-        """All checks of all methods."""
-        return self.record.checks
-
-    @cached_property
-    def graph(self) -> pm.Model:
-        """The model as an ordinary `pm.Model`, with named dims and coords.
-
-        Raises:
-            RunFolderError: the run was loaded from a folder, which holds no data.
-        """
-        if self.model is None:
-            raise RunFolderError(
-                "a run loaded from its folder has no data to build a graph on: run its config again"
-            )
-        from bayescope.models.graph import compile_graph
-
-        return compile_graph(self.model)
-
-    def report(self) -> str:
-        """The report as one self-contained HTML page."""
-        from bayescope.reports.figures import figures
-        from bayescope.reports.html import render_html
-
-        return render_html(self.record, self.fits, figures(self.record, self.fits))
-
-    def predictive(
-        self, new_data: Any = None, *, method: str | None = None, trials: ArrayLike | None = None
-    ) -> Predictive | VectorPredictive:
-        """The distribution of new responses by one method, the reference if none is named.
-
-        Raises:
-            KeyError: there is no such method in this run.
-            DataError: the new rows do not fit the model.
-            BayescopeError: no method has an answer, or the model needs new data or trials.
-        """
-        return self.answer_of(method).predictive(new_data, trials=trials)
-
-    def answer_of(self, method: str | None = None) -> Fit:
-        """The fit of the recipe `method`; if none is named the reference, else a posterior, else a point."""
-        if method is not None:
-            return self[method]
-        posteriors_first = sorted(self.fits, key=lambda fit: (not fit.answered, fit.kind != "posterior"))
-        return choose_reference(self.fits) or posteriors_first[0]
-
-    def predict(
-        self,
-        new_data: Any = None,
-        *,
-        kind: Kind = "mean",
-        method: str | None = None,
-        probability: float = 0.89,
-        draws: int = 100,
-        seed: int | None = None,
-        temperature: float | None = None,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        trials: ArrayLike | None = None,
-    ) -> pd.DataFrame:
-        """Predict new rows: these rows with the columns of docs/prediction.md, such as `mean`.
-
-        Args:
-            new_data: a pandas DataFrame, a mapping of columns, or the path of a file; it may have further
-                columns. None: one new observation of a model without predictors.
-            kind: "mean"; "interval": that of the mean and that of a response, too; "draws" of responses.
-            method: the recipe to predict by; the reference if left out.
-            probability: of the intervals.
-            draws: how many responses of each row.
-            seed: of the draws; that of the run if left out.
-            temperature: of the labels that are drawn of a categorical response, as are `top_k` and `top_p`.
-            top_k: draw of the k most probable labels.
-            top_p: draw of the fewest labels that have this probability together.
-            trials: in place of new data, as of `Fit.predictive`.
-
-        Raises:
-            KeyError: there is no such method in this run.
-            ConfigError: a setting is out of its range, or not for this likelihood.
-            DataError: the new rows do not fit the model.
-            BayescopeError: no method has an answer.
-        """
-        from bayescope.inference.predictions import Wanted, predictions
-        from bayescope.reports.predictions import to_frame
-
-        wanted = Wanted(
-            kind=kind,
-            probability=probability,
-            draws=draws,
-            seed=self.record.seed if seed is None else seed,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-        )
-        return to_frame(predictions(self.answer_of(method), new_data, wanted, trials), new_data)
-
-    def update(
-        self,
-        *data: Source,
-        by_row: bool = False,
-        out: str | Path | None = None,
-        seed: int | None = None,
-    ) -> Run:
-        """The run after more data have arrived: this posterior is the prior of what comes.
-
-        Args:
-            data: the new rows, each a step: a path, a pandas DataFrame, or a mapping of columns.
-            by_row: make a step of every row.
-            out: folder to make the run folder in; None writes nothing.
-            seed: replaces the seed of this run.
-
-        Raises:
-            DataError: the rows are refused, or old rows are needed and not at hand.
-            ConfigError: more steps than a report can show.
-        """
-        updated = update(self, data, by_row=by_row, seed=seed)
-        return updated if out is None else replace(updated, folder=updated.save(out))
-
-    def save(self, parent: str | Path = "runs") -> Path:
-        """Write the run folder under `parent`, whole or not at all, and return its path."""
-        from bayescope.reports.writer import write_run_folder
-
-        destination = Path(parent) / run_folder_name(self.record)
-        write_run_folder(self.record, self.fits, destination)
-        return destination
 
 
 def run(
@@ -243,107 +71,6 @@ def run(
     return finished if out is None else replace(finished, folder=finished.save(out))
 
 
-def regularisation_path(
-    source: str | Path | Mapping[str, Any],
-    data: pd.DataFrame | None = None,
-    *,
-    prior: str = "coefficients",
-    grid: int = 100,
-    folds: int = 5,
-    out: str | Path | None = None,
-    seed: int | None = None,
-    overrides: Sequence[str] = (),
-) -> RegularisationPath:
-    """Follow the posterior mode as the Normal or Laplace prior of some coefficients gets wider.
-
-    Args:
-        source: path of a YAML file, or a mapping of the same shape.
-        data: replaces the data that the configuration names.
-        prior: the line of priors whose scale varies.
-        grid: number of scales.
-        folds: of the cross-validated log score, drawn by the seed; 0 for none.
-        out: folder to make the path's folder in; None writes nothing.
-        seed: replaces the seed of the configuration.
-        overrides: `key.path=value` texts, as for `--set`.
-
-    Raises:
-        ConfigError: the configuration is wrong; all problems are listed.
-        DataError: the data were refused; all findings are listed.
-        NotApplicable: the prior is neither Normal nor Laplace, or its scale is not one number.
-        FitError: the posterior has no mode for any scale.
-    """
-    loaded = read_config(source, seed=seed, overrides=overrides, needs_data=data is None)
-    record = follow_path(loaded, dataframe=data, prior=prior, grid=grid, folds=folds)
-    if out is not None:
-        save_path(record, out)
-    return record.path
-
-
-def follow_path(
-    loaded: LoadedConfig,
-    *,
-    dataframe: pd.DataFrame | None = None,
-    prior: str = "coefficients",
-    grid: int = 100,
-    folds: int = 5,
-    progress: Progress = _silent,
-    command: str = "bayescope.regularisation_path(...)",
-) -> PathRecord:
-    """Compute a path and what its report says beside it; nothing is written."""
-    config = loaded.config
-    table, model = prepare(loaded, dataframe)
-    found = path_of(model, prior, grid=grid, folds=folds, seed=config.seed, report_progress=progress)
-    return PathRecord(
-        name=config.name,
-        title=config.title or config.name,
-        command=command,
-        config=config.model_dump(mode="json", exclude_none=True),
-        seed=config.seed,
-        versions=versions(),
-        data=data_summary(table, (), model.response),
-        likelihood=model.likelihood.name,
-        response=model.response.name,
-        formula=model.formula or "",
-        path=found,
-    )
-
-
-def save_path(record: PathRecord, parent: str | Path = "runs") -> Path:
-    """Write the folder of a path under `parent`, whole or not at all, and return its path."""
-    destination = Path(parent) / path_folder_name(record)
-    write_path_folder(record, destination)
-    return destination
-
-
-def load(folder: str | Path) -> Run:
-    """Read a run folder back; every file is checked against the hashes in run.json.
-
-    Raises:
-        RunFolderError: it is not a run folder, or a file in it was changed.
-    """
-    from bayescope.reports.writer import read_run_folder
-
-    record, fits = read_run_folder(Path(folder))
-    return Run(record, fits, folder=Path(folder))
-
-
-def compare_models(folders: Sequence[str | Path]) -> tuple[ModelEvidence, ...]:
-    """Compare finished runs of one response by their exact evidence: Bayes factors and model probabilities.
-
-    Raises:
-        BayescopeError: the runs are of different data, or one has no exact evidence.
-    """
-    runs = {Path(folder).name: load(folder) for folder in folders}
-    exact = {
-        name: next((fit.log_evidence for fit in run.fits if fit.method == "exact"), None)
-        for name, run in runs.items()
-    }
-    responses = {name: run.record.data.response_fingerprint for name, run in runs.items()}
-    require_comparable(responses, exact)
-    models = told_apart({name: run.record.model for name, run in runs.items()})
-    return compare_evidence({name: value for name, value in exact.items() if value is not None}, models)
-
-
 def read_config(
     source: str | Path | Mapping[str, Any],
     *,
@@ -368,7 +95,7 @@ def execute(
     loaded: LoadedConfig,
     *,
     dataframe: pd.DataFrame | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
     command: str = "",
 ) -> Run:
     """Carry out a configuration, from the data to the record; nothing is written."""
@@ -412,7 +139,7 @@ def update(
     *,
     by_row: bool = False,
     seed: int | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
     command: str = "",
 ) -> Run:
     """Add rows to a finished run, each source a step; nothing is written, and `before` stays as it is.
@@ -432,7 +159,7 @@ def update(
     data, steps, fits = record.data, steps_of(record, before.fits), before.fits
     for stage in pending:
         is_last = stage is pending[-1]
-        asked, tell = (config, progress) if is_last else (_quick(config), _silent)
+        asked, tell = (config, progress) if is_last else (_quick(config), silent)
         progress(f"{config.name}: {stage.step.source}")
         found = fit_all(asked, stage.model, tell, stage.methods)
         fits = tuple(shifted(fit, stage.shift) for fit in found)
@@ -491,12 +218,3 @@ def located(source: ConfigSource) -> Iterator[None]:
         yield
     except ConfigError as error:
         raise ConfigError(source.locate(problem) for problem in error.problems) from None
-
-
-def _frame(row_type: type[BaseModel], rows: Sequence[BaseModel]) -> pd.DataFrame:
-    """One row a record; columns of numbers are float64, nan where undefined, rows or none."""
-    import pandas as pd
-
-    frame = pd.DataFrame([row.model_dump() for row in rows], columns=list(row_type.model_fields))
-    texts = {name for name, field in row_type.model_fields.items() if field.annotation is str}
-    return frame.astype({name: "float64" for name in frame.columns if name not in texts})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import bayescope
 from bayescope.diagnostics.evidence import compare_evidence, require_comparable
 from bayescope.errors import BayescopeError
-from bayescope.pipeline import compare_models
+from bayescope.runs import compare_models
 
 LOG_EVIDENCE = st.dictionaries(st.text(min_size=1), st.floats(-1e6, 1e3), min_size=1, max_size=6)
 

@@ -326,7 +326,7 @@ def test_dirichlet_is_a_density_of_vectors() -> None:
 def test_reading_the_tables_loads_no_heavy_library() -> None:
     program = (
         "import sys, bayescope.distributions.distributions, bayescope.distributions.links\n"
-        "import bayescope.distributions.likelihoods, bayescope.models.density\n"
+        "import bayescope.distributions.likelihoods, bayescope.models.prior_density\n"
         "print({'scipy.special', 'scipy.stats', 'pandas', 'pymc', 'pytensor', 'arviz'} & set(sys.modules))"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

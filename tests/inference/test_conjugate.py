@@ -24,7 +24,7 @@ from bayescope.inference.exact import EXACT, ExactSettings
 from bayescope.inference.map import MAP
 from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
-from bayescope.models import density
+from bayescope.models import density, prior_density
 from bayescope.models.model import Response
 from bayescope.pipeline import prepare, read_config
 
@@ -284,7 +284,7 @@ def test_mle_and_map_are_stationary_with_the_curvature_as_their_precision(key):
     for answer, prior in ((mle(model), False), (map_(model), True)):
         _, gradient, hessian = density.likelihood_derivatives(model, answer.estimate)
         if prior:
-            _, slope, curvature = density.smooth_prior_derivatives(model, answer.estimate)
+            _, slope, curvature = prior_density.smooth_prior_derivatives(model, answer.estimate)
             gradient, hessian = gradient + slope, hessian + curvature
         assert answer.outcome.status == "ok"
         assert abs(gradient[0]) * answer.sd[0] < 1e-9
@@ -305,10 +305,10 @@ def test_mle_and_map_are_stationary_with_the_curvature_as_their_precision(key):
 def test_priors_outside_of_the_family_have_a_map_by_search(key, prior):
     model = case_model(key, prior)
     found = map_(model).estimate
-    highest = density.log_likelihood(model, found) + density.log_prior(model, found)
+    highest = density.log_likelihood(model, found) + prior_density.log_prior(model, found)
     for factor in (0.9, 0.999, 1.001, 1.1):
         theta = found * factor
-        assert density.log_likelihood(model, theta) + density.log_prior(model, theta) < highest
+        assert density.log_likelihood(model, theta) + prior_density.log_prior(model, theta) < highest
     with pytest.raises(
         NotApplicable, match=f"The prior of {key[1]} is {re.escape(prior)}; the closed form needs"
     ):

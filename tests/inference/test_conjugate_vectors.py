@@ -19,7 +19,7 @@ from bayescope.inference.exact import EXACT, ExactSettings
 from bayescope.inference.map import MAP
 from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
-from bayescope.models import density
+from bayescope.models import density, prior_density
 from bayescope.models.model import Response
 from bayescope.pipeline import prepare, read_config
 
@@ -240,7 +240,7 @@ def test_the_map_is_where_the_gradient_vanishes_and_the_hessian_its_precision():
     model = model_of("MvNormal", values.tolist(), {"mu": prior, "cov": COV.tolist()})
     _, _, found = answers(model)
     _, gradient, hessian = density.likelihood_derivatives(model, found.estimate)
-    _, slope, curvature = density.smooth_prior_derivatives(model, found.estimate)
+    _, slope, curvature = prior_density.smooth_prior_derivatives(model, found.estimate)
     np.testing.assert_allclose((gradient + slope) * found.sd, 0.0, atol=1e-11)
     np.testing.assert_allclose(np.linalg.inv(-(hessian + curvature)), found.covariance, rtol=1e-10)
 

@@ -16,7 +16,7 @@ from bayescope.inference.exact import EXACT, ExactSettings
 from bayescope.inference.grid import GRID, GridSettings
 from bayescope.inference.grid_marginal import clenshaw_curtis
 from bayescope.inference.method import Context
-from bayescope.models import density
+from bayescope.models import density, prior_density
 from bayescope.pipeline import prepare, read_config
 
 PROBABILITIES = np.array([0.001, 0.055, 0.5, 0.945, 0.999])
@@ -126,11 +126,11 @@ def test_the_stated_error_of_a_mean_and_a_sigma_is_honest(regression, seed, rows
 
 def by_dblquad(model, centre, sd, breaks):
     """Evidence, means and second moments of two unknowns by SciPy's adaptive quadrature, split at `breaks`."""
-    peak = density.log_likelihood(model, centre) + density.log_prior(model, centre)
+    peak = density.log_likelihood(model, centre) + prior_density.log_prior(model, centre)
 
     def joint(b, a):
         theta = np.array([a, b])
-        return math.exp(density.log_likelihood(model, theta) + density.log_prior(model, theta) - peak)
+        return math.exp(density.log_likelihood(model, theta) + prior_density.log_prior(model, theta) - peak)
 
     ends = [sorted({m - 9 * s, m + 9 * s, *cut}) for m, s, cut in zip(centre, sd, breaks, strict=True)]
 
@@ -217,7 +217,7 @@ def test_a_prior_against_the_data_leaves_two_modes_and_both_are_found(regression
 
     def joint(mu):
         theta = np.array([mu])
-        return math.exp(density.log_likelihood(model, theta) + density.log_prior(model, theta))
+        return math.exp(density.log_likelihood(model, theta) + prior_density.log_prior(model, theta))
 
     total = sum(scipy.integrate.quad(joint, a, b, epsabs=1e-16)[0] for a, b in [(-20, 0), (0, 2), (2, 30)])
     near = sum(scipy.integrate.quad(joint, a, b, epsabs=1e-16)[0] for a, b in [(-20, 0), (0, 2)])
@@ -274,7 +274,10 @@ def test_the_surface_of_two_unknowns_is_likelihood_and_prior(regression, line):
     surface = json.loads(json.dumps(grid(model).details["surface"]))
     x, intercepts = np.array(surface["y"]), np.array(surface["x"])
     assert np.shape(surface["log_prior"]) == np.shape(surface["log_likelihood"]) == (72, 72)
-    for name, function in (("log_likelihood", density.log_likelihood), ("log_prior", density.log_prior)):
+    for name, function in (
+        ("log_likelihood", density.log_likelihood),
+        ("log_prior", prior_density.log_prior),
+    ):
         values = np.array(surface[name])
         i, j = np.unravel_index(np.argmax(values), values.shape)
         theta, top = np.array([intercepts[40], x[30]]), np.array([intercepts[j], x[i]])

@@ -16,7 +16,7 @@ from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.method import Context
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.store import fit_from_tree, fit_to_tree
-from bayescope.models import density
+from bayescope.models import density, prior_density
 from bayescope.sampling import importance_weights
 
 
@@ -189,12 +189,12 @@ def everything(regression, coin):
 def test_the_densities_of_many_draws_are_those_of_each(regression, coin, monkeypatch):
     monkeypatch.setattr(log_densities, "_ELEMENTS", 100)  # several blocks
     for model in everything(regression, coin):
-        lower, _ = density.prior_bounds(model)
+        lower, _ = prior_density.prior_bounds(model)
         u = np.random.default_rng(1).uniform(0.1, 0.9, (17, len(model.names)))
         thetas = np.where(np.isfinite(lower), u, 4 * u - 2)
         found = log_likelihoods(PointProblem(model, prior=True), thetas)
         np.testing.assert_allclose(found, [density.log_likelihood(model, t) for t in thetas], rtol=1e-10)
-        priors = [density.log_prior(model, t) for t in thetas]
+        priors = [prior_density.log_prior(model, t) for t in thetas]
         np.testing.assert_allclose(log_priors(model, thetas), priors, rtol=1e-12)
 
 

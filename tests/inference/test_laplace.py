@@ -16,7 +16,7 @@ from bayescope.inference.laplace import LAPLACE
 from bayescope.inference.method import Context
 from bayescope.inference.pushforward import Pushforward
 from bayescope.inference.store import fit_from_tree, fit_to_tree
-from bayescope.models import density
+from bayescope.models import density, prior_density
 
 
 def fit(model, **chosen):
@@ -138,7 +138,7 @@ def test_the_density_at_the_mode_is_highest_and_the_covariance_its_curvature(reg
     def log_density(z):
         slope = np.diag([(theta(z + h) - theta(z - h))[j] / 2e-5 for j, h in enumerate(1e-5 * np.eye(5))])
         jacobian = np.log(np.diag(slope)).sum()
-        return density.log_likelihood(model, theta(z)) + density.log_prior(model, theta(z)) + jacobian
+        return density.log_likelihood(model, theta(z)) + prior_density.log_prior(model, theta(z)) + jacobian
 
     z = np.array([getattr(m, "mu", None) for m in found.marginals.values()])
     spread = np.array([m.sigma for m in found.marginals.values()])

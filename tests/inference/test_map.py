@@ -18,7 +18,7 @@ from bayescope.errors import FitError
 from bayescope.inference.map import MAP
 from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
-from bayescope.models import density
+from bayescope.models import density, prior_density
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -316,12 +316,12 @@ def test_no_perturbation_improves_the_mode_of_any_mix_of_priors(regression, prio
     )
     answer = fit(model)
     assert answer.details["kkt_residual"] <= 1e-8
-    best = density.log_likelihood(model, answer.estimate) + density.log_prior(model, answer.estimate)
+    best = density.log_likelihood(model, answer.estimate) + prior_density.log_prior(model, answer.estimate)
     assert answer.details["log_posterior"] == pytest.approx(best, rel=1e-10)
     rng = np.random.default_rng(0)
-    lower, upper = density.prior_bounds(model)
+    lower, upper = prior_density.prior_bounds(model)
     for step in (1e-5, 1e-3, 1e-1):
         for _ in range(10):
             moved = np.clip(answer.estimate + step * rng.normal(size=len(lower)), lower, upper)
-            here = density.log_likelihood(model, moved) + density.log_prior(model, moved)
+            here = density.log_likelihood(model, moved) + prior_density.log_prior(model, moved)
             assert here <= best + 1e-10 * (1 + abs(best))

@@ -262,3 +262,9 @@ def test_the_kernel_density_of_draws_is_that_of_the_kernel():
 
 def test_draws_that_are_all_equal_have_that_mode():
     assert Draws(np.full((2, 5), 3.5)).mode == 3.5
+
+
+def test_a_marginal_is_shown_as_it_is_written():
+    shown = {"p": Beta(np.float64(8), np.float64(6)), "mu": Normal(np.float64(0.5), 2.0), "lam": Gamma(12, 5)}
+    assert repr(shown) == "{'p': Beta(8, 6), 'mu': Normal(0.5, 2), 'lam': Gamma(12, 5)}"
+    assert repr(Draws(np.zeros((2, 5)))) == "10 draws"

@@ -16,8 +16,9 @@ from bayescope.inference.hmc import HMC, HmcSettings, hmc_step
 from bayescope.inference.method import Context
 from bayescope.inference.metropolis import METROPOLIS, MetropolisSettings, metropolis_step
 from bayescope.inference.pymc_sampler import sample_pymc, starting_points
-from bayescope.models.density import log_likelihood, log_prior
+from bayescope.models.density import log_likelihood
 from bayescope.models.graph import compile_graph
+from bayescope.models.prior_density import log_prior
 
 SEED = 20261120
 METHODS = {method.name: method for method in (METROPOLIS, HMC)}

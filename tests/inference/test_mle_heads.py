@@ -13,7 +13,7 @@ from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.map import MAP
 from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
-from bayescope.models import density
+from bayescope.models import density, prior_density
 from bayescope.pipeline import prepare, read_config
 
 ROWS = 200
@@ -262,13 +262,13 @@ def test_no_perturbation_improves_the_mode(likelihood, response, slopes):
     model = build(likelihood, f"{response} ~ u + v", priors=priors)
     answer = fit(MAP, model)
     assert answer.details["kkt_residual"] <= 1e-8
-    best = density.log_likelihood(model, answer.estimate) + density.log_prior(model, answer.estimate)
-    lower, upper = density.prior_bounds(model)
+    best = density.log_likelihood(model, answer.estimate) + prior_density.log_prior(model, answer.estimate)
+    lower, upper = prior_density.prior_bounds(model)
     rng = np.random.default_rng(0)
     for step in (1e-4, 1e-2, 0.3):
         for _ in range(10):
             moved = np.clip(answer.estimate + step * rng.normal(size=len(answer.names)), lower, upper)
-            here = density.log_likelihood(model, moved) + density.log_prior(model, moved)
+            here = density.log_likelihood(model, moved) + prior_density.log_prior(model, moved)
             # 200 kinks rounded off at 1e-9 sd
             assert here <= best + 1e-7
 
@@ -353,3 +353,19 @@ def test_a_prior_that_vanishes_fast_enough_at_the_end_gives_a_mode_even_then():
         fit(MAP, build("Gamma", "y ~ x", columns))
     answer = fit(MAP, build("Gamma", "y ~ x", columns, priors={"alpha": "Exponential(0.1)"}))
     assert answer.details["kkt_residual"] <= 1e-8
+
+
+@pytest.mark.parametrize(("rows", "copies"), [(6, 1), (8, 1), (9, 1), (40, 2)])
+def test_a_mode_of_heavy_tails_needs_no_more_rows_than_columns(rows, copies):
+    rng = np.random.default_rng(rows)
+    wide = {f"x{j}": rng.normal(size=rows) for j in range(7)}
+    columns = {f"{name}.{k}": values for name, values in wide.items() for k in range(copies)}
+    formula = "y ~ " + " + ".join(f"`{name}`" for name in columns)
+    proper = dict.fromkeys(FLAT, "Normal(0, 1)")
+    noise = {"sigma": "InverseGamma(3, 1)", "nu": "Gamma(2, 0.1)"}  # keeps sigma off 0, where all rows fit
+    columns["y"] = rng.standard_t(3.0, rows)
+    model = build("StudentT", formula, columns, priors={**proper, **noise})
+    assert fit(MAP, model).details["kkt_residual"] <= 1e-8
+    if rows < 8 or copies > 1:
+        with pytest.raises(FitError, match="the MLE is not unique"):
+            fit(MLE, model)

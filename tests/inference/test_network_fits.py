@@ -11,7 +11,7 @@ from bayescope.inference.network_starts import network_starts
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.registry import METHODS, run_method
 from bayescope.inference.starts import plain_start
-from bayescope.models import density
+from bayescope.models import density, prior_density
 from bayescope.models.network_bodies import networks
 from bayescope.pipeline import prepare, read_config
 
@@ -64,8 +64,8 @@ def objective(model, theta):
     """-log posterior of theta whose last element is log sigma, without a Jacobian."""
     theta = np.append(theta[:-1], np.exp(theta[-1]))
     _, gradient, _ = density.likelihood_derivatives(model, theta)
-    value = density.log_likelihood(model, theta) + density.log_prior(model, theta)
-    gradient = gradient + density.smooth_prior_derivatives(model, theta)[1]
+    value = density.log_likelihood(model, theta) + prior_density.log_prior(model, theta)
+    gradient = gradient + prior_density.smooth_prior_derivatives(model, theta)[1]
     gradient[-1] *= theta[-1]
     return -value, -gradient
 

@@ -22,7 +22,8 @@ from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
 from bayescope.inference.registry import METHODS
 from bayescope.inference.root_inverse_gamma import RootInverseGamma
-from bayescope.models.density import log_likelihood, log_prior
+from bayescope.models.density import log_likelihood
+from bayescope.models.prior_density import log_prior
 from bayescope.pipeline import prepare, read_config
 
 RNG = np.random.default_rng(20261120)

@@ -11,7 +11,8 @@ from bayescope.data.prepare import read_data
 from bayescope.errors import DataError
 from bayescope.models.blueprint import blueprint, rebuild
 from bayescope.models.build import build_model
-from bayescope.models.density import log_likelihood, log_prior, prior_bounds, psi
+from bayescope.models.density import log_likelihood, psi
+from bayescope.models.prior_density import log_prior, prior_bounds
 from bayescope.pipeline import read_config
 
 RNG = np.random.default_rng(5)

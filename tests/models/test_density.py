@@ -1,4 +1,4 @@
-"""The shared log-density: its value against scipy.stats, its derivatives against finite differences."""
+"""The shared log-likelihood and log-prior: values against scipy.stats, derivatives against finite differences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.distributions.supports import POSITIVE, REAL, UNIT, Support
-from bayescope.models import density
+from bayescope.models import density, prior_density
 from bayescope.models.model import Block, Model, Predictor, Prior, Response
 
 stats = scipy.stats
@@ -99,7 +99,7 @@ def test_the_value_of_a_coin_is_that_of_its_flips() -> None:
         np.exp(density.pointwise_log_likelihood(flips, theta)), [0.7, 0.3, 0.7], rtol=1e-15
     )
     assert density.log_likelihood(flips, theta) == pytest.approx(np.log(0.147), rel=1e-14)
-    assert density.log_prior(flips, theta) == pytest.approx(stats.beta(2, 2).logpdf(0.7), rel=1e-14)
+    assert prior_density.log_prior(flips, theta) == pytest.approx(stats.beta(2, 2).logpdf(0.7), rel=1e-14)
 
 
 def test_a_thousand_fair_flips_do_not_underflow() -> None:
@@ -115,7 +115,7 @@ def test_the_value_of_a_normal_regression_is_that_of_scipy() -> None:
     np.testing.assert_allclose(density.pointwise_log_likelihood(linear, theta), expected, rtol=1e-14)
     assert density.log_likelihood(linear, theta) == pytest.approx(WEIGHTS @ expected, rel=1e-14)
     prior = stats.norm(0.5, 2.0).logpdf(theta[:2]).sum() + stats.halfnorm(scale=1.5).logpdf(0.7)
-    assert density.log_prior(linear, theta) == pytest.approx(prior, rel=1e-14)
+    assert prior_density.log_prior(linear, theta) == pytest.approx(prior, rel=1e-14)
 
 
 def test_the_value_of_a_binomial_regression_is_that_of_scipy() -> None:
@@ -161,8 +161,8 @@ def test_a_scale_that_is_not_positive_gives_minus_infinity(sigma: float) -> None
 def test_outside_its_support_a_prior_is_minus_infinity() -> None:
     linear = regression("Normal", np.zeros(4), X)
     theta = np.array([0.2, 1.1, -0.7])
-    assert density.log_prior(linear, theta) == -np.inf
-    assert density.smooth_prior_derivatives(linear, theta)[0] == -np.inf
+    assert prior_density.log_prior(linear, theta) == -np.inf
+    assert prior_density.smooth_prior_derivatives(linear, theta)[0] == -np.inf
 
 
 def test_a_row_that_occurs_zero_times_says_nothing() -> None:
@@ -328,35 +328,37 @@ def test_the_log_prior_adds_up_over_the_elements() -> None:
         + stats.norm(0, 3).logpdf(-2.0)
         + stats.gamma(2, scale=1 / 3).logpdf(0.8)
     )
-    assert density.log_prior(MANY, THETA) == pytest.approx(expected, rel=1e-14)
+    assert prior_density.log_prior(MANY, THETA) == pytest.approx(expected, rel=1e-14)
 
 
 def test_the_smooth_part_and_the_kinks_make_up_the_log_prior() -> None:
     def rebuilt(theta: Floats) -> float:
-        location, weight = density.kinks(MANY)
-        return density.smooth_prior_derivatives(MANY, theta)[0] - float(weight @ np.abs(theta - location))
+        location, weight = prior_density.kinks(MANY)
+        return prior_density.smooth_prior_derivatives(MANY, theta)[0] - float(
+            weight @ np.abs(theta - location)
+        )
 
     # equal but for the constants of the Laplace elements, log(1 / (2 b)) each
-    assert density.log_prior(MANY, THETA) - rebuilt(THETA) == pytest.approx(
+    assert prior_density.log_prior(MANY, THETA) - rebuilt(THETA) == pytest.approx(
         2.0 * np.log(1.0 / (2.0 * 0.5)), abs=1e-13
     )
     other = THETA + 0.3
-    assert density.log_prior(MANY, other) - density.log_prior(MANY, THETA) == pytest.approx(
+    assert prior_density.log_prior(MANY, other) - prior_density.log_prior(MANY, THETA) == pytest.approx(
         rebuilt(other) - rebuilt(THETA), rel=1e-12
     )
 
 
 def test_the_derivatives_of_the_smooth_part_are_its_derivatives() -> None:
-    _, gradient, hessian = density.smooth_prior_derivatives(MANY, THETA)
-    slopes = difference(lambda at: density.smooth_prior_derivatives(MANY, at)[0], THETA)
-    curvatures = difference(lambda at: density.smooth_prior_derivatives(MANY, at)[1], THETA)
+    _, gradient, hessian = prior_density.smooth_prior_derivatives(MANY, THETA)
+    slopes = difference(lambda at: prior_density.smooth_prior_derivatives(MANY, at)[0], THETA)
+    curvatures = difference(lambda at: prior_density.smooth_prior_derivatives(MANY, at)[1], THETA)
     np.testing.assert_allclose(gradient, slopes, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(hessian, curvatures, rtol=1e-7, atol=1e-9)
     assert gradient[1:3].tolist() == np.diag(hessian)[1:3].tolist() == [0.0, 0.0]
 
 
 def test_only_laplace_elements_have_kinks() -> None:
-    location, weight = density.kinks(MANY)
+    location, weight = prior_density.kinks(MANY)
     assert location.tolist() == [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     assert weight.tolist() == [0.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0]
 
@@ -365,13 +367,13 @@ def test_bounds_come_from_the_likelihood_and_then_from_the_prior() -> None:
     lower, upper = density.likelihood_bounds(MANY)
     assert lower.tolist() == [-np.inf] * 6 + [0.0]
     assert upper.tolist() == [np.inf] * 7
-    lower, upper = density.prior_bounds(MANY)
+    lower, upper = prior_density.prior_bounds(MANY)
     assert lower.tolist() == [-np.inf] * 3 + [-1.0] + [-np.inf] * 2 + [0.0]
     assert upper.tolist() == [np.inf] * 3 + [4.0] + [np.inf] * 3
 
 
 def test_each_element_has_its_prior_with_numbers_for_arguments() -> None:
-    assert density.element_priors(MANY) == (
+    assert prior_density.element_priors(MANY) == (
         ("StudentT", {"nu": 3.0, "mu": 0.0, "sigma": 10.0}),
         ("Laplace", {"mu": 0.0, "b": 0.5}),
         ("Laplace", {"mu": 1.0, "b": 0.5}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bayescope.models import density
+from bayescope.models import density, prior_density
 from bayescope.models.fixing import fix
 from bayescope.pipeline import prepare, read_config
 
@@ -38,7 +38,7 @@ def test_derivatives_of_the_free_unknowns_are_parts_of_the_whole_ones():
     whole = model(coefficients="Normal(0, 2)", sigma="HalfNormal(3)")
     theta, free = np.array([0.3, -1.0, 0.5, 2.0, 1.4]), np.array([True, False, True, False, True])
     part = fix(whole, free, theta)
-    for function in (density.likelihood_derivatives, density.smooth_prior_derivatives):
+    for function in (density.likelihood_derivatives, prior_density.smooth_prior_derivatives):
         _, gradient, hessian = function(whole, theta)
         _, own, bent = function(part, theta[free])
         assert own == pytest.approx(gradient[free], rel=1e-12)
@@ -58,7 +58,7 @@ def test_slopes_are_the_gradients_and_diagonals_of_the_derivatives():
     theta = np.array([0.3, -1.0, 0.5, 2.0, 1.4])
     for slopes, derivatives in (
         (density.likelihood_slopes, density.likelihood_derivatives),
-        (density.smooth_prior_slopes, density.smooth_prior_derivatives),
+        (prior_density.smooth_prior_slopes, prior_density.smooth_prior_derivatives),
     ):
         gradient, diagonal = slopes(whole, theta)
         _, expected, hessian = derivatives(whole, theta)

@@ -1,4 +1,4 @@
-"""The PyMC graph has the density of models/density.py, and names that every library can live with."""
+"""The PyMC graph has the density of models/density.py and prior_density.py, and names that every library can live with."""
 
 from __future__ import annotations
 
@@ -12,15 +12,10 @@ from pytensor.compile.mode import Mode
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.distributions.supports import POSITIVE, REAL, SIMPLEX
 from bayescope.errors import NotApplicable
-from bayescope.models.density import (
-    kinks,
-    likelihood_derivatives,
-    log_likelihood,
-    log_prior,
-    smooth_prior_derivatives,
-)
+from bayescope.models.density import likelihood_derivatives, log_likelihood
 from bayescope.models.graph import compile_graph, split, variables
 from bayescope.models.model import Block, Model, Predictor, Prior, Response
+from bayescope.models.prior_density import kinks, log_prior, smooth_prior_derivatives
 
 REAL_PRIORS = {
     "Flat": {},

@@ -10,13 +10,9 @@ from pymc.model.transform.conditioning import remove_value_transforms
 from pytensor.compile.mode import Mode
 
 from bayescope.distributions.likelihoods import LIKELIHOODS, parametrised
-from bayescope.models.density import (
-    likelihood_derivatives,
-    log_likelihood,
-    log_prior,
-    smooth_prior_derivatives,
-)
+from bayescope.models.density import likelihood_derivatives, log_likelihood
 from bayescope.models.graph import compile_graph, split, variables
+from bayescope.models.prior_density import log_prior, smooth_prior_derivatives
 from bayescope.pipeline import prepare, read_config
 
 ROWS = 12

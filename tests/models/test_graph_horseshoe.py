@@ -8,7 +8,7 @@ import scipy
 
 import bayescope
 from bayescope.errors import NotApplicable
-from bayescope.models import density
+from bayescope.models import prior_density
 from bayescope.models.graph import compile_graph
 from bayescope.pipeline import prepare, read_config
 
@@ -74,7 +74,7 @@ def test_a_density_in_closed_form_is_refused_by_name(model):
     with pytest.raises(
         NotApplicable, match=r"coefficients, RegularizedHorseshoe\(0.1, 3, 4\), has no density"
     ):
-        density.log_prior(model, np.zeros(9))
+        prior_density.log_prior(model, np.zeros(9))
 
 
 def test_other_methods_decline_and_say_what_to_use():

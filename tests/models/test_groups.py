@@ -19,9 +19,10 @@ from bayescope.errors import ConfigError, NotApplicable
 from bayescope.inference.log_densities import log_priors
 from bayescope.models.blueprint import blueprint, rebuild
 from bayescope.models.build import build_model
-from bayescope.models.density import element_priors, log_likelihood, log_prior, smooth_prior_derivatives
+from bayescope.models.density import log_likelihood
 from bayescope.models.graph import compile_graph, split
 from bayescope.models.groups import cholesky, free_spreads, unseen_effects
+from bayescope.models.prior_density import element_priors, log_prior, smooth_prior_derivatives
 
 COLUMNS = {
     "y": [1.0, 2.5, 2.0, 4.5, 3.0, 6.0, 0.0],

@@ -13,8 +13,9 @@ from bayescope.distributions.supports import BINARY, COUNT, ONE_HOT, REAL
 from bayescope.errors import DataError
 from bayescope.models.blueprint import blueprint, rebuild
 from bayescope.models.build import build_model
-from bayescope.models.density import log_likelihood, log_prior
+from bayescope.models.density import log_likelihood
 from bayescope.models.hypotheses import hypotheses_head, log_likelihoods
+from bayescope.models.prior_density import log_prior
 
 
 def build(hypotheses, y, prior=None, counts=False):

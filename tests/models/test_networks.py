@@ -8,7 +8,7 @@ from pymc.model.transform.conditioning import remove_value_transforms
 
 from bayescope.data.new_rows import read_rows
 from bayescope.errors import ConfigError
-from bayescope.models import density
+from bayescope.models import density, prior_density
 from bayescope.models.blueprint import blueprint, rebuild
 from bayescope.models.graph import compile_graph, split
 from bayescope.models.networks import ACTIVATIONS, Network, curvature, forward, jacobian, layer_labels
@@ -126,7 +126,7 @@ def test_the_graph_has_the_same_density(case):
     graph = remove_value_transforms(compile_graph(model))
     logp = graph.compile_fn(graph.logp(jacobian=False), mode="FAST_COMPILE")(split(model, theta))
     assert logp == pytest.approx(
-        density.log_likelihood(model, theta) + density.log_prior(model, theta), rel=1e-10
+        density.log_likelihood(model, theta) + prior_density.log_prior(model, theta), rel=1e-10
     )
 
 
@@ -146,6 +146,20 @@ def test_default_priors_fall_with_the_root_of_the_inputs():
     assert scales["layer1[x, h1]"] == pytest.approx(2.5)
     assert scales["layer2[h1, h1]"] == pytest.approx(1 / 2)
     assert scales["output[h1]"] == pytest.approx(2.5 * sd / 3, rel=1e-3)  # four digits are kept
+
+
+def test_a_dot_is_the_inputs_and_an_offset_is_added_to_the_output():
+    model, alone = model_of(formula="y ~ . + offset(seen)"), model_of(formula="y ~ x + kind")
+    assert model.location.network == alone.location.network
+    theta = np.linspace(-1, 1, len(model.names))
+    seen = np.random.default_rng(5)
+    seen.normal(size=2 * ROWS)  # what is drawn before it
+    counts = seen.poisson(3, ROWS)
+    assert density.eta(model, theta)[0] - density.eta(alone, theta)[0] == pytest.approx(counts, abs=1e-12)
+    stored = json.loads(json.dumps(blueprint(model)))
+    rows = {"x": [0.1, 0.2], "kind": ["c", "a"], "seen": [4, 7]}
+    again = rebuild(stored, read_rows(stored, rows, response=False), response=False)
+    assert again.location.offset.tolist() == [4.0, 7.0]
 
 
 def test_the_constant_column_is_no_input():

@@ -14,15 +14,9 @@ from bayescope.errors import ConfigError, DataError
 from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.point_problem import PointProblem
 from bayescope.models.blueprint import blueprint, rebuild
-from bayescope.models.density import (
-    element_priors,
-    likelihood_derivatives,
-    log_likelihood,
-    log_prior,
-    pointwise_log_likelihood,
-    smooth_prior_derivatives,
-)
+from bayescope.models.density import likelihood_derivatives, log_likelihood, pointwise_log_likelihood
 from bayescope.models.graph import compile_graph, split, variables
+from bayescope.models.prior_density import element_priors, log_prior, smooth_prior_derivatives
 from bayescope.pipeline import prepare, read_config
 
 XY = {"x": [1.0, 2.5, 4.0, 3.0], "y": [2.0, -1.0, 5.0, 3.0]}

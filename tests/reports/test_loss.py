@@ -9,8 +9,8 @@ from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ri
 
 from bayescope.config.priors import Scaled
 from bayescope.distributions.distributions import DISTRIBUTIONS
-from bayescope.models.density import log_prior
 from bayescope.models.model import Prior
+from bayescope.models.prior_density import log_prior
 from bayescope.reports.loss import loss_view, totals_at
 from bayescope.reports.penalties import formula_of, log_scale_term, penalty_of
 

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 import bayescope
 from bayescope.cli import app
 from bayescope.errors import RunFolderError
-from bayescope.pipeline import follow_path, read_config, save_path
+from bayescope.paths import follow_path, save_path
+from bayescope.pipeline import read_config
 
 CONFIG = "configs/diabetes-lasso.yaml"
 

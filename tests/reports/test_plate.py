@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bayescope.models.model import Prior
+from bayescope.pipeline import prepare, read_config
 from bayescope.reports.plate import plate_picture
 from bayescope.reports.record import PriorSummary
 from bayescope.reports.style import house_style
@@ -36,3 +37,35 @@ def test_an_unknown_that_scales_a_prior_points_at_it(workshop, name):
     (before, _), (after, alt) = shapes(record, plain), shapes(record, scaled)
     assert after > before
     assert "x with prior Normal(0, 2 * sigma)" in alt.replace("\\", "")
+
+
+def prepared(workshop, columns, **section):
+    config = {"name": "x", "data": {"columns": columns}, "model": section, "inference": ["map"]}
+    return workshop.record(prepare(read_config(config))[1], [])
+
+
+def test_a_network_has_weights(workshop):
+    record = prepared(
+        workshop,
+        {"x": [0.0, 1.0, 3.0], "y": [1.0, 2.0, 2.5]},
+        likelihood="Normal",
+        formula="y ~ x",
+        body={"mlp": {"hidden": [4]}},
+    )
+    alt = shapes(record, record.model.priors)[1]
+    assert "weights (13) with prior Normal, scales differ; sigma" in alt
+    assert "coefficients" not in alt
+
+
+def test_effects_of_groups_are_not_among_the_slopes(workshop):
+    levels = list("abcdefgh")
+    record = prepared(
+        workshop,
+        {"x": [float(i % 5) for i in range(16)], "g": levels * 2, "y": [float(i) for i in range(16)]},
+        likelihood="Normal",
+        formula="y ~ x + (1 | g)",
+    )
+    alt = shapes(record, record.model.priors)[1]
+    assert "; x with prior" in alt
+    assert "g (8) with prior Normal(0, g.sd)" in alt
+    assert "coefficients" not in alt

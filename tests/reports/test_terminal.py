@@ -125,3 +125,29 @@ def test_printing_needs_no_heavy_library():
     code = "import sys, bayescope.reports.terminal; print([m for m in ('matplotlib', 'jinja2', 'pymc', 'arviz', 'pandas') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("formula", "shown"),
+    [
+        ("sprouted / seeds ~ seed * extract", "sprouted / seeds ~ seed * extract"),
+        ("sprouted / seeds ~ seed * extract + (1 | plate)", "sprouted / seeds ~ 2 predictors + (1 | plate)"),
+        (
+            "sprouted / seeds ~ log(seed) * extract + (log(seed) | plate)",
+            "sprouted / seeds ~ 2 predictors + (log(seed) | plate)",
+        ),
+    ],
+)
+def test_a_long_formula_keeps_its_left_side_and_its_groups(workshop, formula, shown):
+    record, fits = workshop.run()
+    model = record.model.model_copy(update={"formula": formula, "blueprint": {"formula": formula}})
+    heading = " ".join(render(record.model_copy(update={"model": model}), fits, 120).splitlines()[0].split())
+    assert f"· {shown} ·" in heading
+
+
+def test_the_groups_of_another_parameter_are_not_those_of_the_location(workshop):
+    record, fits = workshop.run()
+    formula = "score ~ iq + hs + age + work"
+    update = {"formula": f"{formula}, sigma ~ iq + (1 | school)", "blueprint": {"formula": formula}}
+    model = record.model.model_copy(update=update)
+    assert "· score ~ 2 predictors ·" in render(record.model_copy(update={"model": model}), fits, 120)

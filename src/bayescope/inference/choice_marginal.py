@@ -15,7 +15,7 @@ from bayescope.inference.marginal_base import NamedMarginal
 type Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bernoulli(NamedMarginal):
     """Bernoulli(p) on {0, 1}: `pdf` is its mass, and the mean is p. The mode is nan for p = 1/2."""
 

@@ -32,8 +32,8 @@ from bayescope.inference.marginal_base import StoredMarginal
 from bayescope.inference.predictive import Predictive
 from bayescope.inference.predictive_exact import conjugate_predictive
 from bayescope.inference.predictive_vectors import VectorPredictive, conjugate_vectors
-from bayescope.models.density import element_priors
 from bayescope.models.model import Model, Predictor, Response
+from bayescope.models.prior_density import element_priors
 
 type Floats = NDArray[np.float64]
 

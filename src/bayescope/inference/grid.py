@@ -28,7 +28,7 @@ from bayescope.inference.improper import refuse_improper_sigma
 from bayescope.inference.map_refusals import refuse_improper
 from bayescope.inference.method import Context, Method, Settings
 from bayescope.inference.network_refusals import refuse_network
-from bayescope.models import density
+from bayescope.models import prior_density
 from bayescope.models.model import Model
 
 type Floats = NDArray[np.float64]
@@ -76,7 +76,7 @@ def fit(model: Model, settings: GridSettings, context: Context) -> Fit:
     _require_accuracy(error, settings.tolerance)
     size = settings.chains * settings.draws
     draws, cut = draw(target, settled[0].lattice, np.random.default_rng(context.seed), size)
-    proper = all(DISTRIBUTIONS[name].proper for name, _ in density.element_priors(model))
+    proper = all(DISTRIBUTIONS[name].proper for name, _ in prior_density.element_priors(model))
     return Fit(
         name="grid",
         method="grid",

@@ -64,7 +64,7 @@ def _cosines(cells: int) -> Floats:
     return matrix
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Gridded(StoredMarginal):
     """A parameter on (lower, upper) with its density known at Chebyshev points of panels in t.
 

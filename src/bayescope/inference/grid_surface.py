@@ -16,7 +16,7 @@ from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.point import wald_covariance
 from bayescope.inference.point_problem import PointProblem, PointSettings
 from bayescope.inference.starts import plain_start
-from bayescope.models import density
+from bayescope.models import prior_density
 from bayescope.models.marginal_priors import marginal_priors
 
 type Floats = NDArray[np.float64]
@@ -63,7 +63,7 @@ def _window(target: Target, j: int, marginal: Marginal) -> tuple[float, float]:
         if other is not None and max(high, other[1]) - min(low, other[0]) <= most:
             low, high = min(low, other[0]), max(high, other[1])
     margin = 0.03 * (high - low)
-    lower, upper = (float(bound[j]) for bound in density.prior_bounds(target.model))
+    lower, upper = (float(bound[j]) for bound in prior_density.prior_bounds(target.model))
     return max(low - margin, lower), min(high + margin, upper)
 
 

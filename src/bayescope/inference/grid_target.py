@@ -15,7 +15,7 @@ from bayescope.inference.newton import Objective, minimise
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.starts import plain_start, starts
 from bayescope.inference.transforms import Transform, unconstrained
-from bayescope.models import density
+from bayescope.models import prior_density
 from bayescope.models.model import Model
 
 type Floats = NDArray[np.float64]
@@ -39,12 +39,12 @@ class Target:
     @cached_property
     def transform(self) -> Transform:
         """The way between z and theta."""
-        return Transform(*density.prior_bounds(self.model))
+        return Transform(*prior_density.prior_bounds(self.model))
 
     @cached_property
     def kinks(self) -> Floats:
         """Where the density of z_j has a kink (a Laplace prior's location), nan where nowhere; shape (d,)."""
-        location, weight = density.kinks(self.model)
+        location, weight = prior_density.kinks(self.model)
         return np.where(weight > 0, location, np.nan)
 
     def log_density(self, z: Floats) -> Floats:

@@ -27,9 +27,9 @@ from bayescope.errors import FitError
 from bayescope.inference.linear_gaussian import Compressed, compress, with_rows
 from bayescope.inference.normal_statistics import design_matrix
 from bayescope.inference.point_problem import PointProblem
-from bayescope.models.density import element_priors
 from bayescope.models.marginal_priors import variance_prior
 from bayescope.models.model import Model, Predictor
+from bayescope.models.prior_density import element_priors
 from bayescope.models.scales import scales_with
 
 type Floats = NDArray[np.float64]

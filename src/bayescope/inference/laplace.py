@@ -32,7 +32,7 @@ from bayescope.inference.normal_approximation import NormalApproximation, approx
 from bayescope.inference.point_problem import PointSettings
 from bayescope.inference.pushforward import Pushforward, covariance, mean
 from bayescope.inference.transforms import Transform
-from bayescope.models import density
+from bayescope.models import prior_density
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
 
@@ -127,7 +127,7 @@ def _how_the_mode_moved(
 
 def is_proper(model: Model) -> bool:
     """Tell whether every prior integrates to 1, so that there is an evidence."""
-    return all(DISTRIBUTIONS[name].proper for name, _ in density.element_priors(model))
+    return all(DISTRIBUTIONS[name].proper for name, _ in prior_density.element_priors(model))
 
 
 def evidence_note(proper: bool) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bayescope.errors import FitError, NotApplicable
-from bayescope.models import density
+from bayescope.models import prior_density
 from bayescope.models.model import Model
 
 
@@ -25,7 +25,7 @@ def refuse_flat_classes(model: Model) -> None:
     """Refuse flat priors where every class has coefficients, as only proper ones settle. Raises FitError."""
     flat = [
         name
-        for name, (prior, _) in zip(model.names, density.element_priors(model), strict=True)
+        for name, (prior, _) in zip(model.names, prior_density.element_priors(model), strict=True)
         if prior == "Flat"
     ]
     if flat and _every_class(model):

@@ -50,7 +50,7 @@ from bayescope.inference.point import (
 )
 from bayescope.inference.point_problem import PointProblem, PointSettings
 from bayescope.inference.starts import plain_start, starts
-from bayescope.models import density
+from bayescope.models import density, prior_density
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
 
@@ -98,7 +98,7 @@ def _conjugate_prior(model: Model) -> Conjugate | None:
     flat = of_model(model)
     if isinstance(flat, str):
         return None
-    cut = density.element_priors(model)[0][0] == "Uniform"
+    cut = prior_density.element_priors(model)[0][0] == "Uniform"
     return flat if cut else prior_of(model, flat)
 
 
@@ -118,13 +118,13 @@ def _conjugate(problem: PointProblem, prior: Conjugate) -> Fit:
 
 
 def _is_gaussian(normal: NormalStatistics, model: Model) -> bool:
-    names = {name for name, _ in density.element_priors(model)}
+    names = {name for name, _ in prior_density.element_priors(model)}
     return normal.sigma_index is None and names <= {"Normal", "Flat"}
 
 
 def _gaussian(problem: PointProblem, normal: NormalStatistics) -> Fit:
     """Solve the least-squares problem of data and prior by QR with column pivoting."""
-    priors = [arguments for _, arguments in density.element_priors(problem.model)]
+    priors = [arguments for _, arguments in prior_density.element_priors(problem.model)]
     centre = np.array([arguments.get("mu", 0.0) for arguments in priors])
     precision = np.array([1 / arguments["sigma"] if arguments else 0.0 for arguments in priors])
     place = np.argsort(normal.coefficients)
@@ -185,7 +185,7 @@ def _curvature(problem: PointProblem, theta: Floats) -> Floats:
     model = problem.model
     if not model.likelihood.kinked:
         return problem.objective.derivatives(theta)[2]
-    return expected_information(model, theta) - density.smooth_prior_derivatives(model, theta)[2]
+    return expected_information(model, theta) - prior_density.smooth_prior_derivatives(model, theta)[2]
 
 
 def _spread(problem: PointProblem, theta: Floats, free: Flags) -> Floats | None:
@@ -216,7 +216,7 @@ def _fit(
         f"{', '.join(boundary)}: the mode is on the boundary of the range, and has no standard error.",
         "Read the posterior mean and interval (exact or nuts), or widen the prior if it sets the bound.",
     )
-    log_prior = density.log_prior(problem.model, theta)
+    log_prior = prior_density.log_prior(problem.model, theta)
     log_likelihood = density.log_likelihood(problem.model, theta)
     more = {
         "zeros": named(names, (problem.objective.weight > 0) & (theta == 0)),

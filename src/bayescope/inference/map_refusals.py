@@ -12,7 +12,7 @@ from bayescope.inference.level_refusals import refuse_flat_classes
 from bayescope.inference.point import degenerate, dependent_columns, observed_design, refuse_perfect_fit
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.separation import separation_of
-from bayescope.models import density
+from bayescope.models import prior_density
 from bayescope.models.model import Model
 from bayescope.models.scales import scales_with
 
@@ -27,7 +27,7 @@ def refuse_improper(model: Model) -> None:
     The likelihood is constant along a null direction of the design matrix and rises along a
     separating one; only flat priors let the posterior follow. Raises FitError.
     """
-    flat = [name in ("Flat", "HalfFlat") for name, _ in density.element_priors(model)]
+    flat = [name in ("Flat", "HalfFlat") for name, _ in prior_density.element_priors(model)]
     index = model.location.index
     chosen = np.array([flat[position] for position in index], dtype=bool)
     if not chosen.any():
@@ -79,7 +79,7 @@ def refuse_degenerate(problem: PointProblem) -> None:
         return
     if any(scales_with(block.prior.arguments, name) for block in model.blocks):
         return
-    distribution, arguments = density.element_priors(model)[spread.index[0]]
+    distribution, arguments = prior_density.element_priors(model)[spread.index[0]]
     values = [arguments[argument.name] for argument in DISTRIBUTIONS[distribution].arguments]
     far = np.array([1e-50, 1e-100] if end == "0" else [1e50, 1e100])
     power = -1.0 if end == "0" else 0.5

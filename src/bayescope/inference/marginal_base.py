@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Literal
+from typing import Literal, override
 
 import numpy as np
 import scipy
@@ -22,6 +22,14 @@ class StoredMarginal(ABC):
 
     `x` and `q` are arrays of any shape, and so are the results.
     """
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """Write the distribution for reading: `Beta(8, 6)`."""
+
+    @override
+    def __repr__(self) -> str:
+        return str(self)
 
     @property
     @abstractmethod

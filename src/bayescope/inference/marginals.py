@@ -34,7 +34,7 @@ _TINY = float(np.finfo(np.float64).tiny)
 _LEAST = math.log(_TINY) + 20.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Beta(NamedMarginal):
     """Beta(alpha, beta) on [0, 1].
 
@@ -93,7 +93,7 @@ class Beta(NamedMarginal):
         return x
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Normal(NamedMarginal):
     """Normal(mu, sigma) on the real line."""
 
@@ -133,7 +133,7 @@ class Normal(NamedMarginal):
         return self.mu + self.sigma * np.asarray(scipy.special.ndtri(q))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NormalMixture(StoredMarginal):
     """A mixture of k Normals: the marginal of a coefficient with sigma integrated out.
 
@@ -222,7 +222,7 @@ class NormalMixture(StoredMarginal):
         return np.concatenate(means).reshape(x.shape)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Draws(StoredMarginal):
     """Posterior draws of one parameter, shape (chain, draw).
 

@@ -44,7 +44,7 @@ class TableMarginal(NamedMarginal):
         return np.asarray(self._entry.quantile(np.asarray(q), *astuple(self)))  # type: ignore[call-overload]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Gamma(TableMarginal):
     """Gamma(alpha, beta), beta a rate. The mode is 0 where alpha is at most 1."""
 
@@ -67,7 +67,7 @@ class Gamma(TableMarginal):
         return max(self.alpha - 1.0, 0.0) / self.beta
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class InverseGamma(TableMarginal):
     """InverseGamma(alpha, beta), beta a scale; the mean is inf for alpha <= 1, the sd for alpha <= 2."""
 
@@ -90,7 +90,7 @@ class InverseGamma(TableMarginal):
         return self.beta / (self.alpha + 1.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StudentT(TableMarginal):
     """StudentT(nu, mu, sigma); the mean exists for nu > 1, the sd is inf for nu <= 2."""
 
@@ -114,7 +114,7 @@ class StudentT(TableMarginal):
         return self.mu
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pareto(TableMarginal):
     """Pareto(alpha, m) on [m, inf); the mean is inf for alpha <= 1, the sd for alpha <= 2."""
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.newton import Solution
-from bayescope.models.density import element_priors
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
 from bayescope.models.networks import ACTIVATIONS
+from bayescope.models.prior_density import element_priors
 
 MOST_SAMPLED = 200
 """Weights and biases up to which Markov chains are let loose on a network."""

@@ -20,7 +20,7 @@ from bayescope.inference.point import named, refuse_unconverged, wald_covariance
 from bayescope.inference.point_problem import PointProblem, PointSettings
 from bayescope.inference.starts import starts
 from bayescope.inference.transforms import Transform, unconstrained
-from bayescope.models import density
+from bayescope.models import prior_density
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
 
@@ -86,7 +86,7 @@ def approximate(model: Model, settings: PointSettings, context: Context) -> Norm
     refuse_unbounded(problem)
     refuse_improper_sigma(problem)
     context.report_progress("maximising the posterior in the unconstrained space")
-    transform = Transform(*density.prior_bounds(model))
+    transform = Transform(*prior_density.prior_bounds(model))
     solutions = _search(problem, transform, settings)
     best = min(solutions, key=lambda solution: solution.value)
     refuse_unconverged(best, settings, "the mode in the unconstrained space")
@@ -100,7 +100,7 @@ def approximate(model: Model, settings: PointSettings, context: Context) -> Norm
         )
     theta = transform.inverse(best.theta)
     jacobian = float(np.sum(transform.log_jacobian(best.theta)))
-    log_joint = problem.log_likelihood(theta) + density.log_prior(model, theta) + jacobian
+    log_joint = problem.log_likelihood(theta) + prior_density.log_prior(model, theta) + jacobian
     modes = _distinct(solutions, np.sqrt(np.diag(spread)))
     outcome = _outcome(problem, best.theta, spread, modes)
     return NormalApproximation(problem, transform, best.theta, spread, best, log_joint, modes, outcome)

@@ -38,9 +38,9 @@ from bayescope.inference.named_marginals import Gamma, InverseGamma, StudentT, n
 from bayescope.inference.predictive_exact import student_predictive
 from bayescope.inference.regression import compressed_of, heavy_tails, pool, sigma_reasons, statistics_of
 from bayescope.inference.root_inverse_gamma import RootInverseGamma
-from bayescope.models.density import element_priors
 from bayescope.models.marginal_priors import variance_prior
 from bayescope.models.model import Model, Predictor, Prior
+from bayescope.models.prior_density import element_priors
 from bayescope.models.scales import scales_with
 
 type Floats = NDArray[np.float64]

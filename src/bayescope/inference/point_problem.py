@@ -17,7 +17,7 @@ from bayescope.inference.method import Settings
 from bayescope.inference.newton import Objective, Solution, minimise
 from bayescope.inference.normal_statistics import NormalStatistics, normal_statistics
 from bayescope.inference.working_set import MANY, minimise_working_set
-from bayescope.models import density
+from bayescope.models import density, prior_density
 from bayescope.models.fixing import fix
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
@@ -54,9 +54,9 @@ class PointProblem:
     def objective(self) -> Objective:
         """The negative log density in theta itself."""
         model = self.model
-        lower, upper = density.prior_bounds(model) if self.prior else density.likelihood_bounds(model)
+        lower, upper = prior_density.prior_bounds(model) if self.prior else density.likelihood_bounds(model)
         nothing = np.zeros(len(model.names))
-        location, weight = density.kinks(model) if self.prior else (nothing, nothing)
+        location, weight = prior_density.kinks(model) if self.prior else (nothing, nothing)
         return Objective(self._value, self._derivatives, lower, upper, location, weight)
 
     @cached_property
@@ -77,7 +77,7 @@ class PointProblem:
 
     def _value(self, theta: Floats) -> float:
         value = self.log_likelihood(theta)
-        return -value - (density.smooth_prior_derivatives(self.model, theta)[0] if self.prior else 0.0)
+        return -value - (prior_density.smooth_prior_derivatives(self.model, theta)[0] if self.prior else 0.0)
 
     def _derivatives(self, theta: Floats) -> tuple[float, Floats, Floats]:
         if self.normal is None:
@@ -85,7 +85,7 @@ class PointProblem:
         else:
             value, gradient, hessian = self.normal.derivatives(theta)
         if self.prior:
-            smooth, slope, curvature = density.smooth_prior_derivatives(self.model, theta)
+            smooth, slope, curvature = prior_density.smooth_prior_derivatives(self.model, theta)
             value, gradient, hessian = value + smooth, gradient + slope, hessian + curvature
         return -value, -gradient, -hessian
 
@@ -122,7 +122,7 @@ class PointProblem:
         """Return the gradient of the smooth part and the diagonal of its Hessian, each of shape (d,)."""
         gradient, diagonal = density.likelihood_slopes(self.model, theta)
         if self.prior:
-            slope, curvature = density.smooth_prior_slopes(self.model, theta)
+            slope, curvature = prior_density.smooth_prior_slopes(self.model, theta)
             gradient, diagonal = gradient + slope, diagonal + curvature
         return -gradient, -diagonal
 

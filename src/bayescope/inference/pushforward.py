@@ -26,7 +26,7 @@ _REACH = 9.0  # sds; the tails beyond have probability 2e-19
 _MOST_NODES = 1_000_001
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pushforward(StoredMarginal):
     """The distribution of x in (lower, upper) whose unconstrained z is Normal(mu, sigma).
 

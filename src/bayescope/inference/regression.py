@@ -31,8 +31,8 @@ from bayescope.inference.marginals import Normal
 from bayescope.inference.normal_statistics import design_matrix
 from bayescope.inference.predictive_exact import normal_predictive
 from bayescope.inference.unknown_sigma import SigmaPrior, integrate_sigma
-from bayescope.models.density import element_priors
 from bayescope.models.model import Block, Model, Predictor, Prior
+from bayescope.models.prior_density import element_priors
 from bayescope.models.scales import scaled_of, scales_with
 
 type Floats = NDArray[np.float64]

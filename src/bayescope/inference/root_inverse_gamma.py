@@ -21,7 +21,7 @@ _LARGE = 100.0
 _SERIES = (1 / 32, 1 / 128, -5 / 2048, -23 / 8192, 53 / 65536)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RootInverseGamma(StoredMarginal):
     """sigma with sigma^2 ~ InverseGamma(alpha, beta), a scaled inverse chi distribution.
 

@@ -26,7 +26,7 @@ from bayescope.distributions.ordinal import CUTPOINTS
 from bayescope.errors import FitError
 from bayescope.inference.level_separation import level_rows, parts_of_rows
 from bayescope.inference.point import observed_design, observed_rows
-from bayescope.models import density
+from bayescope.models import prior_density
 from bayescope.models.model import Model
 
 type Floats = NDArray[np.float64]
@@ -101,7 +101,7 @@ def separation_of(model: Model, chosen: NDArray[np.bool_] | None = None) -> Sepa
     if chosen is None:
         chosen = np.ones(len(index), dtype=bool)
     else:
-        lower = np.where(density.prior_bounds(model)[0][index[chosen]] == 0, 0.0, -1.0)
+        lower = np.where(prior_density.prior_bounds(model)[0][index[chosen]] == 0, 0.0, -1.0)
     if not kind or model.location.matrix is None or not chosen.any():
         return None
     X, y, trials = observed_design(model)
@@ -114,7 +114,7 @@ def separation_of(model: Model, chosen: NDArray[np.bool_] | None = None) -> Sepa
 
 def _separation_of_levels(model: Model, *, flat_only: bool) -> Separation | None:
     """Find out whether a direction of the unknowns (of those with flat priors) tells the levels apart."""
-    flat = np.array([name in ("Flat", "HalfFlat") for name, _ in density.element_priors(model)])
+    flat = np.array([name in ("Flat", "HalfFlat") for name, _ in prior_density.element_priors(model)])
     chosen = flat if flat_only else np.ones_like(flat)
     own = [position for predictor in model.predictors for position in predictor.index]
     chosen &= np.isin(np.arange(len(flat)), own)

@@ -14,8 +14,9 @@ from bayescope.inference.absolute_error import least_absolute
 from bayescope.inference.conjugate import Conjugate, mode, of_model
 from bayescope.inference.network_starts import network_starts
 from bayescope.inference.normal_statistics import design_matrix
+from bayescope.inference.point import dependent_columns
 from bayescope.inference.point_problem import PointProblem, PointSettings
-from bayescope.models import density
+from bayescope.models import prior_density
 from bayescope.models.model import Model, Predictor
 from bayescope.models.network_bodies import networks
 from bayescope.models.order import ordered_positions
@@ -116,7 +117,7 @@ def prior_medians(model: Model, theta: Floats) -> Floats:
     A scale that depends on another unknown is taken at `theta`, shape (d,).
     """
     medians = []
-    for name, arguments in density.element_priors(model, theta):
+    for name, arguments in prior_density.element_priors(model, theta):
         distribution = DISTRIBUTIONS[name]
         values = [arguments[argument.name] for argument in distribution.arguments]
         medians.append(float(distribution.quantile(0.5, *values)) if distribution.proper else 0.0)
@@ -157,7 +158,10 @@ def _close_fit(problem: PointProblem, plain: Floats) -> Floats:
 
 
 def _robust(problem: PointProblem, plain: Floats) -> list[Floats]:
-    """The line of least absolute deviations, with sigma at 1.48 median deviations, for heavy tails."""
+    """The line of least absolute deviations, with sigma at 1.48 median deviations, for heavy tails.
+
+    None where the rows do not tell all coefficients apart: there is no one such line.
+    """
     model, location = problem.model, problem.model.location
     heavy = location.link == "identity" and not model.likelihood.concave and location.matrix is not None
     X = design_matrix(model, location)
@@ -165,6 +169,9 @@ def _robust(problem: PointProblem, plain: Floats) -> list[Floats]:
         return []
     weights = np.ones(len(X)) if model.response.weights is None else model.response.weights
     kept = weights > 0
+    labels = [model.names[position] for position in location.index]
+    if kept.sum() < X.shape[1] or dependent_columns(X[kept], labels):
+        return []
     y = model.response.values - location.offset
     beta = least_absolute(X[kept], y[kept], weights[kept]).beta
     start = plain.copy()
@@ -188,7 +195,7 @@ def _is_convex(problem: PointProblem) -> bool:
     size = len(problem.model.names)
     for value in np.concatenate([-grid, [0.0], grid]):
         with np.errstate(all="ignore"):
-            _, curvature = density.smooth_prior_slopes(problem.model, np.full(size, value))
+            _, curvature = prior_density.smooth_prior_slopes(problem.model, np.full(size, value))
         if np.any(curvature > 0):
             return False
     return True

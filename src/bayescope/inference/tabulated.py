@@ -16,7 +16,7 @@ from bayescope.inference.quadrature import legendre_coefficients, panel_nodes, r
 type Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Tabulated(StoredMarginal):
     """A positive parameter with its density known at Gauss-Legendre nodes of panels in its logarithm.
 

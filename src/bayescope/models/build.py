@@ -22,7 +22,6 @@ from bayescope.distributions.likelihoods import Likelihood, parametrised
 from bayescope.errors import Finding, Problem
 from bayescope.models.blocks import SHARED, Unknown, assemble
 from bayescope.models.bodies import Body, bodies_of, formulas_of
-from bayescope.models.density import prior_bounds
 from bayescope.models.groups import effect_names, grouping_of, refuse_effect_lines, with_known_spreads
 from bayescope.models.hypotheses import build_hypotheses
 from bayescope.models.levels import (
@@ -37,6 +36,7 @@ from bayescope.models.levels import (
 from bayescope.models.model import Block, Model, Predictor, Response
 from bayescope.models.network_bodies import NOTE
 from bayescope.models.networks import Network
+from bayescope.models.prior_density import prior_bounds
 from bayescope.models.scales import resolve_scales
 from bayescope.models.vectors import known_matrices, numbers_and_priors, read_vectors
 from bayescope.models.weak_columns import refuse, weak_columns

@@ -1,4 +1,4 @@
-"""The log-density that every method shares: log p(y | theta) + log p(theta), and its derivatives.
+"""The log-likelihood that every method shares, log p(y | theta), and its derivatives.
 
 theta is the flat vector of the unknowns in the order of `model.names`. The derivatives follow
 from the head's by the chain rule; with eta_k = offset_k + X_k theta_k and psi_k = h_k(eta_k),
@@ -14,23 +14,16 @@ besides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.config.priors import Scaled, Value
-from bayescope.distributions.choices import PRIORS, lkj_marginal
-from bayescope.distributions.distributions import Distribution
 from bayescope.distributions.links import LINKS
 from bayescope.errors import NotApplicable
-from bayescope.models.groups import log_coupling
-from bayescope.models.model import Block, Model, Predictor
+from bayescope.models.model import Model, Predictor
 from bayescope.models.networks import curvature, forward, jacobian
-from bayescope.models.order import log_orders
-from bayescope.models.scales import arguments_at, scale_derivatives, scaled_of, value_of
 
 type Floats = NDArray[np.float64]
 type Number = Floats | float
@@ -111,7 +104,7 @@ def likelihood_derivatives(model: Model, theta: Floats) -> tuple[float, Floats, 
     Raises:
         NotApplicable: the unknowns sum to 1 (Categorical).
     """
-    _refuse_simplex(model)
+    refuse_simplex(model)
     head = _head_at(model, eta(model, theta))
     value = float(_weigh(model, _pointwise(model, head)).sum())
     first, second = head.derivatives(model.response.values, model.response.trials, head.values)
@@ -150,7 +143,7 @@ def likelihood_slopes(model: Model, theta: Floats) -> tuple[Floats, Floats]:
     Raises:
         NotApplicable: the unknowns sum to 1 (Categorical).
     """
-    _refuse_simplex(model)
+    refuse_simplex(model)
     head = _head_at(model, eta(model, theta))
     first, second = head.derivatives(model.response.values, model.response.trials, head.values)
     gradient, diagonal = np.zeros(len(theta)), np.zeros(len(theta))
@@ -173,20 +166,14 @@ def _squares(predictor: Predictor, values: Floats) -> Floats:
     return total
 
 
-def _refuse_simplex(model: Model) -> None:
+def refuse_simplex(model: Model) -> None:
+    """Refuse unknowns that sum to 1 (Categorical), for derivatives one by one. Raises NotApplicable."""
     for block in model.blocks:
         if block.support.simplex:
             message = (
                 f"{block.name} is a vector of probabilities that sum to 1, and has no derivatives one by one."
             )
             raise NotApplicable(message, "Use exact, mle, map or nuts.")
-
-
-def _refuse_correlations(model: Model) -> None:
-    names = [group.correlation for group in model.groups if group.correlation is not None]
-    if names:
-        message = f"{', '.join(names)}: the prior of correlated effects has no derivatives here."
-        raise NotApplicable(message, "Use nuts, or write || for effects that are independent.")
 
 
 class _Head(NamedTuple):
@@ -250,103 +237,6 @@ def _cross(left: Predictor, right: Predictor, values: Floats) -> Floats:
     return total
 
 
-def log_prior(model: Model, theta: Floats) -> float:
-    """Compute log p(theta), nats, constants included (0 for a flat prior); -inf outside of its support."""
-    return float(
-        sum(
-            np.sum(distribution.log_density(theta[block.start : block.stop], *arguments))
-            for block, distribution, arguments in _priors(model, theta)
-        )
-        + log_coupling(model, theta)
-        + log_orders(model)
-    )
-
-
-def smooth_prior_derivatives(model: Model, theta: Floats) -> tuple[float, Floats, Floats]:
-    """Compute the smooth part of log p(theta): value, gradient, shape (d,), and Hessian, shape (d, d).
-
-    The Hessian is diagonal but for scales that are a number times another unknown. Elements whose
-    prior has a kink (Laplace) contribute zero to all three: see `kinks`. Outside of the prior's support
-    the value is -inf and the derivatives are nan.
-
-    Raises:
-        NotApplicable: the unknowns sum to 1 (Categorical), or effects of groups are correlated.
-    """
-    _refuse_simplex(model)
-    _refuse_correlations(model)
-    value, gradient, hessian = 0.0, np.zeros(len(theta)), np.zeros((len(theta), len(theta)))
-    for block, distribution, arguments in _priors(model, theta):
-        if distribution.kink is None:
-            part = slice(block.start, block.stop)
-            value += float(np.sum(distribution.log_density(theta[part], *arguments)))
-            gradient[part] += distribution.slope(theta[part], *arguments)
-            curvature = distribution.curvature(theta[part], *arguments)
-            hessian[part, part] += (
-                curvature if distribution.joint else np.diag(np.broadcast_to(curvature, len(block.labels)))
-            )
-            _add_scale(model, block, theta, gradient, hessian)
-    return value, gradient, hessian
-
-
-@_quiet
-def smooth_prior_slopes(model: Model, theta: Floats) -> tuple[Floats, Floats]:
-    """Compute the gradient and the diagonal of the Hessian of `smooth_prior_derivatives`, each (d,)."""
-    _refuse_simplex(model)
-    _refuse_correlations(model)
-    gradient, diagonal = np.zeros(len(theta)), np.zeros(len(theta))
-    for block, distribution, arguments in _priors(model, theta):
-        if distribution.kink is None:
-            part = slice(block.start, block.stop)
-            gradient[part] += distribution.slope(theta[part], *arguments)
-            curvature = distribution.curvature(theta[part], *arguments)
-            diagonal[part] += np.diag(curvature) if distribution.joint else curvature
-            found = scale_derivatives(model, block.prior, theta, theta[part])
-            if found is not None:
-                gradient[found.position] += found.slope
-                diagonal[found.position] += found.curvature
-    return gradient, diagonal
-
-
-@_quiet  # as a decorator: a single errstate cannot be entered twice by `with`
-def _add_scale(model: Model, block: Block, theta: Floats, gradient: Floats, hessian: Floats) -> None:
-    """Add the derivatives in the unknown that the scale of a block's prior depends on, in place."""
-    part = slice(block.start, block.stop)
-    found = scale_derivatives(model, block.prior, theta, theta[part])
-    if found is not None:
-        gradient[found.position] += found.slope
-        hessian[found.position, found.position] += found.curvature
-        hessian[found.position, part] += found.mixed
-        hessian[part, found.position] += found.mixed
-
-
-def kinks(model: Model) -> tuple[Floats, Floats]:
-    """Return the terms weight_j |theta_j - location_j| of the negative log prior: (locations, weights).
-
-    Each has shape (d,). A weight of 0 means that the prior of the element is smooth.
-
-    Raises:
-        NotApplicable: the weight of a kink is not a number, as in Laplace(0, 2 * sigma).
-    """
-    size = len(model.names)
-    location, weight = np.zeros(size), np.zeros(size)
-    for block, distribution, arguments in _priors(model, np.full(size, np.nan)):
-        if distribution.kink is not None:
-            _refuse_moving_kink(block)
-            part = slice(block.start, block.stop)
-            location[part], weight[part] = distribution.kink(*arguments)
-    return location, weight
-
-
-def _refuse_moving_kink(block: Block) -> None:
-    scaled = scaled_of(block.prior.arguments)
-    if scaled is not None:
-        raise NotApplicable(
-            f"the prior of {block.name} is {block.prior}: how sharp its kink is changes with the unknown "
-            f"{scaled.parameter}, and the density has no derivatives there.",
-            f"Use nuts for the posterior of this model, or fix {scaled.parameter}.",
-        )
-
-
 def likelihood_bounds(model: Model) -> tuple[Floats, Floats]:
     """Return where each unknown may live by the likelihood: lower and upper ends, each of shape (d,).
 
@@ -362,69 +252,3 @@ def likelihood_bounds(model: Model) -> tuple[Floats, Floats]:
             lower[predictor.index] = np.maximum(lower[predictor.index], low)
             upper[predictor.index] = np.minimum(upper[predictor.index], high)
     return lower, upper
-
-
-def prior_bounds(model: Model) -> tuple[Floats, Floats]:
-    """Return where each unknown may live by the likelihood and its prior: lower and upper ends, each (d,)."""
-    lower, upper = likelihood_bounds(model)
-    supports = [PRIORS[name].support(arguments) for name, arguments in element_priors(model)]
-    return (
-        np.maximum(lower, [support.lower for support in supports]),
-        np.minimum(upper, [support.upper for support in supports]),
-    )
-
-
-def element_priors(model: Model, theta: Floats | None = None) -> tuple[tuple[str, dict[str, Any]], ...]:
-    """Return the prior of each element of theta: the distribution's name and its arguments as numbers.
-
-    A scale that is a number times another unknown is its number at `theta`, shape (d,); without `theta` it
-    stays a `Scaled`. An element of a vector with an MvNormal prior has its marginal.
-    """
-    return tuple(
-        _element_prior(model, block, i, theta) for block in model.blocks for i in range(len(block.labels))
-    )
-
-
-def _element_prior(model: Model, block: Block, i: int, theta: Floats | None) -> tuple[str, dict[str, Any]]:
-    name, given = block.prior.distribution, block.prior.arguments
-    if name == "LKJ":
-        return name, {"eta": lkj_marginal(_element(model, given, i, theta)["eta"], len(block.labels))}
-    marginal = PRIORS[name].marginal
-    return (name, _element(model, given, i, theta)) if marginal is None else marginal(i, *given.values())
-
-
-def _element(
-    model: Model,
-    arguments: Mapping[str, Value],
-    i: int,
-    theta: Floats | None,
-) -> dict[str, Any]:
-    def number(value: Value) -> Any:
-        if isinstance(value, Scaled) and theta is not None:
-            return float(value_of(model, value, theta))
-        return value[i] if isinstance(value, tuple) else value
-
-    return {name: number(value) for name, value in arguments.items()}
-
-
-def refuse_open_priors(model: Model) -> None:
-    """Refuse priors without a density in closed form. Raises NotApplicable."""
-    for block in model.blocks:
-        if not PRIORS[block.prior.distribution].closed:
-            raise NotApplicable(
-                f"the prior of {block.name}, {block.prior}, has no density in closed form.",
-                "Use nuts, or a Laplace prior for a sparse mode.",
-            )
-
-
-def _priors(model: Model, theta: Floats) -> list[tuple[Block, Distribution, list[Floats]]]:
-    """Pair each block with its distribution and the arguments at theta, in that distribution's order.
-
-    Raises:
-        NotApplicable: a prior has no density in closed form.
-    """
-    refuse_open_priors(model)
-    return [
-        (block, PRIORS[block.prior.distribution], arguments_at(model, block.prior, theta))
-        for block in model.blocks
-    ]

@@ -8,8 +8,8 @@ from typing import Any
 
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.distributions.ordinal import CUTPOINTS
-from bayescope.models.density import element_priors
 from bayescope.models.model import Block, Model
+from bayescope.models.prior_density import element_priors
 from bayescope.models.scales import scaled_of
 
 type MarginalPrior = tuple[str, dict[str, float]]

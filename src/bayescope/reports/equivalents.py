@@ -20,8 +20,8 @@ import numpy as np
 
 from bayescope.distributions.links import LINKS
 from bayescope.inference.fit import Fit, Floats
-from bayescope.models.density import element_priors
 from bayescope.models.model import Model
+from bayescope.models.prior_density import element_priors
 from bayescope.reports.equivalents_classes import class_equivalents
 from bayescope.reports.formatting import compact
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bayescope.inference.fit import Fit
-from bayescope.models.density import element_priors
 from bayescope.models.model import Model
+from bayescope.models.prior_density import element_priors
 from bayescope.reports.formatting import compact
 
 _TOLERANCE = "tol=1e-10, max_iter=100_000"

@@ -16,9 +16,10 @@ import numpy as np
 from bayescope.diagnostics.cross_entropy import cross_entropies
 from bayescope.distributions.choices import PRIORS
 from bayescope.inference.fit import Fit, Floats
-from bayescope.models.density import element_priors, log_likelihood
+from bayescope.models.density import log_likelihood
 from bayescope.models.model import Block, Model
 from bayescope.models.network_bodies import networks
+from bayescope.models.prior_density import element_priors
 from bayescope.models.scales import scaled_of
 from bayescope.reports.equivalents import equivalents
 from bayescope.reports.formatting import compact, plain

@@ -11,6 +11,7 @@ import numpy as np
 from bayescope.data.terms import INTERCEPT
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.distributions.ordinal import CUTPOINTS
+from bayescope.models.network_bodies import network_names
 from bayescope.reports.formatting import compact, plain, shorten, whole
 from bayescope.reports.record import RunRecord
 from bayescope.reports.style import FAINT, INK, MUTED, Picture, new_figure, picture
@@ -178,7 +179,9 @@ def _body_nodes(record: RunRecord, owner: str) -> list[_Node]:
     priors = [
         p
         for p in record.model.priors
-        if not _is_head_parameter(record, p.parameter) and _owner(record, p.parameter) == owner
+        if not _is_head_parameter(record, p.parameter)
+        and _owner(record, p.parameter) == owner
+        and p.parameter not in record.model.effects
     ]
     spreads = [p for p in priors if p.parameter in scales or p.distribution == "LKJ"]
     priors = [p for p in priors if p not in spreads]
@@ -194,7 +197,9 @@ def _body_nodes(record: RunRecord, owner: str) -> list[_Node]:
         distributions = {node.prior.partition("(")[0] for node in slopes}
         scale = next((node.scale for node in slopes if node.scale), None)
         prior = texts.pop() if len(texts) == 1 else f"{' or '.join(sorted(distributions))}, scales differ"
-        name = f"{owner}.coefficients" if owner else "coefficients"
+        weights = network_names(record.model.blueprint)
+        kind = "weights" if any(p.parameter in weights for p in priors) else "coefficients"
+        name = f"{owner}.{kind}" if owner else kind
         slopes = [_Node(f"{name} ({len(slopes)})", "unknown", prior, scale, owner)]
     intercept = [
         _Node(constant, "unknown", p.text, p.scale, owner) for p in priors if p.parameter == constant

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bayescope.diagnostics.records import Estimate
 from bayescope.inference.fit import Fit
+from bayescope.models.network_bodies import network_names
 from bayescope.reports.formatting import (
     DASH,
     compact,
@@ -19,7 +20,10 @@ from bayescope.reports.formatting import (
     significant,
     whole,
 )
-from bayescope.reports.record import ColumnSummary, RunRecord
+from bayescope.reports.record import ColumnSummary, PriorSummary, RunRecord
+
+_SCALED = ("Normal", "HalfNormal", "Exponential")  # the defaults whose scale is that of the data
+_UNIT = ("Normal(0, 2.5)", "HalfNormal(2.5)", "Exponential(1)")  # what they are where there is none
 
 
 @dataclass(frozen=True)
@@ -185,16 +189,19 @@ def priors_table(record: RunRecord) -> TextTable:
     """The priors; neighbours that share one share a row. Hypotheses have theirs in their own table."""
     groups: dict[tuple[str, str], list[str]] = {}
     for prior in record.model.priors if record.hypotheses is None else ():
-        groups.setdefault((prior.text, prior.origin), []).append(plain(prior.parameter))
-    rows = [
-        (
-            listing(names, 6),
-            text,
-            "given in the configuration" if origin == "given" else "default, scaled to the data",
-        )
-        for (text, origin), names in groups.items()
-    ]
+        groups.setdefault((prior.text, _origin(record, prior)), []).append(plain(prior.parameter))
+    rows = [(listing(names, 6), text, origin) for (text, origin), names in groups.items()]
     return text_table("parameter|prior|origin", rows)
+
+
+def _origin(record: RunRecord, prior: PriorSummary) -> str:
+    """Where a prior comes from; a default that would be the same for other data is a default and no more."""
+    if prior.origin == "given":
+        return "given in the configuration"
+    fixed = prior.distribution not in _SCALED or prior.text in _UNIT or prior.scale is not None
+    if fixed or prior.parameter in network_names(record.model.blueprint):  # a deep layer knows its width only
+        return "default"
+    return "default, scaled to the data"
 
 
 def penalties_table(record: RunRecord) -> TextTable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ from bayescope.reports.tables import answered_methods, closed_forms, estimate_ro
 
 _STYLES = {"pass": "green", "attention": "yellow", "note": "yellow", "fail": "bold red"}
 _WIDEST_NAME = 32
+_GROUP_TERM = re.compile(r"\((?:[^()]|\([^()]*\))*\|[^()]*\)")  # (1 | plate), (log(x) | plate)
 _ASCII = str.maketrans({"±": "+/-", "—": "-", "…": "~", "·": "-", "─": "-", "␤": "~", "␍": "~", "␉": "~"})
 
 
@@ -117,7 +119,9 @@ def _heading(record: RunRecord) -> Text:
     model = record.model
     body = plain(model.formula) if model.formula else plain(model.response)
     if len(body) > 40:
-        body = f"{shorten(plain(model.response), 24)} ~ {len(model.predictors)} predictors"
+        left, _, right = plain(model.blueprint.get("formula") or body).partition("~")  # the location's own
+        count = f"{len(model.predictors)} predictor{'s' if len(model.predictors) != 1 else ''}"
+        body = " + ".join([f"{shorten(left.strip(), 40)} ~ {count}", *_GROUP_TERM.findall(right)])
     return Text.assemble((record.name, "bold"), "  ", f"{model.likelihood} · {body} · {rows}")
 
 

@@ -1,0 +1,196 @@
+"""The log-prior that every method shares, log p(theta): its derivatives, its kinks, and its bounds.
+
+theta is the flat vector of the unknowns in the order of `model.names`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescope.config.priors import Scaled, Value
+from bayescope.distributions.choices import PRIORS, lkj_marginal
+from bayescope.distributions.distributions import Distribution
+from bayescope.errors import NotApplicable
+from bayescope.models.density import likelihood_bounds, refuse_simplex
+from bayescope.models.groups import log_coupling
+from bayescope.models.model import Block, Model
+from bayescope.models.order import log_orders
+from bayescope.models.scales import arguments_at, scale_derivatives, scaled_of, value_of
+
+type Floats = NDArray[np.float64]
+
+_quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
+
+
+def log_prior(model: Model, theta: Floats) -> float:
+    """Compute log p(theta), nats, constants included (0 for a flat prior); -inf outside of its support."""
+    return float(
+        sum(
+            np.sum(distribution.log_density(theta[block.start : block.stop], *arguments))
+            for block, distribution, arguments in _priors(model, theta)
+        )
+        + log_coupling(model, theta)
+        + log_orders(model)
+    )
+
+
+def smooth_prior_derivatives(model: Model, theta: Floats) -> tuple[float, Floats, Floats]:
+    """Compute the smooth part of log p(theta): value, gradient, shape (d,), and Hessian, shape (d, d).
+
+    The Hessian is diagonal but for scales that are a number times another unknown. Elements whose
+    prior has a kink (Laplace) contribute zero to all three: see `kinks`. Outside of the prior's support
+    the value is -inf and the derivatives are nan.
+
+    Raises:
+        NotApplicable: the unknowns sum to 1 (Categorical), or effects of groups are correlated.
+    """
+    refuse_simplex(model)
+    _refuse_correlations(model)
+    value, gradient, hessian = 0.0, np.zeros(len(theta)), np.zeros((len(theta), len(theta)))
+    for block, distribution, arguments in _priors(model, theta):
+        if distribution.kink is None:
+            part = slice(block.start, block.stop)
+            value += float(np.sum(distribution.log_density(theta[part], *arguments)))
+            gradient[part] += distribution.slope(theta[part], *arguments)
+            curvature = distribution.curvature(theta[part], *arguments)
+            hessian[part, part] += (
+                curvature if distribution.joint else np.diag(np.broadcast_to(curvature, len(block.labels)))
+            )
+            _add_scale(model, block, theta, gradient, hessian)
+    return value, gradient, hessian
+
+
+@_quiet
+def smooth_prior_slopes(model: Model, theta: Floats) -> tuple[Floats, Floats]:
+    """Compute the gradient and the diagonal of the Hessian of `smooth_prior_derivatives`, each (d,)."""
+    refuse_simplex(model)
+    _refuse_correlations(model)
+    gradient, diagonal = np.zeros(len(theta)), np.zeros(len(theta))
+    for block, distribution, arguments in _priors(model, theta):
+        if distribution.kink is None:
+            part = slice(block.start, block.stop)
+            gradient[part] += distribution.slope(theta[part], *arguments)
+            curvature = distribution.curvature(theta[part], *arguments)
+            diagonal[part] += np.diag(curvature) if distribution.joint else curvature
+            found = scale_derivatives(model, block.prior, theta, theta[part])
+            if found is not None:
+                gradient[found.position] += found.slope
+                diagonal[found.position] += found.curvature
+    return gradient, diagonal
+
+
+@_quiet  # as a decorator: a single errstate cannot be entered twice by `with`
+def _add_scale(model: Model, block: Block, theta: Floats, gradient: Floats, hessian: Floats) -> None:
+    """Add the derivatives in the unknown that the scale of a block's prior depends on, in place."""
+    part = slice(block.start, block.stop)
+    found = scale_derivatives(model, block.prior, theta, theta[part])
+    if found is not None:
+        gradient[found.position] += found.slope
+        hessian[found.position, found.position] += found.curvature
+        hessian[found.position, part] += found.mixed
+        hessian[part, found.position] += found.mixed
+
+
+def _refuse_correlations(model: Model) -> None:
+    names = [group.correlation for group in model.groups if group.correlation is not None]
+    if names:
+        message = f"{', '.join(names)}: the prior of correlated effects has no derivatives here."
+        raise NotApplicable(message, "Use nuts, or write || for effects that are independent.")
+
+
+def kinks(model: Model) -> tuple[Floats, Floats]:
+    """Return the terms weight_j |theta_j - location_j| of the negative log prior: (locations, weights).
+
+    Each has shape (d,). A weight of 0 means that the prior of the element is smooth.
+
+    Raises:
+        NotApplicable: the weight of a kink is not a number, as in Laplace(0, 2 * sigma).
+    """
+    size = len(model.names)
+    location, weight = np.zeros(size), np.zeros(size)
+    for block, distribution, arguments in _priors(model, np.full(size, np.nan)):
+        if distribution.kink is not None:
+            _refuse_moving_kink(block)
+            part = slice(block.start, block.stop)
+            location[part], weight[part] = distribution.kink(*arguments)
+    return location, weight
+
+
+def _refuse_moving_kink(block: Block) -> None:
+    scaled = scaled_of(block.prior.arguments)
+    if scaled is not None:
+        raise NotApplicable(
+            f"the prior of {block.name} is {block.prior}: how sharp its kink is changes with the unknown "
+            f"{scaled.parameter}, and the density has no derivatives there.",
+            f"Use nuts for the posterior of this model, or fix {scaled.parameter}.",
+        )
+
+
+def prior_bounds(model: Model) -> tuple[Floats, Floats]:
+    """Return where each unknown may live by the likelihood and its prior: lower and upper ends, each (d,)."""
+    lower, upper = likelihood_bounds(model)
+    supports = [PRIORS[name].support(arguments) for name, arguments in element_priors(model)]
+    return (
+        np.maximum(lower, [support.lower for support in supports]),
+        np.minimum(upper, [support.upper for support in supports]),
+    )
+
+
+def element_priors(model: Model, theta: Floats | None = None) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """Return the prior of each element of theta: the distribution's name and its arguments as numbers.
+
+    A scale that is a number times another unknown is its number at `theta`, shape (d,); without `theta` it
+    stays a `Scaled`. An element of a vector with an MvNormal prior has its marginal.
+    """
+    return tuple(
+        _element_prior(model, block, i, theta) for block in model.blocks for i in range(len(block.labels))
+    )
+
+
+def _element_prior(model: Model, block: Block, i: int, theta: Floats | None) -> tuple[str, dict[str, Any]]:
+    name, given = block.prior.distribution, block.prior.arguments
+    if name == "LKJ":
+        return name, {"eta": lkj_marginal(_element(model, given, i, theta)["eta"], len(block.labels))}
+    marginal = PRIORS[name].marginal
+    return (name, _element(model, given, i, theta)) if marginal is None else marginal(i, *given.values())
+
+
+def _element(
+    model: Model,
+    arguments: Mapping[str, Value],
+    i: int,
+    theta: Floats | None,
+) -> dict[str, Any]:
+    def number(value: Value) -> Any:
+        if isinstance(value, Scaled) and theta is not None:
+            return float(value_of(model, value, theta))
+        return value[i] if isinstance(value, tuple) else value
+
+    return {name: number(value) for name, value in arguments.items()}
+
+
+def refuse_open_priors(model: Model) -> None:
+    """Refuse priors without a density in closed form. Raises NotApplicable."""
+    for block in model.blocks:
+        if not PRIORS[block.prior.distribution].closed:
+            raise NotApplicable(
+                f"the prior of {block.name}, {block.prior}, has no density in closed form.",
+                "Use nuts, or a Laplace prior for a sparse mode.",
+            )
+
+
+def _priors(model: Model, theta: Floats) -> list[tuple[Block, Distribution, list[Floats]]]:
+    """Pair each block with its distribution and the arguments at theta, in that distribution's order.
+
+    Raises:
+        NotApplicable: a prior has no density in closed form.
+    """
+    refuse_open_priors(model)
+    return [
+        (block, PRIORS[block.prior.distribution], arguments_at(model, block.prior, theta))
+        for block in model.blocks
+    ]
