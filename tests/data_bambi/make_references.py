@@ -15,6 +15,7 @@ import bambi as bmb
 import numpy as np
 import pandas as pd
 from arviz_stats.base import array_stats
+from pymc.distributions.transforms import ordered
 
 HERE = Path(__file__).parent
 TABLES = HERE.parents[1] / "configs" / "data"
@@ -33,12 +34,27 @@ def prior(text):
     return bmb.Prior(call.func.id, **arguments)
 
 
+def cutpoints(arguments, count):
+    """Make the prior of `count` cutpoints that rise: independent Normals, of which the orders are left out."""
+    return bmb.Prior(
+        "Normal",
+        mu=np.full(count, arguments["mu"]),
+        sigma=arguments["sigma"],
+        transform=ordered,
+        initval=np.linspace(-1, 1, count),
+    )
+
+
 def build(case):
     """Make Bambi's model; without centring, so that a prior of the intercept is that of the same unknown."""
     table = pd.read_csv(TABLES / case["data"])
     group = case.get("groups")
     if group:
         table[group] = table[group].astype(str).astype("category")
+    levels = case.get("levels")
+    if levels:
+        response = case["formula"].split()[0]
+        table[response] = pd.Categorical(table[response], levels, ordered=True)
     model = bmb.Model(
         case.get("theirs", case["formula"]),
         table,
@@ -50,6 +66,8 @@ def build(case):
     slopes = given.pop("coefficients", None)
     if group:
         given[f"1|{group}"] = bmb.Prior("Normal", mu=0, sigma=given.pop(f"{group}.sd"))
+    if levels:
+        given["threshold"] = cutpoints(given.pop("cutpoints").args, len(levels) - 1)
     component = model.components[model.family.likelihood.parent]
     common = dict.fromkeys(component.common_terms, slopes) if slopes else {}
     model.set_priors(priors={**common, **given})

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
+import bayescope
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.importance import IMPORTANCE
 from bayescope.inference.laplace import LAPLACE
@@ -17,6 +20,8 @@ from bayescope.inference.nuts import NUTS
 from bayescope.inference.predictive import batch_error
 from bayescope.models.order import in_order
 from bayescope.pipeline import prepare, read_config
+
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 ROWS = 240
 RNG = np.random.default_rng(20261120)
@@ -146,3 +151,33 @@ def test_a_constant_predictor_cannot_be_told_from_the_cutpoints():
     model = build("rating ~ u + one", columns, priors={"coefficients": "Normal(0, 1)"})
     with pytest.raises(FitError, match="one are linearly dependent"):
         fit(MLE, model)
+
+
+@pytest.mark.slow
+def test_the_shipped_ordinal_run_agrees_with_pymc_by_hand():
+    import arviz as az
+    import pandas as pd
+    import pymc as pm
+
+    run = bayescope.run(CONFIGS / "ordinal.yaml", overrides=["inference=[nuts]"])
+    data = pd.read_csv(CONFIGS / "data" / "anes96.csv")
+    X = np.column_stack([data.left_right, data.age / 10, data.education, data.income]).astype(float)
+    levels = run.record.config["model"]["levels"]
+    with pm.Model():
+        slopes = pm.Normal("slopes", 0.0, 1.0, shape=4)
+        cutpoints = pm.Normal(
+            "cutpoints",
+            0.0,
+            10.0,
+            shape=6,
+            transform=pm.distributions.transforms.ordered,
+            initval=np.linspace(3.0, 8.0, 6),
+        )
+        party = pd.Categorical(data.party, levels).codes.astype(np.int64)
+        pm.OrderedLogistic("party", eta=X @ slopes, cutpoints=cutpoints, observed=party)
+        trace = pm.sample(1000, chains=4, cores=1, random_seed=3, progressbar=False, nuts_sampler="nutpie")
+    theirs = az.summary(trace, var_names=["slopes", "cutpoints"], round_to="none")
+    ours = [row for row in run.record.estimates if row.method == "nuts"]
+    assert len(ours) == len(theirs)
+    for row, mean, error in zip(ours, theirs["mean"], theirs["mcse_mean"], strict=True):
+        assert abs(row.estimate - mean) < 4 * np.hypot(row.mcse_mean, error), row.parameter
