@@ -24,7 +24,7 @@ from bayescope.errors import ConfigError
 from bayescope.inference.fit import Fit
 from bayescope.inference.method import Context, Method
 from bayescope.inference.registry import METHODS, SETTINGS, run_method
-from bayescope.inference.sufficient import shifted, sufficient
+from bayescope.inference.sufficient import sufficient
 from bayescope.models.build import build_model
 from bayescope.models.model import Model
 from bayescope.reports.lineage import pool_data, steps_of, with_beliefs
@@ -161,8 +161,7 @@ def update(
         is_last = stage is pending[-1]
         asked, tell = (config, progress) if is_last else (_quick(config), silent)
         progress(f"{config.name}: {stage.step.source}")
-        found = fit_all(asked, stage.model, tell, stage.methods)
-        fits = tuple(shifted(fit, stage.shift) for fit in found)
+        fits = fit_all(asked, stage.model, tell, stage.methods)
         data = pool_data(data, stage.rows, len(steps))
         steps = (*steps, with_beliefs(stage.step, data.observations, fits))
     last = pending[-1]

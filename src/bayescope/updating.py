@@ -21,7 +21,7 @@ from bayescope.errors import BayescopeError, ConfigError, Problem
 from bayescope.inference import exact
 from bayescope.inference.exact_posterior import Statistics
 from bayescope.inference.method import Method
-from bayescope.inference.sufficient import Sufficient, sufficient
+from bayescope.inference.sufficient import Sufficient, after, sufficient
 from bayescope.models.blueprint import rebuild
 from bayescope.models.model import Model
 from bayescope.models.stack import stack
@@ -59,7 +59,7 @@ class Pending:
         shift: the logarithm of that factor.
         statistics: sufficient ones of all rows so far, where there are any.
         has_rows: whether the rows of `model` are those that arrived.
-        methods: the methods that may be asked, by name.
+        methods: the methods that may be asked, by name; their answers are about all rows.
     """
 
     step: Step
@@ -168,7 +168,8 @@ def _with_statistics(
     pending = []
     for (step, rows), each, statistics in zip(arrived, known, list(pooled)[1:], strict=True):
         made = each.condense(statistics)
-        asked = {**methods, "exact": exact.after(statistics)}
+        asked = {name: after(method, made.shift) for name, method in methods.items()}
+        asked["exact"] = exact.after(statistics)
         pending.append(Pending(step, rows, made.model, made.shift, statistics, False, asked))
     return pending
 

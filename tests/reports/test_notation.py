@@ -83,3 +83,22 @@ def test_a_scale_in_units_of_sigma_is_written_so(workshop):
     assert model_notation(linear(workshop, ["a", "b"], scaled))[3] == "a, b ~ Normal(0, 2.5 * sigma)"
     many = model_notation(linear(workshop, [f"x{k}" for k in range(9)], scaled))
     assert many[3] == "coefficients[k], each of 9, ~ Normal(0, 2.5 * sigma)"
+
+
+def test_rows_that_occur_often_are_as_many_observations(workshop):
+    model = workshop.coin([1, 0], Prior("Beta", {"alpha": 2.0, "beta": 2.0}))
+    often = dataclasses.replace(model.response, weights=np.array([700.0, 300.0]))
+    assert model_notation(dataclasses.replace(model, response=often))[0].endswith("i = 1, ..., 1,000")
+
+
+def test_rows_with_a_column_of_weights_stay_rows(workshop):
+    model = workshop.coin([1, 0], Prior("Beta", {"alpha": 2.0, "beta": 2.0}))
+    weighed = dataclasses.replace(model.response, weights=np.array([0.5, 2.0]), weights_name="w")
+    line = model_notation(dataclasses.replace(model, response=weighed))[0]
+    assert line.endswith("i = 1, ..., 2, counted w[i] times")
+
+
+def test_a_name_with_a_dot_needs_no_braces(workshop):
+    model = workshop.coin([1, 0], Prior("Beta", {"alpha": 2.0, "beta": 2.0}))
+    block = dataclasses.replace(model.blocks[0], name="county.sd", labels=("county.sd",))
+    assert model_notation(dataclasses.replace(model, blocks=(block,)))[-1] == "county.sd ~ Beta(2, 2)"

@@ -44,6 +44,7 @@ def test_the_tail_of_many_levels_is_counted_together():
     column = data_summary(table({"g": np.array([str(k) for k in range(50)], dtype=object)}), ["g"]).columns[0]
     assert len(column.levels) == 12
     assert column.levels["(39 other levels)"] == 39
+    assert column.distinct == 50
 
 
 def test_a_single_row_has_no_sd():

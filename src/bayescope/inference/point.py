@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bayescope.distributions.links import LINKS
 from bayescope.errors import FitError
 from bayescope.inference.fit import Fit, Outcome
-from bayescope.inference.linear_gaussian import compress
+from bayescope.inference.linear_gaussian import compress, triangle_of
 from bayescope.inference.newton import Solution
 from bayescope.inference.normal_statistics import design_matrix
 from bayescope.inference.point_problem import PointProblem, PointSettings
@@ -29,13 +29,14 @@ _RANK_TOLERANCE = 1e-12
 def dependent_columns(X: Floats, labels: Sequence[str]) -> tuple[str, ...]:
     """Name the columns of `X`, shape (n, k), that take part in a linear dependence; none: full rank.
 
-    Columns are scaled to length 1; a singular value below 1e-12 of the largest counts as zero.
+    Columns are scaled to length 1; a singular value below 1e-12 of the largest counts as zero. The rows are
+    read in one QR pass, and nothing of their size is copied.
     """
     if not X.shape[1]:
         return ()
-    length = np.linalg.norm(X, axis=0)
-    triangle = np.linalg.qr(X / np.where(length > 0, length, 1.0), mode="r")
-    _, singular, rotation = np.linalg.svd(triangle, full_matrices=True)
+    triangle = triangle_of(X, np.zeros(len(X)))[:, :-1]
+    length = np.linalg.norm(triangle, axis=0)  # that of the columns of X
+    _, singular, rotation = np.linalg.svd(triangle / np.where(length > 0, length, 1.0), full_matrices=True)
     rank = int(np.sum(singular > _RANK_TOLERANCE * singular[0]))
     involved = np.abs(rotation[rank:]).max(axis=0, initial=0.0) > 1e-6
     return tuple(label for label, is_in in zip(labels, involved, strict=True) if is_in)

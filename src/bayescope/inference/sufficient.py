@@ -22,6 +22,7 @@ from bayescope.inference import conjugate, exact, hypotheses, regression
 from bayescope.inference.conjugate import Conjugate
 from bayescope.inference.exact_posterior import Statistics
 from bayescope.inference.fit import Fit
+from bayescope.inference.method import Context, Method, Settings
 from bayescope.models.model import Model, Response
 
 type Floats = NDArray[np.float64]
@@ -83,19 +84,26 @@ def _is_linear(model: Model) -> bool:
 
 
 def shifted(fit: Fit, shift: float) -> Fit:
-    """Return the fit to condensed rows with the log-likelihoods that it states as those of all rows.
-
-    The evidence of `exact` is that of all rows already: `exact.after` solves their statistics.
-    """
+    """Return the fit to condensed rows with the log densities that it states as those of all rows."""
     signs = {"log_likelihood": 1.0, "log_posterior": 1.0, "nll": -1.0}
     details = {
         name: value + signs[name] * shift if name in signs and value is not None else value
         for name, value in fit.details.items()
     }
-    evidence = fit.log_evidence
-    if evidence is not None and fit.method != "exact":
-        evidence += shift
+    evidence = None if fit.log_evidence is None else fit.log_evidence + shift
     return replace(fit, details=details, log_evidence=evidence)
+
+
+def after(method: Method, shift: float) -> Method:
+    """Return `method` of a model after all data, asked about condensed rows: updating; see `shifted`.
+
+    The one method that needs no rows at all has `exact.after`.
+    """
+
+    def fit_condensed(model: Model, settings: Settings, context: Context) -> Fit:
+        return shifted(method.fit(model, settings, context), shift)
+
+    return replace(method, fit=fit_condensed)
 
 
 # Rows of conjugate pairs

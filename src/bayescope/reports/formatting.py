@@ -152,15 +152,15 @@ def shorten(text: str, width: int) -> str:
     return text[:head] + "…" + text[len(text) - (width - head - 1) :]
 
 
-def listing(items: Sequence[str], most: int = 8) -> str:
-    """Join names for a sentence, the tail of a long list as a count.
+def listing(items: Sequence[str], most: int = 8, total: int | None = None) -> str:
+    """Join names for a sentence, the tail of a long list as a count; `total` if `items` lacks some of them.
 
     >>> listing(["a", "b", "c"], most=2)
     'a, b and 1 more'
     """
     if len(items) <= most:
         return ", ".join(items)
-    return f"{', '.join(items[:most])} and {len(items) - most} more"
+    return f"{', '.join(items[:most])} and {(total or len(items)) - most} more"
 
 
 def code_spans(text: str) -> list[tuple[bool, str]]:

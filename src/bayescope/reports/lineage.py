@@ -124,7 +124,8 @@ def _pool_column(old: ColumnSummary, new: ColumnSummary, n: int, m: int) -> Colu
     if old.kind != new.kind:
         return ColumnSummary(name=old.name, kind=old.kind)
     if old.kind != "number":
-        return ColumnSummary(name=old.name, kind=old.kind, levels=_pool_levels(old.levels, new.levels))
+        levels = _pool_levels(old.levels, new.levels)
+        return ColumnSummary(name=old.name, kind=old.kind, levels=levels, distinct=levels and len(levels))
     if old.mean is None or new.mean is None or n + m < 2:
         return ColumnSummary(name=old.name, kind="number")
     ends = [end for column in (old, new) for end in (column.minimum, column.maximum) if end is not None]

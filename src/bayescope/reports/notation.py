@@ -12,9 +12,9 @@ from bayescope.data.terms import INTERCEPT
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.distributions.ordinal import CUTPOINTS
 from bayescope.models.hypotheses import prior_probabilities
-from bayescope.models.model import Block, Grouping, Model, Predictor
+from bayescope.models.model import Block, Grouping, Model, Predictor, Response
 from bayescope.models.networks import ACTIVATIONS, Network
-from bayescope.reports.formatting import compact, listing, plain
+from bayescope.reports.formatting import compact, listing, plain, whole
 from bayescope.reports.notation_levels import class_lines, class_terms, one_for_all, order_lines
 
 _MOST_TERMS = 6
@@ -52,13 +52,12 @@ def _rows(predictor: Predictor) -> tuple[tuple[float, ...], ...]:
 
 def hypotheses_notation(model: Model) -> tuple[str, ...]:
     """Write a choice between hypotheses: the prior of the choice, and the response under each."""
-    response, rows = symbol(model.response.name), len(model.response.values)
+    response = symbol(model.response.name)
     prior = ", ".join(f"{symbol(block_name)}: {compact(p, 6)}" for block_name, p in _chances(model))
     lines = [
         f"{response}[i] | {symbol(name)} ~ {plain(str(spec))}" for name, spec in model.hypotheses.items()
     ]
-    counted = "  (repeated rows counted)" if model.response.weights is not None else ""
-    lines[0] += f"    i = 1, ..., {rows}{counted}" if rows else ""
+    lines[0] += _index(model.response)
     return (f"hypothesis ~ Categorical({prior})", *lines)
 
 
@@ -74,11 +73,16 @@ def _response_line(model: Model) -> str:
         arguments = ["p[i]"] if model.likelihood.one_design else ["eta[i]", CUTPOINTS]
     if response.trials is not None:
         arguments.insert(0, f"{symbol(response.trials_name or 'trials')}[i]")
-    rows = len(response.values)
     head = f"{symbol(response.name)}[i] ~ {model.likelihood.name}({', '.join(arguments)})"
-    return f"{head}    i = 1, ..., {rows}" + (
-        "  (repeated rows counted)" if response.weights is not None else ""
-    )
+    return head + _index(response)
+
+
+def _index(response: Response) -> str:
+    """Say what i runs over: observations, however few rows hold them, or rows that have weights."""
+    if response.weights_name is not None:
+        weight = f"{symbol(response.weights_name)}[i]"
+        return f"    i = 1, ..., {whole(len(response.values))}, counted {weight} times"
+    return f"    i = 1, ..., {whole(response.observations)}" if response.observations else ""
 
 
 def _argument(predictor: Predictor) -> str:
@@ -131,7 +135,7 @@ def _network_lines(left: str, predictor: Predictor, network: Network) -> list[st
 def symbol(name: str) -> str:
     """Write a name so that it stands as one symbol: `{dist / 100}`."""
     text = plain(name)
-    return text if re.fullmatch(r"\w+(\[.*\])?", text) else f"{{{text}}}"
+    return text if re.fullmatch(r"\w+(\.\w+)*(\[.*\])?", text) else f"{{{text}}}"
 
 
 def _terms(predictor: Predictor, groups: Sequence[Grouping]) -> list[str]:

@@ -27,7 +27,10 @@ class _Record(BaseModel):
 
 
 class ColumnSummary(_Record):
-    """One column of the data: numbers have mean, sd, minimum, maximum; text has levels with counts."""
+    """One column of the data: numbers have mean, sd, minimum, maximum; text has levels with counts.
+
+    The tail of many levels is one entry of `levels`; `distinct` counts them all.
+    """
 
     name: str
     kind: Literal["number", "text", "boolean"]
@@ -36,6 +39,7 @@ class ColumnSummary(_Record):
     minimum: float | None = None
     maximum: float | None = None
     levels: dict[str, int] | None = None
+    distinct: int | None = None
 
 
 class DataSummary(_Record):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,10 +107,10 @@ def _response_fingerprint(response: Response) -> str:
 
 
 def _column(name: str, values: NDArray[Any], weights: NDArray[np.float64] | None) -> ColumnSummary:
-    if values.dtype.kind in "OUS":
-        return ColumnSummary(name=name, kind="text", levels=_levels(values, weights))
-    if values.dtype.kind == "b":
-        return ColumnSummary(name=name, kind="boolean", levels=_levels(values, weights))
+    if values.dtype.kind in "OUSb":
+        kind: Literal["text", "boolean"] = "boolean" if values.dtype.kind == "b" else "text"
+        counts = _levels(values, weights)
+        return ColumnSummary(name=name, kind=kind, levels=_shortened(counts), distinct=len(counts))
     return _numbers(name, np.asarray(values, dtype=np.float64), weights)
 
 
@@ -129,11 +129,16 @@ def _numbers(name: str, values: NDArray[np.float64], weights: NDArray[np.float64
 
 
 def _levels(values: NDArray[Any], weights: NDArray[np.float64] | None) -> dict[str, int]:
-    """Levels with their counts, the most frequent first; the tail of a long list is one entry."""
+    """Levels with their counts, the most frequent first."""
     counts: Counter[str] = Counter()
     for value, weight in zip(values, np.ones(len(values)) if weights is None else weights, strict=True):
         counts["(missing)" if value is None else str(value)] += int(weight)
-    ordered = counts.most_common()
+    return dict(counts.most_common())
+
+
+def _shortened(counts: Mapping[str, int]) -> dict[str, int]:
+    """Make the tail of a long list one entry."""
+    ordered = list(counts.items())
     if len(ordered) <= _MOST_LEVELS:
         return dict(ordered)
     rest = ordered[_MOST_LEVELS - 1 :]

@@ -181,7 +181,7 @@ def _column_row(column: ColumnSummary) -> tuple[str, ...]:
         column.kind,
         *(significant(value) if value is not None else "" for value in numbers[:2]),
         *(compact(value) if value is not None else "" for value in numbers[2:]),
-        listing(levels, 6),
+        listing(levels, 6, column.distinct),
     )
 
 
