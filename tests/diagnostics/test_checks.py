@@ -90,7 +90,7 @@ def test_a_slow_energy_fails_e_bfmi_and_names_the_chain(sampled, white_draws):
     found = alone(sampled(white_draws, energy=energy), "e_bfmi")
     assert (found.verdict, found.threshold) == ("fail", 0.3)
     assert found.value < 0.3
-    assert "chain 2" in found.message
+    assert "chain 3" in found.message
 
 
 def test_a_constant_energy_fails_e_bfmi(sampled, white_draws):

@@ -6,7 +6,8 @@ import arviz_stats
 import numpy as np
 import pytest
 
-from bayescope.diagnostics.convergence import convergence, e_bfmi, is_sampled
+from bayescope.diagnostics.convergence import is_sampled
+from bayescope.sampling.convergence import SUMMARY, convergence, e_bfmi
 
 
 def test_statistics_are_those_of_arviz(sampled, sticky_draws):
@@ -21,6 +22,9 @@ def test_statistics_are_those_of_arviz(sampled, sticky_draws):
     }
     for name, values in expected.items():
         np.testing.assert_allclose(getattr(found, name), [values["a"], values["b"]], rtol=1e-12)
+    for k, prob in enumerate(SUMMARY):
+        errors = arviz_stats.mcse(posterior, method="quantile", prob=prob)
+        np.testing.assert_allclose(found.mcse_quantiles[:, k], [errors["a"], errors["b"]], rtol=1e-12)
 
 
 @pytest.mark.parametrize("value", [3.0, np.nan, np.inf])
@@ -28,9 +32,9 @@ def test_a_broken_parameter_is_undefined_and_leaves_the_others_alone(white_draws
     broken = white_draws.copy()
     broken[:, :, 0] = value
     found, intact = convergence(broken), convergence(white_draws)
-    for name in ("r_hat", "ess_bulk", "ess_tail", "mcse_mean", "mcse_sd"):
-        assert np.isnan(getattr(found, name)[0])
-        assert getattr(found, name)[1] == getattr(intact, name)[1]
+    for name in ("r_hat", "ess_bulk", "ess_tail", "mcse_mean", "mcse_sd", "mcse_quantiles"):
+        assert np.isnan(getattr(found, name)[0]).all()
+        np.testing.assert_array_equal(getattr(found, name)[1], getattr(intact, name)[1])
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 1), (4, 0, 1), (0, 0, 1)])

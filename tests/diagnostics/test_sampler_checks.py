@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from bayescope.diagnostics.convergence import convergence
 from bayescope.diagnostics.sampler_checks import check_sampler
+from bayescope.sampling.convergence import convergence
 
 ANY = ("draws", "r_hat", "ess_bulk", "ess_tail")
 CHECKS = {
@@ -37,3 +37,38 @@ def test_what_should_have_been_recorded_and_was_not_is_a_note(sampled, white_dra
     fit = replace(sampled(white_draws, **dict.fromkeys(EVERYTHING)), method=method)
     verdicts = {check.name: check.verdict for check in check_sampler(fit, convergence(fit.draws))}
     assert {verdicts["divergences"], verdicts["e_bfmi"]} == {"note"}
+
+
+def attempt(failed, kept, message="", **changed):
+    return {
+        "settings": {"target_accept": 0.9, "tune": 1000, **changed},
+        "failed": failed,
+        "message": message,
+        "timings": {},
+        "kept": kept,
+    }
+
+
+FIRST = attempt({"divergences": 25.0}, kept=False)
+ATTEMPTS = {
+    "Attempt 1 failed divergences (25); attempt 2, with `target_accept: 0.99`, passed.": (
+        FIRST,
+        attempt({}, kept=True, target_accept=0.99),
+    ),
+    "Attempt 1 failed divergences (25); attempt 2, with `target_accept: 0.99`, failed r_hat (1.2), and attempt 1 was kept.": (
+        {**FIRST, "kept": True},
+        attempt({"r_hat": 1.2}, kept=False, target_accept=0.99),
+    ),
+    "Attempt 1 failed r_hat (undefined); attempt 2, with `tune: 2000`, could not go on, and attempt 1 was kept.": (
+        attempt({"r_hat": None}, kept=True),
+        attempt({}, kept=False, message="could not go on.", tune=2000),
+    ),
+}
+
+
+@pytest.mark.parametrize("message", ATTEMPTS)
+def test_attempts_are_a_note_that_says_what_failed_and_what_was_changed(sampled, white_draws, message):
+    fit = replace(sampled(white_draws), details={"attempts": ATTEMPTS[message]})
+    found = check_sampler(fit, convergence(fit.draws))[-1]
+    assert (found.name, found.verdict, found.message) == ("attempts", "note", message)
+    assert ("into the recipe" in found.advice) == message.endswith("passed.")

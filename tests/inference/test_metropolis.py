@@ -9,7 +9,6 @@ import pytest
 import scipy
 from pydantic import ValidationError
 
-from bayescope.diagnostics.convergence import convergence
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference import samplers
 from bayescope.inference.hmc import HMC, HmcSettings, hmc_step
@@ -19,6 +18,7 @@ from bayescope.inference.pymc_sampler import sample_pymc, starting_points
 from bayescope.models.density import log_likelihood
 from bayescope.models.graph import compile_graph
 from bayescope.models.prior_density import log_prior
+from bayescope.sampling.convergence import convergence
 
 SEED = 20261120
 METHODS = {method.name: method for method in (METROPOLIS, HMC)}

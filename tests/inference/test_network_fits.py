@@ -5,7 +5,7 @@ import pytest
 import scipy.optimize
 
 import bayescope
-from bayescope.diagnostics.convergence import judged
+from bayescope.inference.gates import judged
 from bayescope.inference.method import Context
 from bayescope.inference.network_starts import network_starts
 from bayescope.inference.point_problem import PointProblem

@@ -11,7 +11,6 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayescope.diagnostics.convergence import convergence
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference import normal_inverse_gamma, regression
 from bayescope.inference.exact import EXACT, ExactSettings
@@ -25,6 +24,7 @@ from bayescope.inference.root_inverse_gamma import RootInverseGamma
 from bayescope.models.density import log_likelihood
 from bayescope.models.prior_density import log_prior
 from bayescope.pipeline import prepare, read_config
+from bayescope.sampling.convergence import convergence
 
 RNG = np.random.default_rng(20261120)
 X = RNG.normal(size=12)

@@ -14,10 +14,12 @@ from typing import Literal
 
 import numpy as np
 
-from bayescope.diagnostics.convergence import convergence, is_monte_carlo, is_sampled, judged
+from bayescope.diagnostics.convergence import is_monte_carlo, is_sampled
 from bayescope.diagnostics.records import Check, ComparisonRow, PredictiveCheck, make_check
 from bayescope.diagnostics.sampler_checks import check_sampler
 from bayescope.inference.fit import Fit, Status
+from bayescope.inference.gates import judged
+from bayescope.sampling.convergence import convergence
 
 MAX_Z = 4.0
 MAX_MAP_SHIFT = 1.0

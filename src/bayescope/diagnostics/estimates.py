@@ -7,13 +7,14 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.diagnostics.convergence import convergence, is_sampled
+from bayescope.diagnostics.convergence import is_sampled
 from bayescope.diagnostics.records import Estimate, finite
 from bayescope.inference.fit import Fit
+from bayescope.sampling.convergence import SUMMARY, convergence
 
 type Floats = NDArray[np.float64]
 
-INTERVAL = (0.055, 0.945)
+INTERVAL = (SUMMARY[0], SUMMARY[2])
 """Probabilities of the ends of the central 89 % interval."""
 
 
@@ -22,7 +23,7 @@ def summarise(fit: Fit) -> tuple[Estimate, ...]:
 
     Posterior methods: mean, sd, median, mode and central 89 % interval. Point methods: the
     point, its standard error and the 89 % Wald interval (estimate -+ 1.598 standard errors).
-    Draws of a sampler add effective sample sizes, R-hat and the Monte Carlo error of the mean.
+    Draws of a sampler add effective sample sizes, R-hat and the Monte Carlo errors of mean and quantiles.
     What is undefined is None, never nan.
     """
     if fit.estimate is None:
@@ -61,7 +62,7 @@ def _spread(fit: Fit, estimate: Floats) -> dict[str, Floats]:
     if fit.kind == "point":
         half = NormalDist().inv_cdf(INTERVAL[1]) * sd
         return {"sd": sd, "lower": estimate - half, "upper": estimate + half}
-    lower, median, upper = quantiles(fit, np.array([INTERVAL[0], 0.5, INTERVAL[1]])).T
+    lower, median, upper = quantiles(fit, np.array(SUMMARY)).T
     return {"sd": sd, "lower": lower, "median": median, "upper": upper, "mode": _modes(fit)}
 
 
@@ -75,4 +76,6 @@ def _convergence(fit: Fit) -> dict[str, Floats]:
     if not is_sampled(fit) or fit.draws is None:
         return {}
     found = convergence(fit.draws)
-    return {name: getattr(found, name) for name in ("ess_bulk", "ess_tail", "r_hat", "mcse_mean")}
+    columns = {name: getattr(found, name) for name in ("ess_bulk", "ess_tail", "r_hat", "mcse_mean")}
+    errors = zip(("mcse_lower", "mcse_median", "mcse_upper"), found.mcse_quantiles.T, strict=True)
+    return columns | dict(errors)

@@ -34,6 +34,9 @@ class Estimate(_Record):
     ess_tail: float | None = None
     r_hat: float | None = None
     mcse_mean: float | None = None
+    mcse_lower: float | None = None
+    mcse_median: float | None = None
+    mcse_upper: float | None = None
 
 
 class ComparisonRow(_Record):

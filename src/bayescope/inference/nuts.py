@@ -16,6 +16,7 @@ from bayescope.inference.markov_chains import fit_chains
 from bayescope.inference.method import Context, Method
 from bayescope.inference.nutpie_sampler import sample_nutpie
 from bayescope.inference.pymc_sampler import StepMethod, sample_pymc
+from bayescope.inference.retries import fit_with_retries
 from bayescope.inference.samplers import NutsSettings, Sampler, Statistics, named_statistics
 from bayescope.models.model import Model
 
@@ -38,6 +39,8 @@ _STATISTICS = (
 def fit_nuts(model: Model, settings: NutsSettings, context: Context) -> Fit:
     """Draw from the posterior; equal model, settings and seed give equal draws, bit for bit.
 
+    Draws that fail a gate are drawn again, up to `retries` times (`bayescope.inference.retries`).
+
     Returns a fit whose `tree` has the groups `posterior` and `sample_stats` (diverging, energy, tree_depth,
     reached_max_treedepth, n_steps, lp, acceptance_rate, step_size; the same for either sampler).
     nutpie's energy is off by a constant of each chain, the log determinant of its scaling.
@@ -47,6 +50,10 @@ def fit_nuts(model: Model, settings: NutsSettings, context: Context) -> Fit:
         FitError: the sampler cannot start, or draws are missing or not finite.
         KeyboardInterrupt: passed through when the chains have stopped.
     """
+    return fit_with_retries(_fit_once, model, settings, context)
+
+
+def _fit_once(model: Model, settings: NutsSettings, context: Context) -> Fit:
     library = settings.sampler
     return fit_chains(model, settings, context, method="nuts", sample=SAMPLERS[library], library=library)
 

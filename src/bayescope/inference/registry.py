@@ -55,7 +55,7 @@ def run_method(name: str, method: Method, settings: BaseModel, model: Model, con
     return replace(
         fit,
         name=name,
-        settings=settings.model_dump(),
+        settings={**settings.model_dump(), **fit.settings},
         timings={**fit.timings, "total": total},
         blueprint=blueprint(model),
     )

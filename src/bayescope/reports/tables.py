@@ -279,14 +279,17 @@ def sampler_table(record: RunRecord, method: str) -> TextTable:
             plain(row.parameter),
             *(DASH if value is None else whole(value) for value in (row.ess_bulk, row.ess_tail)),
             number(row.r_hat, 4),
-            significant(row.mcse_mean, 3),
+            *(
+                significant(error, 3)
+                for error in (row.mcse_mean, row.mcse_lower, row.mcse_median, row.mcse_upper)
+            ),
             significant(row.median),
             significant(row.mode),
         )
         for row in record.estimates
         if row.method == method
     ]
-    numeric = "ESS bulk|ESS tail|R-hat|MCSE of mean|median|mode"
+    numeric = "ESS bulk|ESS tail|R-hat|MCSE of mean|of 5.5 %|of median|of 94.5 %|median|mode"
     return text_table(f"parameter|{numeric}", rows, numeric)
 
 
