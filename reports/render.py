@@ -6,7 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from bayescope.pipeline import execute, read_config
+from bayescope.pipeline import execute
+from bayescope.preparation import read_config
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ("coin", "kidiq", "breast-cancer-lasso")

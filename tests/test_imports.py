@@ -35,10 +35,21 @@ assert all(fit.answered for fit in finished.fits)
 def test_validate_imports_no_heavy_library(config):
     loaded = modules_after(VALIDATE.format(config=config))
     assert not loaded & (HEAVY | {"pandas", "scipy.special", "scipy.optimize", "scipy.stats", "sqlalchemy"})
+    assert not loaded & {"bayescope.pipeline", "bayescope.diagnostics", "bayescope.reports"}
+
+
+def test_only_the_methods_that_are_named_are_imported():
+    loaded = modules_after(VALIDATE.format(config="coin"))
+    assert "bayescope.inference.mle" in loaded
+    assert not loaded & {f"bayescope.inference.{method}" for method in ("importance", "laplace", "hmc")}
+
+
+def test_numbers_in_a_csv_file_are_read_without_the_functions_of_arrow():
+    assert "pyarrow.compute" not in modules_after(VALIDATE.format(config="kidiq"))
 
 
 def test_point_estimates_and_exact_answers_import_neither_pymc_nor_arviz():
-    assert not modules_after(FIT) & HEAVY
+    assert not modules_after(FIT) & (HEAVY | {"scipy.interpolate", "scipy.optimize", "scipy.stats", "pandas"})
 
 
 def test_import_bayescope_is_light():

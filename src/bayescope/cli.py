@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import shlex
@@ -71,9 +73,11 @@ def run(  # noqa: PLR0917  typer makes options of them
     strict: Strict = False,
 ) -> None:
     """Fit by every method named, compare, check and report."""
-    from bayescope import pipeline
+    from bayescope.preparation import read_config
 
-    loaded = _each(configs, lambda path: pipeline.read_config(path, seed=seed, overrides=overrides))
+    loaded = _each(configs, lambda path: read_config(path, seed=seed, overrides=overrides))
+    from bayescope import pipeline  # after the configurations are known to be right
+
     all_finished = []
     for config, path in zip(loaded, configs, strict=True):
         with _progress(quiet) as progress:
@@ -218,7 +222,7 @@ def path(  # noqa: PLR0917  typer makes options of them
 ) -> None:
     """The regularisation path: the mode as the prior of the coefficients gets wider."""
     from bayescope.paths import follow_path, save_path
-    from bayescope.pipeline import read_config
+    from bayescope.preparation import read_config
     from bayescope.reports.path_report import path_text
 
     loaded = read_config(config, seed=seed, overrides=overrides)
@@ -235,11 +239,11 @@ def path(  # noqa: PLR0917  typer makes options of them
 @app.command()
 def validate(configs: Configs, overrides: Overrides = []) -> None:  # noqa: B006
     """Check configuration, data and model; fit nothing."""
-    from bayescope import pipeline
+    from bayescope.preparation import prepare, read_config
 
     def check(path: Path) -> None:
-        loaded = pipeline.read_config(path, overrides=overrides)
-        table, model = pipeline.prepare(loaded)
+        loaded = read_config(path, overrides=overrides)
+        table, model = prepare(loaded)
         methods = ", ".join(recipe.name for recipe in loaded.config.inference)
         dropped = f" ({table.dropped:,} rows dropped: missing values)" if table.dropped else ""
         print(
@@ -293,6 +297,9 @@ def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code that DESIGN and the README list."""
     signal.signal(signal.SIGTERM, _terminate)
+    # Imports make many objects and little rubbish: to look for it is a fifth of the first second.
+    gc.set_threshold(50_000)
+    atexit.register(gc.freeze)
     try:
         app(args=arguments, standalone_mode=True)
     except BayescopeError as error:

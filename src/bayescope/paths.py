@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from bayescope.config.load import LoadedConfig
 from bayescope.inference.path import Path as RegularisationPath
 from bayescope.inference.path import path_of
-from bayescope.pipeline import Progress, prepare, read_config, silent, versions
+from bayescope.pipeline import Progress, silent, versions
+from bayescope.preparation import prepare, read_config
 from bayescope.reports.path_report import PathRecord, path_folder_name, write_path_folder
 from bayescope.reports.summary import data_summary
 

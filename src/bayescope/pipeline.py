@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -15,18 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from bayescope import __version__
 from bayescope.assembly import make_record, run_folder_name
-from bayescope.config.load import ConfigSource, LoadedConfig, load_config, load_mapping
+from bayescope.config.load import LoadedConfig, load_mapping
 from bayescope.config.schema import RunConfig
-from bayescope.data.prepare import read_data
-from bayescope.data.table import Table
 from bayescope.diagnostics.curve import curve_view
-from bayescope.errors import ConfigError
 from bayescope.inference.fit import Fit
 from bayescope.inference.method import Context, Method
 from bayescope.inference.registry import METHODS, SETTINGS, run_method
 from bayescope.inference.sufficient import sufficient
-from bayescope.models.build import build_model
 from bayescope.models.model import Model
+from bayescope.preparation import prepare, read_config
 from bayescope.reports.lineage import pool_data, steps_of, with_beliefs
 from bayescope.reports.record import Lineage
 from bayescope.reports.summary import data_summary
@@ -69,26 +65,6 @@ def run(
     loaded = read_config(source, seed=seed, overrides=overrides, needs_data=data is None)
     finished = execute(loaded, dataframe=data)
     return finished if out is None else replace(finished, folder=finished.save(out))
-
-
-def read_config(
-    source: str | Path | Mapping[str, Any],
-    *,
-    seed: int | None = None,
-    overrides: Sequence[str] = (),
-    needs_data: bool = True,
-) -> LoadedConfig:
-    """Validate a configuration against the schema, the settings of every method included."""
-    if isinstance(source, Mapping):
-        return load_mapping(source, methods=SETTINGS, seed=seed, overrides=overrides, needs_data=needs_data)
-    return load_config(source, methods=SETTINGS, seed=seed, overrides=overrides, needs_data=needs_data)
-
-
-def prepare(loaded: LoadedConfig, dataframe: pd.DataFrame | None = None) -> tuple[Table, Model]:
-    """Read and check the data, and build the model: all that `validate` does."""
-    with located(loaded.source):
-        formula, table = read_data(loaded.config, loaded.source.directory, dataframe)
-        return table, build_model(loaded.config.model, formula, table)
 
 
 def execute(
@@ -208,12 +184,3 @@ def versions() -> dict[str, str]:
     return {"bayescope": __version__, "python": platform.python_version()} | {
         library: _installed(library) for library in libraries
     }
-
-
-@contextmanager
-def located(source: ConfigSource) -> Iterator[None]:
-    """Give problems found after the configuration stage their place in the file."""
-    try:
-        yield
-    except ConfigError as error:
-        raise ConfigError(source.locate(problem) for problem in error.problems) from None

@@ -41,7 +41,8 @@ from bayescope.inference.store import fit_from_tree, fit_to_tree
 from bayescope.models.defaults import moments
 from bayescope.models.model import Model
 from bayescope.models.stack import take
-from bayescope.pipeline import fit_all, prepare
+from bayescope.pipeline import fit_all
+from bayescope.preparation import prepare
 
 __all__ = ["BayesClassifier", "BayesRegressor"]
 

@@ -94,7 +94,7 @@ def from_arrow(column: Any) -> Column:
     if is_a.is_string(kind) or is_a.is_large_string(kind) or is_a.is_string_view(kind):
         return _from_arrow_text(column)
     if is_a.is_null(kind) or is_a.is_floating(kind):
-        numbers = column.cast(pa.float64())
+        numbers = column if kind == pa.float64() else column.cast(pa.float64())  # which imports its functions
         return Column(numbers.to_numpy() if column.null_count else _buffer(numbers))
     if is_a.is_boolean(kind) or is_a.is_integer(kind) or is_a.is_decimal(kind):
         plain = not column.null_count and not is_a.is_decimal(kind) and kind != pa.uint64()

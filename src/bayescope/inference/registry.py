@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from types import MappingProxyType
+from functools import cache
+from importlib import import_module
 
 from pydantic import BaseModel
 
 from bayescope.errors import FitError, NotApplicable
-from bayescope.inference.exact import EXACT
 from bayescope.inference.fit import Fit, Outcome
-from bayescope.inference.grid import GRID
-from bayescope.inference.hmc import HMC
-from bayescope.inference.importance import IMPORTANCE
-from bayescope.inference.laplace import LAPLACE
-from bayescope.inference.map import MAP
 from bayescope.inference.method import Context, Method, Settings
-from bayescope.inference.metropolis import METROPOLIS
-from bayescope.inference.mle import MLE
-from bayescope.inference.nuts import NUTS
 from bayescope.models.blueprint import blueprint
 from bayescope.models.model import Model
 
-METHODS: Mapping[str, Method] = MappingProxyType(
-    {method.name: method for method in (MLE, MAP, EXACT, GRID, LAPLACE, IMPORTANCE, NUTS, HMC, METROPOLIS)}
-)
+_NAMES = ("mle", "map", "exact", "grid", "laplace", "importance", "nuts", "hmc", "metropolis")
 
-SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(
-    {method.name: method.settings for method in METHODS.values()}
-)
+
+class _Registry[Row](Mapping[str, Row]):
+    """What is known of each method, by its name; a method is imported when it is first asked for."""
+
+    def __init__(self, row: Callable[[str], Row]) -> None:
+        self._row = row
+
+    def __getitem__(self, name: str) -> Row:
+        if name not in _NAMES:
+            raise KeyError(name)
+        return self._row(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_NAMES)
+
+    def __len__(self) -> int:
+        return len(_NAMES)
+
+
+@cache
+def _method(name: str) -> Method:
+    """The constant in capitals of the module of the same name: `MLE` of `inference/mle.py`."""
+    module = name.replace("-", "_")
+    found: Method = getattr(import_module(f"bayescope.inference.{module}"), module.upper())
+    return found
+
+
+METHODS: Mapping[str, Method] = _Registry(_method)
+
+SETTINGS: Mapping[str, type[Settings]] = _Registry(lambda name: _method(name).settings)
 
 
 def run_method(name: str, method: Method, settings: BaseModel, model: Model, context: Context) -> Fit:
