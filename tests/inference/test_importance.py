@@ -187,7 +187,8 @@ def everything(regression, coin):
 
 
 def test_the_densities_of_many_draws_are_those_of_each(regression, coin, monkeypatch):
-    monkeypatch.setattr(log_densities, "_ELEMENTS", 100)  # several blocks
+    monkeypatch.setattr(log_densities, "_ELEMENTS", 100)  # several blocks, of rows as well
+    monkeypatch.setattr(log_densities, "MOST_ROWS", 7)
     for model in everything(regression, coin):
         lower, _ = prior_density.prior_bounds(model)
         u = np.random.default_rng(1).uniform(0.1, 0.9, (17, len(model.names)))
@@ -198,16 +199,47 @@ def test_the_densities_of_many_draws_are_those_of_each(regression, coin, monkeyp
         np.testing.assert_allclose(log_priors(model, thetas), priors, rtol=1e-12)
 
 
+def test_the_sum_does_not_depend_on_the_number_of_processors(regression, monkeypatch):
+    X = np.random.default_rng(0).normal(size=(5000, 3))
+    problem = PointProblem(regression(X, X[:, 0] > 0, likelihood="Bernoulli"), prior=True)
+    thetas = np.random.default_rng(1).normal(size=(20, 3))
+    found = []
+    for cores in (1, 3):
+        monkeypatch.setattr(log_densities, "available_cores", lambda cores=cores: cores)
+        found.append(log_likelihoods(problem, thetas))
+    np.testing.assert_array_equal(*found)
+
+
+def test_there_are_fewer_proposals_where_rows_are_many(regression, monkeypatch):
+    monkeypatch.setattr(importance, "_ROW_DENSITIES", 200_000)
+    X = np.random.default_rng(2).normal(size=(400, 1))
+    made = {}
+    for rows in (10, 40, 400):
+        y = (X[:rows, 0] + np.resize([1.0, -1.0], rows) > 0).astype(float)
+        made[rows] = fit(regression(X[:rows], y, likelihood="Bernoulli", priors=("Normal", 0, 1.0)))
+    assert [made[rows].details["proposals"] for rows in (10, 40, 400)] == [10_000, 5000, 2000]
+    counted = fit(regression(X[:10], X[:10, 0] ** 2 > 1, likelihood="Bernoulli"), proposals=1001)
+    assert counted.details["proposals"] == 1002  # pairs
+
+
+def test_mirrored_draws_know_the_mean_of_a_symmetric_posterior_as_well_as_its_mode(models):
+    found, truth = fit(models["sigma known"], proposals=1000), exact(models["sigma known"])
+    assert np.abs((found.estimate - truth.estimate) / truth.sd).max() < 1e-8
+    errors = np.array(list(found.details["mcse_mean"].values()))
+    np.testing.assert_allclose(errors / found.sd, 1e-8, rtol=1e-3)
+
+
 def test_memory_is_bounded_by_blocks(regression):
     import tracemalloc
 
-    X = np.random.default_rng(0).normal(size=(2000, 2))
+    X = np.random.default_rng(0).normal(size=(4000, 2))
     problem = PointProblem(regression(X, X[:, 0] > 0, likelihood="Bernoulli"), prior=True)
     tracemalloc.start()
-    log_likelihoods(problem, np.zeros((2000, 2)))
+    log_likelihoods(problem, np.zeros((4000, 2)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 20 * 8 * log_densities._ELEMENTS  # all at once it would be 4,000,000 elements an array
+    each = 5 * 8 * log_densities._ELEMENTS  # all at once it would be 16,000,000 elements an array
+    assert peak < 1e6 + each * log_densities.available_cores()
 
 
 def test_an_impossible_row_that_never_occurs_says_nothing(coin):

@@ -151,3 +151,12 @@ def test_the_limit_of_k_grows_with_the_draws():
     assert pareto_k_limit(100) == 0.5
     assert pareto_k_limit(2155) == pytest.approx(0.7, abs=1e-4)
     assert pareto_k_limit(10**6) == 0.7
+
+
+def test_draws_of_equal_ratios_keep_equal_weights():
+    x = np.random.default_rng(4).standard_t(7, 500)
+    mirrored = np.concatenate([x, -x])
+    ratios = scipy.stats.norm.logpdf(mirrored) - scipy.stats.t(7).logpdf(mirrored)
+    found = importance_weights(ratios, r_eff=0.5).weights
+    np.testing.assert_array_equal(*np.split(found, 2))
+    assert found.sum() == pytest.approx(1, rel=1e-12)

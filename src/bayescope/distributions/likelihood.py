@@ -63,6 +63,8 @@ class Likelihood:
     `parameters`). None of them warns. `on_link[link]` holds the pair
     (log_density, derivatives) with the *location* parameter given by its linear predictor eta
     instead: exact where the detour over the parameter would lose digits (p -> 1).
+    `totals[link](y, trials, weights, eta)` is the sum of the first of them over rows for many draws
+    at once, where there is a faster way than row by row (`totals`).
     `trials` is None but for Binomial. `sample(rng, trials, psi)` draws a response of the shape
     to which `trials` and `psi` broadcast.
 
@@ -103,6 +105,7 @@ class Likelihood:
     derivatives: Callable[..., tuple[Floats, Floats]]
     sample: Callable[..., Floats]
     on_link: OnLink = field(default_factory=lambda: _NOTHING)
+    totals: Mapping[str, Callable[..., Floats]] = field(default_factory=lambda: _NOTHING)
     needs_trials: bool = False
     loss_formula_given: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     bounds: Callable[[Floats], Bounds] = lambda _y: {}

@@ -15,6 +15,7 @@ from bayescope.distributions import (
     heads_real,
     heads_unit,
     sizes,
+    totals,
     vector_heads,
 )
 from bayescope.distributions.likelihood import HeadParameter, Likelihood, Limit
@@ -109,6 +110,7 @@ _ENTRIES = (
         "-sum(y * log(p) + (1 - y) * log(1 - p))",
         *heads_unit.BINOMIAL,
         on_link=heads_unit.BINOMIAL_ON_LINK,
+        totals={"logit": totals.binomial_on_logit},
         concave=("logit", "probit", "cloglog"),
         separation="outcomes",
     ),
@@ -121,6 +123,7 @@ _ENTRIES = (
         "-sum(y * log(p) + (n - y) * log(1 - p)) + constant",
         *heads_unit.BINOMIAL,
         on_link=heads_unit.BINOMIAL_ON_LINK,
+        totals={"logit": totals.binomial_on_logit},
         needs_trials=True,
         concave=("logit", "probit", "cloglog"),
         separation="outcomes",
@@ -168,6 +171,7 @@ _ENTRIES = (
         "sum(mu - y * log(mu)) + constant",
         *heads_counts.POISSON,
         on_link=heads_counts.POISSON_ON_LINK,
+        totals={"log": totals.poisson_on_log},
         concave=("log",),
         separation="zeros",
     ),

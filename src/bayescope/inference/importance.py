@@ -4,10 +4,11 @@
 
 z* and H^-1 are mode and covariance of the Laplace approximation. A posterior has heavier tails than
 a Normal as soon as sigma is unknown, and the weights of Normal draws then have no finite variance;
-Student-t tails keep them bounded (Geweke 1989, Econometrica 57). The weights are Pareto-smoothed, and
-the shape k of their tail tells whether the answer can be trusted (Vehtari et al. 2024, JMLR 25(72)).
-Means, covariances and the evidence use all weighted draws; `draws` are resampled from them, of equal
-weight.
+Student-t tails keep them bounded (Geweke 1989, Econometrica 57). Draws come in pairs mirrored at z*
+(Hammersley and Morton 1956, Math. Proc. Camb. Phil. Soc. 52), whose errors cancel in the means as far as
+the posterior is symmetric. The weights are Pareto-smoothed, and the shape k of their tail tells whether
+the answer can be trusted (Vehtari et al. 2024, JMLR 25(72)). Means, covariances and the evidence use all
+weighted draws; `draws` are resampled from them, of equal weight.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pydantic import Field
 from bayescope.errors import FitError
 from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.laplace import describe, evidence_note, is_proper
-from bayescope.inference.log_densities import log_likelihoods, log_priors
+from bayescope.inference.log_densities import log_likelihoods, log_priors, rows_of
 from bayescope.inference.marginals import Draws
 from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network
@@ -32,7 +33,6 @@ from bayescope.inference.point_problem import PointSettings
 from bayescope.models.model import Model
 from bayescope.sampling.importance import (
     ImportanceWeights,
-    importance_expectation,
     importance_weights,
     pareto_k_limit,
     resample,
@@ -42,19 +42,22 @@ type Floats = NDArray[np.float64]
 
 _ADVICE = "Use nuts."
 _LEAST_ESS = 10  # below it not even the sd is known
+# The default number of proposals: the more rows, the more Normal the posterior, and the more each costs.
+_MOST, _FEWEST, _ROW_DENSITIES = 10_000, 2_000, 200_000_000
 
 
 class ImportanceSettings(PointSettings):
     """Settings of `importance`: those of the mode's search, and the numbers of draws.
 
     Attributes:
-        proposals: draws from the Laplace approximation that are weighted.
+        proposals: draws from the Laplace approximation that are weighted; if left out 10,000, or with more
+            than 20,000 rows as many as make 2e8 row densities, but 2,000 at least.
         degrees_of_freedom: nu of their Student-t tails; 1e6 is the Normal approximation itself.
         draws: equally weighted draws in each chain, resampled from them.
         chains: number of chains, so that draws have the shape of a sampler's.
     """
 
-    proposals: int = Field(default=10_000, ge=1000)
+    proposals: int | None = Field(default=None, ge=1000)
     degrees_of_freedom: float = Field(default=7.0, ge=1.0, le=1e6)
     draws: int = Field(default=1000, ge=1)
     chains: int = Field(default=4, ge=1)
@@ -70,24 +73,27 @@ def fit(model: Model, settings: ImportanceSettings, context: Context) -> Fit:
     """
     refuse_network(model, "importance")
     found = approximate(model, settings, context)
-    context.report_progress(f"weighting {settings.proposals} draws from the Laplace approximation")
+    size = _proposals(found, settings)
+    context.report_progress(f"weighting {size} draws from the Laplace approximation")
     rng = np.random.default_rng(context.seed)
-    theta, log_ratios = _propose(found, settings, rng)
+    theta, log_ratios = _propose(found, size, settings.degrees_of_freedom, rng)
     try:
-        weights = importance_weights(log_ratios)
+        weights = importance_weights(log_ratios, r_eff=0.5)
     except ValueError as reason:
         raise FitError(
             f"the draws from the Laplace approximation cannot be weighted: {reason}", _ADVICE
         ) from None
     if weights.ess < _LEAST_ESS:
         raise FitError(
-            f"the {settings.proposals} draws from the Laplace approximation are worth {weights.ess:.1f}.",
+            f"the {size} draws from the Laplace approximation are worth {weights.ess:.1f}.",
             _ADVICE,
         )
     positions = resample(weights, settings.chains * settings.draws, rng)
     draws = theta[positions].reshape(settings.chains, settings.draws, -1)
     mean, mean_error = _mean(theta, weights)
     covariance, sd_error = _covariance(theta - mean, weights)
+    # mirrored at a mode that is known to so many sds, the mean is no better known
+    mean_error = np.hypot(mean_error, settings.tolerance * np.sqrt(np.diag(covariance)))
     proper = is_proper(model)
     return Fit(
         name="importance",
@@ -106,30 +112,40 @@ def fit(model: Model, settings: ImportanceSettings, context: Context) -> Fit:
             "distinct_draws": len(np.unique(positions)),
             "mcse_mean": dict(zip(model.names, mean_error.tolist(), strict=True)),
             "mcse_sd": dict(zip(model.names, sd_error.tolist(), strict=True)),
-            **({"log_evidence_mcse": weights.log_constant_error} if proper else evidence_note(proper)),
+            **({"log_evidence_mcse": _evidence_error(weights)} if proper else evidence_note(proper)),
         },
     )
 
 
+def _proposals(found: NormalApproximation, settings: ImportanceSettings) -> int:
+    """The number of proposals, an even one: they come in pairs."""
+    affordable = _ROW_DENSITIES // max(rows_of(found.problem), 1)
+    size = settings.proposals or min(max(affordable, _FEWEST), _MOST)
+    return size + size % 2
+
+
 def _propose(
-    found: NormalApproximation, settings: ImportanceSettings, rng: np.random.Generator
+    found: NormalApproximation, size: int, nu: float, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Draw from the proposal: theta, shape (S, d), and log p(y, z) - log q(z), shape (S,)."""
-    nu, (size, d) = settings.degrees_of_freedom, (settings.proposals, len(found.mode))
-    t = rng.standard_normal((size, d)) / np.sqrt(rng.chisquare(nu, (size, 1)) / nu)
-    z = found.mode + t @ found.factor.T
+    """Draw from the proposal: theta, shape (S, d), and log p(y, z) - log q(z), shape (S,).
+
+    The second half are the first mirrored at the mode.
+    """
+    half, d = size // 2, len(found.mode)
+    t = rng.standard_normal((half, d)) / np.sqrt(rng.chisquare(nu, (half, 1)) / nu)
+    z = found.mode + np.concatenate([t, -t]) @ found.factor.T
     theta = found.transform.inverse(z)
     gammas = scipy.special.gammaln(0.5 * (nu + d)) - scipy.special.gammaln(0.5 * nu)
     log_q = gammas - 0.5 * d * math.log(nu * math.pi) - float(np.sum(np.log(np.diag(found.factor))))
-    log_q = log_q - 0.5 * (nu + d) * np.log1p(np.einsum("sj,sj->s", t, t) / nu)
+    log_q = np.tile(log_q - 0.5 * (nu + d) * np.log1p(np.einsum("sj,sj->s", t, t) / nu), 2)
     log_p = log_likelihoods(found.problem, theta) + log_priors(found.problem.model, theta)
     return theta, log_p + found.transform.log_jacobian(z).sum(axis=1) - log_q
 
 
 def _mean(theta: Floats, weights: ImportanceWeights) -> tuple[Floats, Floats]:
     """Weighted mean and its Monte Carlo standard error, shape (d,) each."""
-    found = importance_expectation(theta, weights)
-    return found.value, found.standard_error
+    mean = np.asarray(weights.weights @ theta)
+    return mean, _error(theta - mean, weights)
 
 
 def _covariance(deviation: Floats, weights: ImportanceWeights) -> tuple[Floats, Floats]:
@@ -138,8 +154,26 @@ def _covariance(deviation: Floats, weights: ImportanceWeights) -> tuple[Floats, 
     It is divided by 1 - 1 / ESS, as a sample's is by 1 - 1 / S.
     """
     covariance = (weights.weights[:, np.newaxis] * deviation).T @ deviation / (1 - 1 / weights.ess)
-    squares = importance_expectation(deviation**2, weights)
-    return covariance, squares.standard_error / (2 * np.sqrt(np.diag(covariance)))
+    squares = np.square(deviation)
+    return covariance, _error(squares - weights.weights @ squares, weights) / (
+        2 * np.sqrt(np.diag(covariance))
+    )
+
+
+def _error(deviation: Floats, weights: ImportanceWeights) -> Floats:
+    """Monte Carlo standard error of a weighted mean, from the deviations from it, shape (S, ...).
+
+    It is sqrt(sum over pairs of (W_i f_i + W_j f_j)^2): only pairs are independent of each other.
+    """
+    parts = (weights.weights * deviation.T).T
+    first, mirrored = np.split(parts, 2)
+    return np.asarray(np.sqrt(np.square(first + mirrored).sum(axis=0)))
+
+
+def _evidence_error(weights: ImportanceWeights) -> float:
+    """Monte Carlo standard error of log p(y), the relative error of p(y), from the independent pairs."""
+    first, mirrored = np.split(weights.weights, 2)
+    return float(np.sqrt(np.square(first + mirrored - 1 / len(first)).sum()))
 
 
 def _quality(weights: ImportanceWeights) -> dict[str, Any]:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from bayescope.config.priors import Scaled, Value
 from bayescope.distributions.choices import PRIORS
 from bayescope.distributions.links import LINKS
+from bayescope.distributions.totals import MOST_ROWS
 from bayescope.inference.normal_statistics import NormalStatistics
 from bayescope.inference.point_problem import PointProblem
+from bayescope.inference.samplers import available_cores
 from bayescope.models.groups import log_coupling
 from bayescope.models.model import Model, Predictor, Response
 from bayescope.models.networks import forward
 from bayescope.models.order import log_orders
+from bayescope.models.rows import take
 from bayescope.models.scales import value_of
 
 type Floats = NDArray[np.float64]
 
-_ELEMENTS = 500_000  # rows x draws of a block: a few arrays of 4 MB
+_ELEMENTS = 64_000  # rows x draws of a block: half a megabyte, which stays in the cache
 
 _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
 
@@ -31,15 +36,32 @@ def log_likelihoods(problem: PointProblem, thetas: Floats) -> Floats:
     """Compute log p(y | theta), nats, of every draw: thetas shape (S, d), result shape (S,).
 
     A Normal likelihood with one sigma needs the compressed data only. Rows of a model without
-    predictors are counted first.
+    predictors are counted first. Blocks of rows are shared among the processors, and added up in order, so
+    that the sum does not depend on how many there are.
     """
-    normal = problem.normal
-    each: Callable[[Floats], Floats]
-    if normal is not None:
-        rows, each = len(normal.data.projection), partial(_normal, normal)
-    else:
-        model = _counted(problem.model)
-        rows, each = len(model.response.values), partial(_by_rows, model)
+    if problem.normal is not None:
+        return _in_blocks(partial(_normal, problem.normal), rows_of(problem), thetas)
+    model = _occurring(_counted(problem.model))
+    parts = [slice(start, start + MOST_ROWS) for start in range(0, len(model.response.values), MOST_ROWS)]
+    total = np.zeros(len(thetas))
+    with threadpool_limits(limits=1), ThreadPoolExecutor(available_cores()) as pool:
+        for part in pool.map(lambda rows: _of_rows(take(model, rows), thetas), parts):
+            total += part
+    return total
+
+
+def rows_of(problem: PointProblem) -> int:
+    """How many rows the log-likelihood of a draw is a sum over, compressed where they can be."""
+    if problem.normal is not None:
+        return len(problem.normal.data.projection)
+    return len(problem.model.response.values)
+
+
+def _of_rows(model: Model, thetas: Floats) -> Floats:
+    return _in_blocks(partial(_by_rows, model), len(model.response.values), thetas)
+
+
+def _in_blocks(each: Callable[[Floats], Floats], rows: int, thetas: Floats) -> Floats:
     step = max(1, _ELEMENTS // max(rows, 1))
     return np.concatenate([each(thetas[start : start + step]) for start in range(0, len(thetas), step)])
 
@@ -85,12 +107,22 @@ def _counted(model: Model) -> Model:
     return replace(model, response=found)
 
 
+def _occurring(model: Model) -> Model:
+    """The model without rows of weight 0, which say nothing, not even that they are impossible."""
+    weights = model.response.weights
+    return model if weights is None or (weights > 0).all() else take(model, weights > 0)
+
+
 @_quiet
 def _by_rows(model: Model, thetas: Floats) -> Floats:
     """Sum of the rows' log densities; the block has one column a draw."""
     if model.likelihood.multivariate:
         return _by_vectors(model, thetas)
     response, location = model.response, model.location
+    total = model.likelihood.totals.get(location.link)
+    if total is not None and location.matrix is not None:
+        eta = _predict(location, thetas, inverse=False)
+        return np.asarray(total(response.values, response.trials, response.weights, eta))
     direct = model.likelihood.on_link.get(location.link)
     log_density = direct[0] if direct else model.likelihood.log_density
     psi = tuple(
@@ -100,10 +132,7 @@ def _by_rows(model: Model, thetas: Floats) -> Floats:
     trials = None if response.trials is None else response.trials[:, np.newaxis]
     values = log_density(response.values[:, np.newaxis], trials, psi)
     values = np.broadcast_to(values, (len(response.values), len(thetas)))
-    if response.weights is None:
-        return np.asarray(values.sum(axis=0))
-    counted = response.weights > 0  # 0 times -inf is nothing
-    return np.asarray(response.weights[counted] @ values[counted])
+    return np.asarray(values.sum(axis=0) if response.weights is None else response.weights @ values)
 
 
 def _by_vectors(model: Model, thetas: Floats) -> Floats:
@@ -124,7 +153,9 @@ def _predict(predictor: Predictor, thetas: Floats, *, inverse: bool) -> Floats:
     if predictor.network is not None and predictor.matrix is not None:
         eta = offset + forward(predictor.network, predictor.matrix, coefficients).T
     elif predictor.matrix is not None:
-        eta = offset + predictor.matrix @ coefficients.T
+        eta = predictor.matrix @ coefficients.T
+        if np.any(offset):
+            eta += offset
     else:
         eta = offset + coefficients.sum(axis=1)
     return LINKS[predictor.link].inverse(eta) if inverse else np.asarray(eta)

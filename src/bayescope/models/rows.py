@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from bayescope.models.model import Grouping, Model, Predictor, Response
 
 type Floats = NDArray[np.float64]
-type Positions = NDArray[np.intp]
+type Positions = NDArray[np.intp] | NDArray[np.bool_] | slice
 
 
 def take(model: Model, rows: Positions) -> Model:
-    """Return the model on the `rows`, positions of shape (m,); nothing is scaled or centred anew."""
+    """Return the model on the `rows`: positions of shape (m,), flags or a slice; nothing is scaled anew."""
     size = len(model.response.values)
     return replace(
         model,

@@ -66,17 +66,18 @@ def pareto_k_limit(draws: int) -> float:
     return min(1 - 1 / math.log10(draws), 0.7)
 
 
-def importance_weights(log_ratios: ArrayLike) -> ImportanceWeights:
+def importance_weights(log_ratios: ArrayLike, *, r_eff: float = 1.0) -> ImportanceWeights:
     """Smooth and normalise the weights w_i = exp(log_ratios_i), log_ratios = log p - log q, shape (S,).
 
-    A draw where p is zero has log ratio -inf.
+    A draw where p is zero has log ratio -inf. `r_eff` is the share of the draws that are independent of
+    each other, 1/2 where they come in mirrored pairs: the fewer, the longer the tail that is fitted.
 
     Raises:
         ValueError: there are fewer than 25 draws, a ratio is nan or inf, or all are -inf.
     """
     log_ratios = np.array(log_ratios, dtype=np.float64)
     _check(log_ratios)
-    log_weights, pareto_k, log_total = _smooth(log_ratios)
+    log_weights, pareto_k, log_total = _smooth(log_ratios, r_eff)
     size, ess = len(log_weights), 1 / float(np.sum(np.exp(2 * log_weights)))
     return ImportanceWeights(
         log_weights=log_weights,
@@ -116,10 +117,10 @@ def resample(weights: ImportanceWeights, size: int, seed: Seed) -> Integers:
     return np.asarray(rng.permutation(np.minimum(positions, len(cumulative) - 1)))
 
 
-def _smooth(log_ratios: Floats) -> tuple[Floats, float, float]:
+def _smooth(log_ratios: Floats, r_eff: float) -> tuple[Floats, float, float]:
     """Return normalised smoothed log weights, k, and the log of what they were divided by."""
     size, largest = len(log_ratios), float(log_ratios.max())
-    tail = int(3 * math.sqrt(size)) if size > 225 else size // 5  # as ArviZ counts
+    tail = int(3 * math.sqrt(size / r_eff)) if size * r_eff > 225 else size // 5  # as ArviZ counts
     ordered = np.sort(log_ratios)
     if largest - ordered[-tail] <= _ROUNDING:
         return _unsmoothed(log_ratios, -math.inf)
@@ -128,11 +129,27 @@ def _smooth(log_ratios: Floats) -> tuple[Floats, float, float]:
     from arviz_stats.base import array_stats
 
     with np.errstate(all="ignore"):
-        log_weights, pareto_k = array_stats.psislw(-log_ratios)  # it negates what it is given
+        log_weights, pareto_k = array_stats.psislw(-log_ratios, r_eff=r_eff)  # it negates what it is given
     # weights below the tail are only divided by the total, so the total is their ratio to the raw ones
     least = int(np.argmin(np.where(np.isfinite(log_ratios), log_ratios, np.inf)))
     total = float(log_ratios[least] - log_weights[least])
-    return np.asarray(log_weights), float(pareto_k) if np.isfinite(pareto_k) else math.inf, total
+    k = float(pareto_k) if np.isfinite(pareto_k) else math.inf
+    return _equal_where_equal(np.asarray(log_weights), log_ratios), k, total
+
+
+def _equal_where_equal(log_weights: Floats, log_ratios: Floats) -> Floats:
+    """Give draws of equal ratios, as of a pair mirrored at the centre, the mean of their smoothed weights.
+
+    Order statistics tell them apart by rounding errors, which may go with the side they are on.
+    """
+    order = np.argsort(log_ratios)
+    with np.errstate(invalid="ignore"):  # -inf - -inf: as different as can be, their weights being 0
+        steps = ~(np.diff(log_ratios[order]) <= _ROUNDING)
+    group = np.empty(len(order), dtype=np.intp)
+    group[order] = np.concatenate([[0], np.cumsum(steps)])
+    means = np.bincount(group, np.exp(log_weights)) / np.bincount(group)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(means)[group])
 
 
 def _unsmoothed(log_ratios: Floats, pareto_k: float) -> tuple[Floats, float, float]:

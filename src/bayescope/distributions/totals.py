@@ -1,0 +1,54 @@
+"""Sums over rows of log p(y_i | eta_is), nats, for many draws s at once, in place.
+
+Each takes the response and the trials, shape (n,), row weights or None, and eta of shape (n, S), which it
+overwrites; it returns shape (S,). They are the log densities on the link of `heads_unit` and
+`heads_counts`, with a block of rows small enough to stay in the cache made in a few passes over it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from bayescope.distributions.heads_unit import log_choose
+
+type Floats = NDArray[np.float64]
+
+MOST_ROWS = 1000
+"""The most rows of a block: the product of so many factors from 1 to 2 is below the largest number."""
+
+_LOG2_E = math.log2(math.e)
+
+
+def binomial_on_logit(y: Floats, trials: Floats | None, weights: Floats | None, eta: Floats) -> Floats:
+    """Sum y log p + (n - y) log(1 - p) over the rows, with eta = logit p and as the head computes it.
+
+    Where each row is a single trial, the sum of log(1 + exp(-|eta|)) is the logarithm of one product.
+    Powers of 2 are twice as fast as powers of e without AVX-512.
+    """
+    n = np.ones(len(y)) if trials is None else trials
+    w = np.ones(len(y)) if weights is None else weights
+    total = (w * y) @ np.minimum(eta, 0.0) - (w * (n - y)) @ np.maximum(eta, 0.0)
+    np.abs(eta, out=eta)
+    np.multiply(eta, -_LOG2_E, out=eta)
+    np.exp2(eta, out=eta)
+    if np.all(w * n == 1.0):
+        eta += 1.0
+        softplus = np.log(np.multiply.reduce(eta, axis=0))
+    else:
+        softplus = (w * n) @ np.log1p(eta, out=eta)
+    ways = 0.0 if trials is None else float(w @ log_choose(n, y))
+    return np.asarray(total - softplus + ways)
+
+
+def poisson_on_log(y: Floats, _: Floats | None, weights: Floats | None, eta: Floats) -> Floats:
+    """Sum y eta - exp(eta) - log y! over the rows; a count of 0 says nothing of eta = -inf but exp(eta)."""
+    w = np.ones(len(y)) if weights is None else weights
+    seen = y > 0.0
+    total = (w * y)[seen] @ eta[seen]
+    np.multiply(eta, _LOG2_E, out=eta)
+    np.exp2(eta, out=eta)
+    return np.asarray(total - w @ eta - float(w @ scipy.special.gammaln(y + 1.0)))
