@@ -63,6 +63,7 @@ def make_record(
         pooling=pooling(model, reference) if has_rows else (),
         learned=() if reference is None else learned(model, reference),
         zeros=zeros(model, fits) if has_rows else (),
+        recalled=tuple(fit.name for fit in fits if fit.recalled),
         evidence={fit.name: fit.log_evidence for fit in fits if fit.log_evidence is not None},
         verdict=verdict(fits, checks, comparison),
         loss=_shifted_loss(loss_view(model, fits), shift),

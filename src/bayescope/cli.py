@@ -44,6 +44,9 @@ Seed = Annotated[int | None, typer.Option(min=0, help="Replace the seed of the c
 Json = Annotated[bool, typer.Option("--json", help="Print run.json instead of the tables.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 when a check fails.")]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Fit anew, and keep no fit for the next time.", show_default=False)
+]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder.", show_default=False)]
 
 
@@ -71,6 +74,7 @@ def run(  # noqa: PLR0917  typer makes options of them
     as_json: Json = False,
     quiet: Quiet = False,
     strict: Strict = False,
+    no_cache: NoCache = False,
 ) -> None:
     """Fit by every method named, compare, check and report."""
     from bayescope.preparation import read_config
@@ -78,10 +82,13 @@ def run(  # noqa: PLR0917  typer makes options of them
     loaded = _each(configs, lambda path: read_config(path, seed=seed, overrides=overrides))
     from bayescope import pipeline  # after the configurations are known to be right
 
+    cache = None if no_cache else pipeline.open_cache()
     all_finished = []
     for config, path in zip(loaded, configs, strict=True):
         with _progress(quiet) as progress:
-            finished = pipeline.execute(config, progress=progress, command=_command(path, seed, overrides))
+            finished = pipeline.execute(
+                config, progress=progress, command=_command(path, seed, overrides), cache=cache
+            )
         _save(finished, out, as_json=as_json)
         all_finished.append(finished)
     _judge(all_finished, strict=strict)
@@ -103,6 +110,7 @@ def update(  # noqa: PLR0917  typer makes options of them
     as_json: Json = False,
     quiet: Quiet = False,
     strict: Strict = False,
+    no_cache: NoCache = False,
 ) -> None:
     """Add new rows to a finished run: its posterior is the new prior."""
     from bayescope import pipeline, runs
@@ -116,6 +124,7 @@ def update(  # noqa: PLR0917  typer makes options of them
             seed=seed,
             progress=progress,
             command=_update_command(run_dir, data, seed, by_row=by_row),
+            cache=None if no_cache else pipeline.open_cache(),
         )
     _save(finished, Path(os.path.relpath(run_dir.resolve().parent)) if out is None else out, as_json=as_json)
     _judge([finished], strict=strict)
@@ -277,6 +286,21 @@ def report(run_dir: RunDir) -> None:
 
 
 @app.command()
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove every fit that is kept.")] = False,
+) -> None:
+    """Where the fits of earlier runs are kept, how many, how large."""
+    from bayescope.pipeline import open_cache
+
+    kept = open_cache()
+    if clear:
+        kept.clear()
+    print(
+        f"{kept.folder}: {len(kept.entries())} fits, {kept.size() / 1e6:.1f} MB of {kept.largest / 1e6:,.0f}"
+    )
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of configurations, for editors."""
     from bayescope.config.jsonschema import json_schema
@@ -294,6 +318,9 @@ def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or
     print(f"Made {directory}. Try: cd {shlex.quote(str(directory))} && bayescope run configs/coin.yaml")
 
 
+_STOPPED = "{}: nothing was written for the run in progress; start it again to go on."
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code that DESIGN and the README list."""
     signal.signal(signal.SIGTERM, _terminate)
@@ -306,7 +333,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("Interrupted: nothing was written for the run in progress.", file=sys.stderr)
+        print(_STOPPED.format("Interrupted"), file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         # The reader of stdout went away (`| head`): nothing is left to say to it.
@@ -335,6 +362,7 @@ def _each[Result](paths: Sequence[Path], action: Callable[[Path], Result]) -> li
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    os.write(2, f"{_STOPPED.format('Terminated')}\n".encode())  # sys.stderr may be in the middle of a write
     raise SystemExit(143)
 
 

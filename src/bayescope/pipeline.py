@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayescope import __version__
 from bayescope.assembly import make_record, run_folder_name
+from bayescope.cache import Cache, default_folder
 from bayescope.config.load import LoadedConfig, load_mapping
 from bayescope.config.schema import RunConfig
 from bayescope.diagnostics.curve import curve_view
@@ -48,6 +49,7 @@ def run(
     out: str | Path | None = None,
     seed: int | None = None,
     overrides: Sequence[str] = (),
+    cache: bool = False,
 ) -> Run:
     """Run a configuration (a YAML file, or the same as a mapping) and return every method's answer.
 
@@ -57,13 +59,14 @@ def run(
         out: folder to make the run folder in; None writes nothing.
         seed: replaces the seed of the configuration.
         overrides: `key.path=value` texts, as for `--set`.
+        cache: whether fits that take time are kept for a second run, and those of a first one are taken.
 
     Raises:
         ConfigError: the configuration is wrong; all problems are listed.
         DataError: the data were refused; all findings are listed.
     """
     loaded = read_config(source, seed=seed, overrides=overrides, needs_data=data is None)
-    finished = execute(loaded, dataframe=data)
+    finished = execute(loaded, dataframe=data, cache=open_cache() if cache else None)
     return finished if out is None else replace(finished, folder=finished.save(out))
 
 
@@ -73,13 +76,14 @@ def execute(
     dataframe: pd.DataFrame | None = None,
     progress: Progress = silent,
     command: str = "",
+    cache: Cache | None = None,
 ) -> Run:
-    """Carry out a configuration, from the data to the record; nothing is written."""
+    """Carry out a configuration, from the data to the record; nothing is written but to the cache."""
     config = loaded.config
     started = time.perf_counter()
     table, model = prepare(loaded, dataframe)
     prepared = time.perf_counter() - started
-    fits = fit_all(config, model, progress)
+    fits = fit_all(config, model, progress, cache=cache and cache.about(model))
     known = sufficient(model)
     record = make_record(
         config,
@@ -97,15 +101,28 @@ def execute(
 
 
 def fit_all(
-    config: RunConfig, model: Model, progress: Progress, methods: Mapping[str, Method] | None = None
+    config: RunConfig,
+    model: Model,
+    progress: Progress,
+    methods: Mapping[str, Method] | None = None,
+    cache: Cache | None = None,
 ) -> tuple[Fit, ...]:
-    """One fit a recipe, in the order of the configuration; `methods` stand in for those of the registry."""
+    """One fit a recipe, in the order of the configuration; `methods` stand in for those of the registry.
+
+    Those of the registry may take the answers of `cache`.
+    """
     methods = METHODS if methods is None else methods
     context = Context(seed=config.seed, report_progress=progress)
+    causes = replace(context, report_progress=silent)
     fits = []
     for recipe in config.inference:
         progress(f"{config.name}: {recipe.name}")
-        fits.append(run_method(recipe.name, methods[recipe.method], recipe.settings, model, context))
+        fit = functools.partial(
+            run_method, recipe.name, methods[recipe.method], recipe.settings, model, context
+        )
+        fits.append(fit() if cache is None else cache.recall((recipe.model_dump(), causes), fit))
+        if fits[-1].recalled:
+            progress(f"{config.name}: {recipe.name}: taken from the cache")
     return tuple(fits)
 
 
@@ -117,6 +134,7 @@ def update(
     seed: int | None = None,
     progress: Progress = silent,
     command: str = "",
+    cache: Cache | None = None,
 ) -> Run:
     """Add rows to a finished run, each source a step; nothing is written, and `before` stays as it is.
 
@@ -137,7 +155,8 @@ def update(
         is_last = stage is pending[-1]
         asked, tell = (config, progress) if is_last else (_quick(config), silent)
         progress(f"{config.name}: {stage.step.source}")
-        fits = fit_all(asked, stage.model, tell, stage.methods)
+        kept = cache.about(stage.model) if cache and stage.has_rows else None
+        fits = fit_all(asked, stage.model, tell, stage.methods, kept)
         data = pool_data(data, stage.rows, len(steps))
         steps = (*steps, with_beliefs(stage.step, data.observations, fits))
     last = pending[-1]
@@ -175,7 +194,12 @@ def _parent(run: Run) -> dict[str, str]:
     return {"parent": folder, "parent_sha256": hashlib.sha256(content).hexdigest()}
 
 
-_installed = cache(version)  # reads a file of the installation for each library
+def open_cache() -> Cache:
+    """The cache of the user, for this version of everything that computes."""
+    return Cache(default_folder(), versions())
+
+
+_installed = functools.cache(version)  # reads a file of the installation for each library
 
 
 def versions() -> dict[str, str]:

@@ -83,6 +83,7 @@ class Fit:
         timings: seconds by phase; always has "total" once a method was run.
         details: what else the method has to say (`kkt_residual`, `iterations`, `boundary`, ...), JSON-able.
         blueprint: the model without its rows (`bayescope.models.blueprint`), to predict new ones by.
+        recalled: whether it was read from the cache (`bayescope.cache`); not stored with it.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Fit:
     timings: Mapping[str, float] = field(default=_EMPTY)
     details: Mapping[str, Any] = field(default=_EMPTY)
     blueprint: Mapping[str, Any] = field(default=_EMPTY)
+    recalled: bool = False
 
     @property
     def posterior(self) -> Mapping[str, StoredMarginal]:

@@ -39,7 +39,7 @@ def save_fit(fit: Fit, path: Path) -> None:
     The file is made in memory first: HDF5 brings the process down if the disk is full while it writes.
     Raises RunFolderError if the file cannot be written.
     """
-    content = fit_to_tree(fit).to_netcdf(engine="h5netcdf")
+    content = fit_to_bytes(fit)
     try:
         path.write_bytes(content)
     except OSError as reason:
@@ -51,14 +51,34 @@ def load_fit(path: Path) -> Fit:
 
     Raises RunFolderError if the file is missing, damaged, or not a fit.
     """
+    try:
+        content = path.read_bytes()
+    except OSError as reason:
+        raise _unreadable(str(path), reason) from None
+    return fit_from_bytes(content, str(path))
+
+
+def fit_to_bytes(fit: Fit) -> bytes:
+    """Write a fit as the content of a netCDF 4 file; equal fits make equal content."""
+    return bytes(fit_to_tree(fit).to_netcdf(engine="h5netcdf"))
+
+
+def fit_from_bytes(content: bytes, source: str) -> Fit:
+    """Read what `fit_to_bytes` wrote; `source` is what messages call it.
+
+    Raises RunFolderError if the content is damaged, or not a fit.
+    """
     import xarray as xr
 
     try:
-        with xr.open_datatree(io.BytesIO(path.read_bytes()), engine="h5netcdf") as tree:
+        with xr.open_datatree(io.BytesIO(content), engine="h5netcdf") as tree:
             return fit_from_tree(tree.load())
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as reason:
-        message = f"{path} cannot be read as a stored fit ({reason}). Run the fit again."
-        raise RunFolderError(message) from None
+        raise _unreadable(source, reason) from None
+
+
+def _unreadable(source: str, reason: Exception) -> RunFolderError:
+    return RunFolderError(f"{source} cannot be read as a stored fit ({reason}). Run the fit again.")
 
 
 def fit_to_tree(fit: Fit) -> xr.DataTree:

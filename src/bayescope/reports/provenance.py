@@ -15,7 +15,8 @@ _MOST_ITEMS = 12
 
 
 def provenance_table(record: RunRecord) -> TextTable:
-    """What identifies a run."""
+    """What identifies a run, and which of its answers were computed by an earlier one."""
+    recalled = [("from the cache", f"{', '.join(record.recalled)}; times are those of the run that fitted")]
     return text_table(
         "item|value",
         [
@@ -25,6 +26,7 @@ def provenance_table(record: RunRecord) -> TextTable:
             ("data", plain(record.data.source)),
             ("data sha256", record.data.fingerprint),
             ("command", plain(record.command)),
+            *(recalled if record.recalled else ()),
         ],
     )
 

@@ -164,7 +164,8 @@ class RunRecord(_Record):
     """A whole run but for its fits.
 
     `directory` is the folder that the paths of the configuration start from; `statistics` are those
-    that are sufficient for the model's rows, where there are any; `lineage` is that of an update.
+    that are sufficient for the model's rows, where there are any; `lineage` is that of an update; `recalled`
+    are the fits that came from the cache, whose timings are those of the run that computed them.
     """
 
     name: str
@@ -192,3 +193,4 @@ class RunRecord(_Record):
     lineage: Lineage | None = None
     curve: CurveView | None = None  # predictions along a single numeric predictor
     pooling: tuple[Pooling, ...] = ()
+    recalled: tuple[str, ...] = ()
