@@ -20,12 +20,14 @@ import scipy
 from numpy.typing import NDArray
 
 from bayescope.errors import FitError
+from bayescope.inference.gram import gram_triangle
 
 type Floats = NDArray[np.float64]
 
 EPSILON = float(np.finfo(np.float64).eps)
 _LOG_2PI = math.log(2 * math.pi)
 _BLOCK = 16384
+_MANY = 2**14  # numbers, with fewer of which a QR is as fast
 
 
 class Compressed(NamedTuple):
@@ -44,10 +46,17 @@ class Compressed(NamedTuple):
     residual: float
 
 
+class Triangle(NamedTuple):
+    """R of [X, y - offset] = QR, at most d + 1 rows, and `how` it was found: by "Gram" or "QR"."""
+
+    values: Floats
+    how: str
+
+
 def compress(
     matrix: Floats, response: Floats, weights: Floats | None = None, offset: Floats | float = 0.0
 ) -> Compressed:
-    """Compress a least-squares problem by one QR pass; see `triangle_of`."""
+    """Compress a least-squares problem by one pass; see `triangulate`."""
     count = float(len(matrix) if weights is None else weights.sum())
     return compressed(count, triangle_of(matrix, response, weights, offset))
 
@@ -55,19 +64,32 @@ def compress(
 def triangle_of(
     matrix: Floats, response: Floats, weights: Floats | None = None, offset: Floats | float = 0.0
 ) -> Floats:
-    """Compress rows [X, y - offset] to a triangle, at most d + 1 rows, by one QR pass over blocks of rows.
+    """Compress rows [X, y - offset] to a triangle, at most d + 1 rows; see `triangulate`."""
+    return triangulate(matrix, response, weights, offset).values
+
+
+def triangulate(
+    matrix: Floats, response: Floats, weights: Floats | None = None, offset: Floats | float = 0.0
+) -> Triangle:
+    """Compress rows [X, y - offset] to a triangle by their Gram matrix, or by QR where that is not sure.
 
     `matrix` has shape (n, d), `response`, `weights` and `offset` shape (n,); a weight is how often
-    its row occurs. Blocks are merged triangle by triangle (Golub and Van Loan, sec. 6.5.3), so the
-    memory needed beside the data is O(d^2).
+    its row occurs. The memory needed beside the data is O(d^2).
     """
+    many = matrix.size >= _MANY and len(matrix) > 4 * matrix.shape[1]
+    found = gram_triangle(matrix, response, weights, offset) if many else None
+    return Triangle(*found) if found else Triangle(_qr_triangle(matrix, response, weights, offset), "QR")
+
+
+def _qr_triangle(matrix: Floats, response: Floats, weights: Floats | None, offset: Floats | float) -> Floats:
+    """Merge the triangles of blocks of rows one by one (Golub and Van Loan, sec. 6.5.3)."""
     rows, size = matrix.shape
-    target = response - offset
     triangle = np.zeros((0, size + 1))
     step = max(_BLOCK, 4 * size)
     for start in range(0, rows, step):
         part = slice(start, start + step)
-        block = np.column_stack([matrix[part], target[part]])
+        known = offset[part] if isinstance(offset, np.ndarray) and offset.ndim else offset
+        block = np.column_stack([matrix[part], response[part] - known])
         if weights is not None:
             block *= np.sqrt(weights[part])[:, None]
         triangle = np.linalg.qr(np.vstack([triangle, block]), mode="r")

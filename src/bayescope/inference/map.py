@@ -50,7 +50,7 @@ from bayescope.inference.point import (
 )
 from bayescope.inference.point_problem import PointProblem, PointSettings
 from bayescope.inference.starts import plain_start, starts
-from bayescope.models import density, prior_density
+from bayescope.models import prior_density
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
 
@@ -77,16 +77,16 @@ def fit_map(model: Model, settings: MAPSettings, context: Context) -> Fit:
     problem = PointProblem(model, prior=True)
     if networks(model):
         refuse_network_mode(model, prior=True)
-        refuse_poles(problem, plain_start(problem))
+        refuse_poles(problem)
         context.report_progress("maximising the posterior of the network from several starts")
         return _newton(problem, settings)
     prior = _conjugate_prior(model)
     if prior is not None:
         return _conjugate(problem, prior)
-    refuse_improper(model)
+    refuse_improper(model, None if problem.normal is None else problem.normal.data.factor)
     refuse_unbounded(problem)
     refuse_degenerate(problem)
-    refuse_poles(problem, plain_start(problem))
+    refuse_poles(problem)
     if not problem.sparse and problem.normal is not None and _is_gaussian(problem.normal, model):
         return _gaussian(problem, problem.normal)
     context.report_progress("maximising the posterior")
@@ -136,7 +136,7 @@ def _gaussian(problem: PointProblem, normal: NormalStatistics) -> Fit:
     root = scipy.linalg.solve_triangular(R, np.eye(len(R))) / scale[:, np.newaxis]
     _, gradient, hessian = problem.objective.derivatives(theta)
     details = {
-        "formula": "least squares of the data and the prior by QR",
+        "formula": f"least squares of the data (by {normal.how}) and the prior (by QR)",
         "kkt_residual": kkt_residual(problem.objective, theta, gradient, np.diag(hessian)),
         "iterations": 0,
     }
@@ -217,7 +217,7 @@ def _fit(
         "Read the posterior mean and interval (exact or nuts), or widen the prior if it sets the bound.",
     )
     log_prior = prior_density.log_prior(problem.model, theta)
-    log_likelihood = density.log_likelihood(problem.model, theta)
+    log_likelihood = problem.log_likelihood(theta)
     more = {
         "zeros": named(names, (problem.objective.weight > 0) & (theta == 0)),
         "boundary": boundary,

@@ -9,9 +9,16 @@ from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.errors import FitError
 from bayescope.inference.improper import least_squares, unbounded_near_zero, unknown_sigma
 from bayescope.inference.level_refusals import refuse_flat_classes
-from bayescope.inference.point import degenerate, dependent_columns, observed_design, refuse_perfect_fit
+from bayescope.inference.point import (
+    degenerate,
+    dependent_columns,
+    dependent_in,
+    observed_design,
+    refuse_perfect_fit,
+)
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.separation import separation_of
+from bayescope.inference.starts import plain_start
 from bayescope.models import prior_density
 from bayescope.models.model import Model
 from bayescope.models.scales import scales_with
@@ -21,11 +28,12 @@ type Floats = NDArray[np.float64]
 _ADVICE = "Give these coefficients a proper prior, such as Normal(0, 2.5) on a predictor scaled to sd 1."
 
 
-def refuse_improper(model: Model) -> None:
+def refuse_improper(model: Model, triangle: Floats | None = None) -> None:
     """Refuse flat priors on coefficients that the likelihood leaves undetermined or sends to infinity.
 
     The likelihood is constant along a null direction of the design matrix and rises along a
-    separating one; only flat priors let the posterior follow. Raises FitError.
+    separating one; only flat priors let the posterior follow. `triangle` is R of the design X = QR, shape
+    (k, k), where it is known. Raises FitError.
     """
     flat = [name in ("Flat", "HalfFlat") for name, _ in prior_density.element_priors(model)]
     index = model.location.index
@@ -33,8 +41,11 @@ def refuse_improper(model: Model) -> None:
     if not chosen.any():
         return
     refuse_flat_classes(model)
-    X, labels = observed_design(model)[0][:, chosen], [model.names[position] for position in index[chosen]]
-    dependent = dependent_columns(X, labels)
+    labels = [model.names[position] for position in index[chosen]]
+    if triangle is None:
+        dependent = dependent_columns(observed_design(model)[0][:, chosen], labels)
+    else:
+        dependent = dependent_in(triangle[:, chosen], labels)
     if dependent:
         raise FitError(
             f"the posterior has no single mode: {', '.join(dependent)} are linearly dependent in the data "
@@ -89,9 +100,12 @@ def refuse_degenerate(problem: PointProblem) -> None:
         refuse_perfect_fit("the posterior mode", model.likelihood.degenerate)
 
 
-def refuse_poles(problem: PointProblem, start: Floats) -> None:
+def refuse_poles(problem: PointProblem) -> None:
     """Refuse a posterior whose density is infinite at an end of a prior's support. Raises FitError."""
     objective = problem.objective
+    if not np.isfinite([objective.lower, objective.upper]).any():
+        return
+    start = plain_start(problem)
     for bounds in (objective.lower, objective.upper):
         for j in np.flatnonzero(np.isfinite(bounds)):
             place = start.copy()

@@ -35,6 +35,7 @@ from bayescope.inference.normal_statistics import NormalStatistics, design_matri
 from bayescope.inference.point import (
     degenerate,
     dependent_columns,
+    dependent_in,
     expected_information,
     limits_reached,
     named,
@@ -81,7 +82,7 @@ def fit_mle(model: Model, settings: MLESettings, context: Context) -> Fit:
     flat = of_model(model)
     if isinstance(flat, Conjugate):
         return _conjugate(problem, flat)
-    _refuse_dependent(model)
+    _refuse_dependent(problem)
     if problem.normal is not None:
         return _normal(problem, problem.normal)
     _refuse_separated(model)
@@ -123,23 +124,32 @@ def _fit(
     return point_fit(problem, theta, covariance, {**details, "boundary": boundary}, outcome)
 
 
-def _refuse_dependent(model: Model) -> None:
-    X, _, _ = observed_design(model)
+def _refuse_dependent(problem: PointProblem) -> None:
+    model = problem.model
     labels = [model.names[position] for position in model.location.index]
-    if len(X) < X.shape[1]:
+    rows = int(np.count_nonzero(observed_rows(model)))
+    if rows < len(labels):
         raise FitError(
-            f"the MLE is not unique: {len(X)} rows cannot tell {X.shape[1]} coefficients apart.",
+            f"the MLE is not unique: {rows} rows cannot tell {len(labels)} coefficients apart.",
             _PRIOR_ADVICE,
         )
-    if model.likelihood.ordered:  # the cutpoints are a constant column
-        X, labels = np.column_stack([np.ones(len(X)), X]), [CUTPOINTS, *labels]
-    refuse_all_classes(model)
-    dependent = dependent_columns(X, labels)
+    dependent = _dependent(problem, labels)
     if dependent:
         raise FitError(
             f"the MLE is not unique: the columns {', '.join(dependent)} are linearly dependent.",
             _PRIOR_ADVICE,
         )
+
+
+def _dependent(problem: PointProblem, labels: Sequence[str]) -> tuple[str, ...]:
+    model = problem.model
+    if problem.normal is not None:
+        return dependent_in(problem.normal.data.factor, labels)
+    X, _, _ = observed_design(model)
+    if model.likelihood.ordered:  # the cutpoints are a constant column
+        X, labels = np.column_stack([np.ones(len(X)), X]), [CUTPOINTS, *labels]
+    refuse_all_classes(model)
+    return dependent_columns(X, labels)
 
 
 def _refuse_separated(model: Model) -> None:
@@ -165,7 +175,7 @@ def _normal(problem: PointProblem, normal: NormalStatistics) -> Fit:
         sigma = normal.sigma_at(theta)
         covariance[normal.sigma_index, normal.sigma_index] = sigma**2 / (2 * normal.data.observations)
     covariance[np.ix_(index, index)] = normal.sigma_at(theta) ** 2 * (inverse @ inverse.T)
-    formula = "beta by QR of X" + ("" if normal.sigma_index is None else ", sigma = sqrt(RSS / N)")
+    formula = f"beta by {normal.how} of X" + ("" if normal.sigma_index is None else ", sigma = sqrt(RSS / N)")
     details = {"formula": formula, "kkt_residual": _residual(problem, theta), "iterations": 0}
     return _fit(problem, theta, covariance, details, np.zeros(len(theta), dtype=bool))
 

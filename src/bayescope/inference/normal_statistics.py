@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.inference.linear_gaussian import Compressed, compress
+from bayescope.inference.linear_gaussian import Compressed, compressed, triangulate
 from bayescope.models.model import Model, Predictor
 
 type Floats = NDArray[np.float64]
@@ -29,12 +29,14 @@ class NormalStatistics:
         coefficients: positions in theta of the k coefficients of the mean.
         sigma_index: position in theta of sigma; None when sigma is known.
         sigma: the known sigma, else nan.
+        how: the rows were compressed by their "Gram" matrix or by "QR".
     """
 
     data: Compressed
     coefficients: NDArray[np.intp]
     sigma_index: int | None
     sigma: float
+    how: str
 
     def sigma_at(self, theta: Floats) -> float:
         """Return sigma, known or at `theta`, shape (d,)."""
@@ -76,10 +78,12 @@ def normal_statistics(model: Model) -> NormalStatistics | None:
     if mean.network is not None or not constant or mean.link != "identity" or deviation.link != "identity":
         return None
     response = model.response
-    data = compress(design_matrix(model, mean), response.values, response.weights, mean.offset)
+    triangle, how = triangulate(design_matrix(model, mean), response.values, response.weights, mean.offset)
+    count = float(len(response.values) if response.weights is None else response.weights.sum())
+    data = compressed(count, triangle)
     if len(deviation.index):
-        return NormalStatistics(data, mean.index, int(deviation.index[0]), math.nan)
-    return NormalStatistics(data, mean.index, None, float(np.ravel(deviation.offset)[0]))
+        return NormalStatistics(data, mean.index, int(deviation.index[0]), math.nan, how)
+    return NormalStatistics(data, mean.index, None, float(np.ravel(deviation.offset)[0]), how)
 
 
 def design_matrix(model: Model, predictor: Predictor) -> Floats:

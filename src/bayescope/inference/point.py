@@ -30,11 +30,15 @@ def dependent_columns(X: Floats, labels: Sequence[str]) -> tuple[str, ...]:
     """Name the columns of `X`, shape (n, k), that take part in a linear dependence; none: full rank.
 
     Columns are scaled to length 1; a singular value below 1e-12 of the largest counts as zero. The rows are
-    read in one QR pass, and nothing of their size is copied.
+    read in one pass, and nothing of their size is copied.
     """
-    if not X.shape[1]:
+    return dependent_in(triangle_of(X[:, :-1], X[:, -1]), labels) if X.shape[1] else ()
+
+
+def dependent_in(triangle: Floats, labels: Sequence[str]) -> tuple[str, ...]:
+    """Do what `dependent_columns` does, given R of X = QR instead of X, or some columns of R."""
+    if not triangle.shape[1]:
         return ()
-    triangle = triangle_of(X, np.zeros(len(X)))[:, :-1]
     length = np.linalg.norm(triangle, axis=0)  # that of the columns of X
     _, singular, rotation = np.linalg.svd(triangle / np.where(length > 0, length, 1.0), full_matrices=True)
     rank = int(np.sum(singular > _RANK_TOLERANCE * singular[0]))
@@ -45,8 +49,11 @@ def dependent_columns(X: Floats, labels: Sequence[str]) -> tuple[str, ...]:
 def observed_design(model: Model) -> tuple[Floats, Floats, Floats | None]:
     """Return design matrix, response and trials of the rows that occur (weight above 0, trials above 0)."""
     response, kept = model.response, observed_rows(model)
+    X = design_matrix(model, model.location)
+    if kept.all():  # no copy
+        return X, response.values, response.trials
     trials = None if response.trials is None else response.trials[kept]
-    return design_matrix(model, model.location)[kept], response.values[kept], trials
+    return X[kept], response.values[kept], trials
 
 
 def observed_rows(model: Model) -> Flags:
@@ -146,7 +153,7 @@ def point_fit(
     `spread` is the covariance, shape (d, d), or the standard errors alone, shape (d,).
     """
     method = "map" if problem.prior else "mle"
-    log_likelihood = density.log_likelihood(problem.model, theta)
+    log_likelihood = problem.log_likelihood(theta)
     return Fit(
         name=method,
         method=method,

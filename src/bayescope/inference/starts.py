@@ -24,6 +24,8 @@ from bayescope.models.order import ordered_positions
 type Floats = NDArray[np.float64]
 
 _FEW_STEPS = PointSettings(max_iterations=20)
+_LOG_CONCAVE = {"Normal", "Laplace", "Flat", "HalfFlat", "HalfNormal", "Exponential", "Uniform"}
+"""Priors whose density is log-concave whatever their arguments, of those that need no look."""
 
 
 def plain_start(problem: PointProblem) -> Floats:
@@ -55,10 +57,10 @@ def _constant_column(model: Model, location: Predictor) -> NDArray[np.intp]:
     """The position of the location's constant, if it has an unknown one: of a network, its last bias."""
     if location.network is not None:
         return location.index[-1:]
-    constant = np.ptp(design_matrix(model, location), axis=0) == 0
     wanted = ("Intercept", location.parameter)
-    named = np.array([model.names[position] in wanted for position in location.index], dtype=bool)
-    return np.asarray(location.index[constant & named])
+    X = design_matrix(model, location)
+    named = [j for j, position in enumerate(location.index.tolist()) if model.names[position] in wanted]
+    return np.asarray(location.index[[j for j in named if np.ptp(X[:, j]) == 0]])
 
 
 def _constant(model: Model, predictor: Predictor, mean: float, sd: float) -> float:
@@ -191,6 +193,8 @@ def _is_convex(problem: PointProblem) -> bool:
     plain = location.matrix is None and not problem.positive.any()
     if not (linear and alone) and not plain:
         return False
+    if {block.prior.distribution for block in problem.model.blocks} <= _LOG_CONCAVE:
+        return True
     grid = np.logspace(-3, 4, 15)
     size = len(problem.model.names)
     for value in np.concatenate([-grid, [0.0], grid]):
