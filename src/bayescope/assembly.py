@@ -44,7 +44,7 @@ def make_record(
     """
     comparison, reference = compare(fits), choose_reference(fits)
     predictive = posterior_predictive_check(model, reference, config.seed) if has_rows and reference else None
-    checks = check_all(fits, comparison, predictive)
+    checks = check_all(fits, comparison, predictive, model)
     return RunRecord(
         name=config.name,
         title=config.title or config.name,

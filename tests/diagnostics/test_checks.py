@@ -12,7 +12,7 @@ from bayescope.diagnostics.comparison import compare
 from bayescope.diagnostics.records import PredictiveCheck
 from bayescope.inference.fit import Outcome
 
-SAMPLER = ("draws", "r_hat", "ess_bulk", "ess_tail", "divergences", "e_bfmi", "tree_depth")
+SAMPLER = ("draws", "chains", "r_hat", "ess_bulk", "ess_tail", "divergences", "e_bfmi", "tree_depth")
 
 
 def alone(fit, name):
@@ -248,8 +248,10 @@ def test_without_a_predictive_check_there_is_nothing_to_note():
 
 
 def test_every_failure_or_note_about_a_sampler_has_advice(sampled, sticky_draws):
+    stuck = sticky_draws[:3].copy()
+    stuck[1] = stuck[1, 0]
     fit = sampled(
-        sticky_draws[:3],
+        stuck,
         diverging=some(5)[:3],
         energy=np.ones((3, 1000)),
         reached_max_treedepth=some(500)[:3],

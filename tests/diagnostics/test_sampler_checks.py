@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bayescope.diagnostics.sampler_checks import check_sampler
+from bayescope.pipeline import prepare, read_config
 from bayescope.sampling.convergence import convergence
 
-ANY = ("draws", "r_hat", "ess_bulk", "ess_tail")
+ANY = ("draws", "chains", "r_hat", "ess_bulk", "ess_tail")
 CHECKS = {
     "metropolis": ANY,
     "hmc": (*ANY, "divergences", "e_bfmi"),
@@ -72,3 +74,23 @@ def test_attempts_are_a_note_that_says_what_failed_and_what_was_changed(sampled,
     found = check_sampler(fit, convergence(fit.draws))[-1]
     assert (found.name, found.verdict, found.message) == ("attempts", "note", message)
     assert ("into the recipe" in found.advice) == message.endswith("passed.")
+
+
+def test_the_same_advice_is_given_once(sampled, sticky_draws):
+    """Effects that hardly differ between groups, on top of a slow drift that all share."""
+    model = prepare(read_config(GROUPED))[1]
+    noise = np.random.default_rng(1).normal(size=(4, 1000, len(model.names)))
+    draws = 10 * sticky_draws[:, :, :1] + noise
+    fit = replace(sampled(draws[:, :, :1]), names=model.names, draws=draws)
+    checks = {check.name: check for check in check_sampler(fit, convergence(draws), model)}
+    assert {checks[name].verdict for name in ("r_hat", "ess_bulk", "ess_tail")} == {"fail"}
+    assert "`centered: false`" in checks["r_hat"].advice
+    assert (checks["ess_bulk"].advice, checks["ess_tail"].advice) == ("See `r_hat`.", "See `r_hat`.")
+
+
+GROUPED = {
+    "name": "grouped",
+    "data": {"columns": {"y": [1, 2, 4, 3, 5, 7], "g": list("aabbcc")}},
+    "model": {"likelihood": "Normal", "formula": "y ~ 1 + (1 | g)", "centered": True},
+    "inference": ["mle"],
+}

@@ -19,6 +19,7 @@ from bayescope.diagnostics.records import Check, ComparisonRow, PredictiveCheck,
 from bayescope.diagnostics.sampler_checks import check_sampler
 from bayescope.inference.fit import Fit, Status
 from bayescope.inference.gates import judged
+from bayescope.models.model import Model
 from bayescope.sampling.convergence import convergence
 
 MAX_Z = 4.0
@@ -26,14 +27,14 @@ MAX_MAP_SHIFT = 1.0
 EXTREME_P = 0.005
 
 
-def check_fit(fit: Fit) -> tuple[Check, ...]:
+def check_fit(fit: Fit, model: Model | None = None) -> tuple[Check, ...]:
     """Check one fit by itself: whether it answered, how, and for a sampler whether it converged."""
     checks = [check_answer(fit)]
     if fit.answered and fit.kind == "point":
         checks.append(check_boundary(fit))
     if is_sampled(fit) and fit.draws is not None:
         seen = judged(fit)
-        checks.extend(check_sampler(seen, convergence(np.asarray(seen.draws))))
+        checks.extend(check_sampler(seen, convergence(np.asarray(seen.draws)), model))
     return tuple(checks)
 
 
@@ -41,9 +42,10 @@ def check_all(
     fits: Sequence[Fit],
     comparison: Sequence[ComparisonRow],
     predictive: PredictiveCheck | None = None,
+    model: Model | None = None,
 ) -> tuple[Check, ...]:
     """Check every fit by itself, then against the reference, then the model against the data."""
-    alone = [check for fit in fits for check in check_fit(fit)]
+    alone = [check for fit in fits for check in check_fit(fit, model)]
     compared = [
         check(fit, rows)
         for fit in fits

@@ -1,4 +1,4 @@
-"""Checks of a Markov chain sampler's draws: the gates, complete draws, and whether they were drawn again."""
+"""Checks of a sampler's draws: complete, moving, past the gates; and whether they were drawn again."""
 
 from __future__ import annotations
 
@@ -10,17 +10,34 @@ from typing import Any
 
 import numpy as np
 
+from bayescope.diagnostics.chains import Split, chains_text, split_chains, still_chains
+from bayescope.diagnostics.divergences import places
 from bayescope.diagnostics.records import Check, make_check
+from bayescope.diagnostics.sampler_advice import advice
 from bayescope.inference.fit import Fit
-from bayescope.inference.gates import GATES, MIN_ESS, Gate, Measured
+from bayescope.inference.gates import GATES, Gate, Measured
 from bayescope.inference.retries import attempts_of
+from bayescope.models.model import Model
 from bayescope.sampling.convergence import Convergence
 
 
-def check_sampler(fit: Fit, found: Convergence) -> tuple[Check, ...]:
-    """Make every check that applies to the method of this fit."""
-    gates = [check_gate(gate, fit, found) for gate in GATES if fit.method not in gate.without]
-    return (check_draws(fit), *gates, *check_attempts(fit))
+def check_sampler(fit: Fit, found: Convergence, model: Model | None = None) -> tuple[Check, ...]:
+    """Make every check that applies to the method of this fit; the model is what advice is made to fit."""
+    gates = [check_gate(gate, fit, found, model) for gate in GATES if fit.method not in gate.without]
+    return _said_once((check_draws(fit), check_chains(fit), *gates, *check_attempts(fit)))
+
+
+def _said_once(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    """Refer from advice that an earlier check gives already to that check."""
+    first: dict[str, str] = {}
+    for check in checks:
+        first.setdefault(check.advice, check.name)
+    return tuple(
+        check.model_copy(update={"advice": f"See `{first[check.advice]}`."})
+        if check.advice and first[check.advice] != check.name
+        else check
+        for check in checks
+    )
 
 
 def check_draws(fit: Fit) -> Check:
@@ -42,7 +59,46 @@ def check_draws(fit: Fit) -> Check:
     )
 
 
-def check_gate(gate: Gate, fit: Fit, found: Convergence) -> Check:
+def check_chains(fit: Fit) -> Check:
+    """Fail when a chain does not move, or chains lie in different places: which, by their numbers from 1."""
+    draws = np.asarray(fit.draws)
+    still, split = still_chains(draws), split_chains(draws)
+    bad = still or (split.few if split else ())
+    return make_check(
+        fit.name,
+        "chains",
+        "fail" if bad else "pass",
+        value=len(bad),
+        threshold=0.0,
+        parameter=fit.names[split.parameter] if split and not still else None,
+        message=_still_message(still) if still else _split_message(split),
+        advice=(
+            "A chain that does not move started where the density is far too steep, or has lost its way: use "
+            "tighter priors and predictors on one scale, and do not use its draws."
+            if still
+            else "There is more than one mode, or a chain has got stuck: more draws will not bring them "
+            "together. Use priors that rule one of the places out."
+        ),
+    )
+
+
+def _still_message(chains: tuple[int, ...]) -> str:
+    text = chains_text(chains)
+    return f"{text[0].upper()}{text[1:]} {'does' if len(chains) == 1 else 'do'} not move."
+
+
+def _split_message(split: Split | None) -> str:
+    if split is None:
+        return ""
+    few = chains_text(split.few)
+    verb = "lies" if len(split.few) == 1 else "lie"
+    return (
+        f"{few[0].upper()}{few[1:]} {verb} around {split.at:.3g}, {chains_text(split.many)} around "
+        f"{split.other:.3g}, with nothing in between."
+    )
+
+
+def check_gate(gate: Gate, fit: Fit, found: Convergence, model: Model | None = None) -> Check:
     """Report a gate: fail where it is not passed, note where it is but something was counted."""
     measured = gate.measure(fit, found)
     if measured is None:
@@ -55,9 +111,19 @@ def check_gate(gate: Gate, fit: Fit, found: Convergence) -> Check:
         value=measured.value,
         threshold=gate.threshold,
         parameter=measured.where if measured.where in fit.names else None,
-        message=_MESSAGES[gate.name](measured),
-        advice=_ADVICE[gate.name](fit, measured),
+        message=_MESSAGES[gate.name](measured) + (_whereabouts(fit) if gate.name == "divergences" else ""),
+        advice=advice(gate.name, fit, measured, model) if not gate.passes(measured) or measured.count else "",
     )
+
+
+def _whereabouts(fit: Fit) -> str:
+    """Say in which two unknowns divergent draws differ most from the others; nothing where they do not."""
+    apart = [
+        f"{fit.names[place.position]} (median {place.divergent:.3g} against {place.others:.3g})"
+        for place in places(fit)[:2]
+        if place.is_apart
+    ]
+    return f" They differ from the other draws in {' and '.join(apart)}." if apart else ""
 
 
 def _worst(name: str, digits: int) -> Callable[[Measured], str]:
@@ -82,36 +148,6 @@ _MESSAGES: Mapping[str, Callable[[Measured], str]] = MappingProxyType(
         "tree_depth": lambda measured: (
             f"{measured.count} of {measured.of} trajectories were cut at the greatest tree depth."
         ),
-    }
-)
-
-
-def _more_draws(fit: Fit, measured: Measured) -> str:
-    if not measured.value > 0:
-        return "Use four chains; if the draws do not move at all, check the parameter's prior and the data."
-    needed = np.asarray(fit.draws).shape[1] * MIN_ESS / measured.value
-    return (
-        f"Set `draws` to at least {math.ceil(needed / 100) * 100} a chain; if R-hat is high too, "
-        "see to that first."
-    )
-
-
-_ADVICE: Mapping[str, Callable[[Fit, Measured], str]] = MappingProxyType(
-    {
-        "r_hat": lambda *_: (
-            "The chains have not mixed: do not use these draws. Use at least four chains with more "
-            "`tune` and `draws`; if R-hat stays high, use tighter priors or rescale the predictors."
-        ),
-        "ess_bulk": _more_draws,
-        "ess_tail": _more_draws,
-        "divergences": lambda *_: (
-            "The posterior bends too sharply for the step size, and the draws may miss part of it: "
-            "set `target_accept` nearer to 1 (0.99); if divergences remain, use tighter priors."
-        ),
-        "e_bfmi": lambda *_: (
-            "The posterior likely has heavy tails: use tighter priors, or more `tune` and `draws`."
-        ),
-        "tree_depth": lambda *_: "Raise `max_treedepth`, or put the predictors on one scale.",
     }
 )
 

@@ -41,9 +41,9 @@ class Cost:
 
 
 def efficiency_table(record: RunRecord, fits: Sequence[Fit]) -> TextTable:
-    """Effective sample size by second and by evaluation; no rows unless two samplers or more ran."""
+    """Effective sample size by second and by evaluation, one row a sampler."""
     costs = [(fit.name, cost) for fit in fits if (cost := cost_of(record, fit)) is not None]
-    rows = [(name, *_cells(cost)) for name, cost in costs] if len(costs) > 1 else []
+    rows = [(name, *_cells(cost)) for name, cost in costs]
     numeric = ("draws", "least ESS", "seconds", "ESS per second", "evaluations", "ESS per 1,000 evaluations")
     headings = ("method", *numeric[:5], "of the", numeric[5])
     return text_table("|".join(headings), rows, "|".join(numeric))

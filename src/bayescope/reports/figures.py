@@ -11,7 +11,7 @@ from bayescope.reports.figures_grid import surface_figure
 from bayescope.reports.figures_pooling import pooling_figure
 from bayescope.reports.figures_posterior import density_figure, forest_figure, small_multiples
 from bayescope.reports.figures_predictive import predictive_figure
-from bayescope.reports.figures_sampler import energy_figure, ess_figure, rank_trace_figure
+from bayescope.reports.figures_sampler import divergence_figure, energy_figure, ess_figure, rank_trace_figure
 from bayescope.reports.figures_updates import update_figure
 from bayescope.reports.hypotheses import hypotheses_figure, hypotheses_path_figure
 from bayescope.reports.plate import plate_picture
@@ -79,8 +79,8 @@ def _update_figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Picture
 def _sampler_figures(record: RunRecord, fit: Fit) -> dict[str, Picture]:
     stem = file_stem(fit.name)
     pictures = {f"rank-trace-{stem}": rank_trace_figure(record, fit), f"ess-{stem}": ess_figure(record, fit)}
-    energy = energy_figure(fit)
-    return pictures | ({f"energy-{stem}": energy} if energy else {})
+    found = {"energy": energy_figure(fit), "divergences": divergence_figure(fit)}
+    return pictures | {f"{name}-{stem}": figure for name, figure in found.items() if figure is not None}
 
 
 def is_sampler(record: RunRecord, fit: Fit) -> bool:

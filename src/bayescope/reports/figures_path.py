@@ -12,11 +12,19 @@ import numpy as np
 
 from bayescope.inference.path import Path
 from bayescope.reports.formatting import compact, plain, shorten, whole
-from bayescope.reports.style import INK, METHOD_COLOURS, MUTED, Picture, house_style, new_figure, picture
+from bayescope.reports.style import (
+    INK,
+    METHOD_COLOURS,
+    MUTED,
+    Picture,
+    house_style,
+    new_figure,
+    picture,
+    plain_ticks,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.ticker import Locator
 
 _MOST_NAMED = 12
@@ -105,15 +113,6 @@ def _no_ticks() -> Locator:
     return NullLocator()
 
 
-def _plain_ticks(axis: Axis) -> None:
-    """Write powers of ten without markup, which is never read as maths here."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axis.set_major_locator(LogLocator(numticks=9))
-    axis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
-
-
 def _scores(axes: Axes, path: Path) -> None:
     if path.best_score is not None:
         axes.errorbar(
@@ -170,9 +169,9 @@ def _scale_axis(axes: Axes, path: Path, depth: float) -> None:
 
     name, formula = ("b", "1 / b") if path.distribution == "Laplace" else ("tau", "1 / (2 tau^2)")
     axes.set_xlabel(f"lambda = {formula}")
-    _plain_ticks(axes.xaxis)
+    plain_ticks(axes.xaxis)
     below = axes.secondary_xaxis(depth, functions=(scale, strength))
-    _plain_ticks(below.xaxis)
+    plain_ticks(below.xaxis)
     below.set_xlabel(f"prior scale {name} of {path.distribution}(0, {name})")
 
 

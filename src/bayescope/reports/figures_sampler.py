@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayescope.diagnostics.divergences import places
 from bayescope.inference.fit import Fit, Floats
+from bayescope.inference.gates import statistic
 from bayescope.reports.formatting import plain, shorten, significant
 from bayescope.reports.record import RunRecord
 from bayescope.reports.style import (
@@ -20,6 +22,7 @@ from bayescope.reports.style import (
     colour_of,
     new_figure,
     picture,
+    plain_ticks,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ _MOST_PARAMETERS = 6
 _BINS = 20
 _ESS_THRESHOLD = 400
 _MOST_TRACE_POINTS = 1000
+_MOST_POINTS = 4000
 
 
 def rank_trace_figure(record: RunRecord, fit: Fit) -> Picture:
@@ -137,6 +141,46 @@ def ess_figure(record: RunRecord, fit: Fit) -> Picture:
     _line_legend(axes, colour_of(fit.method), (("bulk", "-"), ("tail", (0, (4, 1.5)))))
     alt = f"Effective sample size of {len(names)} unknowns grows with the draws of {fit.name}; 400 is needed."
     return picture(figure, "sampler", f"Effective sample size: {fit.name}", alt)
+
+
+def divergence_figure(fit: Fit) -> Picture | None:
+    """Draw where trajectories diverged, in the two unknowns that differ most there; None where none did.
+
+    Unknowns whose draws are all positive have logarithmic axes, on which the neck of a funnel is seen.
+    """
+    flags = statistic(fit, "diverging")
+    if flags is None or not flags.any() or len(fit.names) < 2:
+        return None
+    first, second = _pair(fit)
+    figure = new_figure(5.1, 3.6)
+    axes = figure.add_subplot()
+    draws, diverged = _draws(fit), flags > 0
+    _pair_points(axes, draws[~diverged][:, (second, first)], MUTED, 4)
+    _pair_points(axes, draws[diverged][:, (second, first)], colour_of(fit.method), 14)
+    if (draws[:, :, second] > 0).all():
+        axes.set_xscale("log")
+        plain_ticks(axes.xaxis, (1, 2, 5))
+    if (draws[:, :, first] > 0).all():
+        axes.set_yscale("log")
+        plain_ticks(axes.yaxis, (1, 2, 5))
+    names = [shorten(plain(fit.names[position]), 24) for position in (first, second)]
+    axes.set(xlabel=names[1], ylabel=names[0])
+    count = int(diverged.sum())
+    title = f"Divergences: {fit.name}"
+    axes.set_title(title)
+    alt = f"{count} divergent draws of {fit.name} among the others, {names[0]} against {names[1]}."
+    return picture(figure, "sampler", title, alt)
+
+
+def _pair(fit: Fit) -> tuple[int, int]:
+    """Positions of the two unknowns that differ most at divergences; the first two where these are few."""
+    found = [place.position for place in places(fit)[:2]]
+    return (found[0], found[1]) if len(found) == 2 else (0, 1)
+
+
+def _pair_points(axes: Axes, points: Floats, colour: str, size: float) -> None:
+    kept = points[:: max(1, len(points) // _MOST_POINTS)]
+    axes.scatter(kept[:, 0], kept[:, 1], s=size, c=colour, alpha=0.5, linewidths=0, rasterized=True)
 
 
 def _counts(draws: int) -> Floats:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 INK = "#1f2933"
@@ -117,6 +118,15 @@ def bare(axes: Axes) -> None:
     """Take the y axis away: heights of densities are read against each other, not off a scale."""
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
+
+
+def plain_ticks(axis: Axis, multiples: tuple[float, ...] = (1.0,)) -> None:
+    """Write the ticks of a logarithmic axis without markup, which is never read as maths here."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=multiples, numticks=9))
+    axis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def picture(figure: Figure, section: str, title: str, alt: str, *, wide: bool = False) -> Picture:
