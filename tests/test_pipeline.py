@@ -23,7 +23,7 @@ COLUMNS = {
 QUICK_NUTS = {"nuts": {"sampler": "pymc", "draws": 150, "tune": 200, "chains": 2}}
 ESTIMATES = [
     "parameter", "method", "estimate", "sd", "lower", "upper", "median", "mode",
-    "ess_bulk", "ess_tail", "r_hat", "mcse_mean",
+    "ess_bulk", "ess_tail", "r_hat", "mcse_mean", "mcse_lower", "mcse_median", "mcse_upper",
 ]  # fmt: skip
 COMPARISON = [
     "parameter", "method", "reference", "mean_shift_in_sd", "sd_ratio", "wasserstein_1_in_sd", "kl_nats", "z", "z_sd", "kl_error", "kl_method",
