@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import scipy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.distributions.supports import POSITIVE, REAL, UNIT, Support
-from bayescope.models import density, prior_density
+from bayescope.models import density, prior_density, rows
 from bayescope.models.model import Block, Model, Predictor, Prior, Response
 
 stats = scipy.stats
@@ -52,7 +53,7 @@ def regression(
     """A regression with a vector of coefficients, and for Normal an unknown sigma, or one fixed at `sigma`."""
     k = matrix.shape[1]
     columns = tuple(f"x{i}" for i in range(k))
-    link = "identity" if likelihood == "Normal" else "logit"
+    link = {"Normal": "identity", "Poisson": "log"}.get(likelihood, "logit")
     predictors = [Predictor(LIKELIHOODS[likelihood].location, link, matrix, np.arange(k), columns, offset)]
     blocks = [block("coefficients", 0, NORMAL, size=k)]
     if likelihood == "Normal" and sigma is None:
@@ -269,13 +270,87 @@ def _rows(declared: Model, rows: NDArray[np.intp]) -> Model:
     )
 
 
-def test_more_rows_than_one_part_of_the_hessian_add_up() -> None:
-    n = 2 * density._ROWS_AT_ONCE + 17
-    rng = np.random.default_rng(5)
-    matrix = rng.normal(size=(n, 3))
-    linear = regression("Normal", rng.normal(size=n), matrix, sigma=2.0)
-    hessian = density.likelihood_derivatives(linear, np.zeros(3))[2]
-    np.testing.assert_allclose(hessian, -matrix.T @ matrix / 4.0, rtol=1e-12, atol=1e-10)
+@settings(deadline=None)
+@given(problem=problems())
+def test_parts_of_the_rows_add_up_to_all_of_them(problem: tuple[Model, Floats]) -> None:
+    declared, theta = problem
+    whole = density.evaluate(declared, theta, order=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "rows_at_once", lambda _columns: 3)
+        split = density.evaluate(declared, theta, order=2)
+        slopes = density.likelihood_slopes(declared, theta)
+    size = 1.0 + abs(whole.value) + np.abs(whole.hessian).max(initial=0.0)
+    for found, expected in zip(
+        (*split[:3], *slopes), (*whole[:3], whole.gradient, np.diag(whole.hessian)), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-13 * size)
+
+
+@st.composite
+def heads(draw: st.DrawFn) -> tuple[Model, Floats]:
+    """Binomial, Bernoulli and Poisson regressions, from hopeless to near perfect ones, with weights or not."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, kind = draw(st.integers(1, 200)), draw(st.sampled_from(["Bernoulli", "Binomial", "Poisson"]))
+    matrix, theta = rng.normal(size=(n, 2)), rng.normal(size=2) * 10 ** draw(st.floats(-2, 2))
+    theta = theta if kind != "Poisson" else np.clip(theta, -3.0, 3.0)
+    trials = rng.integers(0, 9, size=n).astype(float) if kind == "Binomial" else None
+    y = (
+        rng.poisson(2.0, n)
+        if kind == "Poisson"
+        else rng.binomial(1 if trials is None else trials.astype(int), 0.4, n)
+    )
+    weights = rng.integers(0, 3, size=n).astype(float) if draw(st.booleans()) else None
+    declared = regression(
+        kind, y.astype(float), matrix, offset=rng.normal(size=n), trials=trials, weights=weights
+    )
+    return declared, theta
+
+
+@settings(deadline=None)
+@given(problem=heads())
+def test_all_at_once_is_what_log_density_and_derivatives_say(problem: tuple[Model, Floats]) -> None:
+    declared, theta = problem
+    assert declared.location.link in declared.likelihood.together
+    plain = replace(declared, likelihood=replace(declared.likelihood, together={}))
+    found, expected = (density.evaluate(m, theta, order=2) for m in (declared, plain))
+    assert found.value == pytest.approx(expected.value, rel=1e-10)
+    for ours, theirs in zip(found[1:3], expected[1:3], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-13 * (1e-300 + np.abs(theirs).max()))
+    response = declared.response
+    occurs = np.ones(len(response.values), dtype=bool)
+    occurs &= True if response.weights is None else response.weights > 0
+    occurs &= True if response.trials is None else response.trials > 0
+    second = declared.likelihood.on_link[declared.location.link][1](
+        response.values, response.trials, density.eta(declared, theta)
+    )[1][0, 0]
+    times = 1.0 if response.weights is None else response.weights
+    assert found.least == pytest.approx(np.min(-(second * times)[occurs], initial=np.inf), rel=1e-12)
+
+
+def test_a_hessian_of_both_signs_is_that_of_the_rows() -> None:
+    rng = np.random.default_rng(3)
+    matrix, weights = rng.normal(size=(40, 3)), rng.normal(size=40)
+    predictor = Predictor("mu", "identity", matrix, np.arange(3), ("a", "b", "c"))
+    for values in (weights, -np.abs(weights), np.zeros(40)):
+        expected = sum(w * np.outer(x, x) for w, x in zip(values, matrix, strict=True))
+        np.testing.assert_allclose(
+            density._cross(predictor, predictor, values), expected, rtol=1e-12, atol=1e-12
+        )
+
+
+def test_a_design_on_disk_gives_what_one_in_memory_does(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    n = 20_000
+    matrix, y = rng.normal(size=(n, 3)), rng.integers(0, 2, n).astype(float)
+    np.save(tmp_path / "X.npy", matrix)
+    stored = regression("Bernoulli", y, np.load(tmp_path / "X.npy", mmap_mode="r"))
+    theta = np.array([0.3, -0.2, 1.0])
+    for found, expected in zip(
+        density.evaluate(stored, theta, order=2),
+        density.evaluate(regression("Bernoulli", y, matrix), theta, order=2),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_large_predictor_loses_no_digits() -> None:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.distributions.likelihood import Together
 from bayescope.distributions.supports import SIMPLEX
 
 type Floats = NDArray[np.float64]
@@ -41,6 +42,23 @@ def matrix(first: tuple[Any, Any], own: tuple[Any, Any], mixed: Any) -> tuple[Fl
     """Give derivatives in two parameters the shapes (2, n) and (2, 2, n)."""
     a, b, aa, bb, ab = np.broadcast_arrays(*first, *own, mixed)
     return np.stack([a, b]), np.stack([np.stack([aa, ab]), np.stack([ab, bb])])
+
+
+def weighed(
+    log_density: Floats, first: Floats, second: Floats, weights: Floats | None, trials: Any = 1.0
+) -> Together:
+    """Count rows by their weights, shape (n,); one that occurs zero times says nothing, not even -inf."""
+    if weights is None:
+        occurs = np.broadcast_to(np.greater(trials, 0.0), second.shape)
+    else:
+        occurs = np.greater(weights, 0.0) & np.greater(trials, 0.0)
+        log_density, first, second = (
+            np.multiply(values, weights, out=np.zeros(len(values)), where=weights > 0.0)
+            for values in (log_density, first, second)
+        )
+    return Together(
+        float(log_density.sum()), first, second, float(np.min(-second, where=occurs, initial=np.inf))
+    )
 
 
 # One of several categories, coded 0, 1, ...; the probabilities run along the last axis of p

@@ -13,8 +13,9 @@ import scipy
 
 from bayescope.distributions.densities import ratio
 from bayescope.distributions.gamma_functions import rising
-from bayescope.distributions.heads import Floats, Head, matrix, quiet, stacked
+from bayescope.distributions.heads import Floats, Head, matrix, quiet, stacked, weighed
 from bayescope.distributions.heads_unit import outcome_curvature, outcome_slope, outcomes
+from bayescope.distributions.likelihood import Together
 
 
 def log_failures_choose(y: Any, n: Any) -> Floats:
@@ -129,6 +130,16 @@ POISSON = Head(
     lambda rng, _, psi: np.asarray(rng.poisson(psi[0]), dtype=np.float64),
 )
 POISSON_ON_LINK = {"log": (_poisson_log_density_on_log, _poisson_derivatives_on_log)}
+
+
+@quiet
+def _poisson_together_on_log(y: Floats, _: None, weights: Floats | None, eta: Floats) -> Together:
+    mu = np.exp(eta)
+    linear = np.where(y == 0.0, 0.0, y * eta)
+    return weighed(linear - mu - scipy.special.gammaln(y + 1.0), y - mu, -mu, weights)
+
+
+POISSON_TOGETHER = {"log": _poisson_together_on_log}
 
 
 # A Poisson count with probability psi, else 0

@@ -13,7 +13,8 @@ import numpy as np
 import scipy
 
 from bayescope.distributions.densities import ratio
-from bayescope.distributions.heads import Floats, Head, matrix, quiet, stacked
+from bayescope.distributions.heads import Floats, Head, matrix, quiet, stacked, weighed
+from bayescope.distributions.likelihood import Together
 
 
 @quiet
@@ -130,6 +131,36 @@ def _derivatives_on_cloglog(y: Floats, trials: Floats | None, psi: tuple[Any]) -
     return stacked(y * r - lost, y * r * rest - lost)
 
 
+@quiet
+def _together_on_logit(y: Floats, trials: Floats | None, weights: Floats | None, eta: Floats) -> Together:
+    """Compute everything from e = exp(-|eta|) alone: p and 1 - p are 1 / (1 + e) and e / (1 + e)."""
+    n = _trials(trials)
+    e = np.exp(-np.abs(eta))
+    larger = np.reciprocal(1.0 + e)
+    smaller = e * larger
+    positive = eta > 0.0
+    p, q = np.where(positive, larger, smaller), np.where(positive, smaller, larger)
+    first, second = y * q - (n - y) * p, -n * (smaller * larger)
+    linear = y * np.minimum(eta, 0.0) - (n - y) * np.maximum(eta, 0.0)
+    if trials is None and weights is None:
+        return Together(
+            float(linear.sum()) - _sum_log1p(e), first, second, float(np.min(-second, initial=np.inf))
+        )
+    return weighed(linear - n * np.log1p(e) + _log_ways(y, trials), first, second, weights, n)
+
+
+def _sum_log1p(e: Floats) -> float:
+    """Sum log(1 + e) for 0 <= e <= 1 by the logarithms of products of 32; each row is right to eps.
+
+    Where the sum is so small that this loses digits, by log1p.
+    """
+    whole = len(e) // 32 * 32
+    if not whole or not e.mean() > 1e-3:
+        return float(np.log1p(e).sum())
+    products = np.multiply.reduce(1.0 + e[:whole].reshape(32, -1), axis=0)
+    return float(np.log(products).sum() + np.log1p(e[whole:]).sum())
+
+
 def _binomial_sample(rng: np.random.Generator, trials: Floats | None, psi: tuple[Any]) -> Floats:
     return np.asarray(rng.binomial(_trials(trials).astype(np.int64), psi[0]), dtype=np.float64)
 
@@ -140,6 +171,8 @@ BINOMIAL_ON_LINK = {
     "probit": (_log_density_on_probit, _derivatives_on_probit),
     "cloglog": (_log_density_on_cloglog, _derivatives_on_cloglog),
 }
+
+BINOMIAL_TOGETHER = {"logit": _together_on_logit}
 
 GEOMETRIC = Head(
     lambda y, _, psi: outcomes(1.0, y - 1.0, psi[0]),

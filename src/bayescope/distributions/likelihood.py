@@ -19,6 +19,21 @@ type OnLink = Mapping[str, tuple[Callable[..., Floats], Callable[..., tuple[Floa
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+class Together(NamedTuple):
+    """Density and derivatives of rows at once, each row counted as often as its weight says.
+
+    Attributes:
+        value: the sum of log p, nats.
+        first, second: the derivatives of each row's log p in its linear predictor, shape (n,).
+        least: the smallest -second of a row that occurs; inf: none does.
+    """
+
+    value: float
+    first: Floats
+    second: Floats
+    least: float
+
+
 class Limit(NamedTuple):
     """The largest value of a parameter that a solver tries, and what it means to end there.
 
@@ -65,6 +80,8 @@ class Likelihood:
     instead: exact where the detour over the parameter would lose digits (p -> 1).
     `totals[link](y, trials, weights, eta)` is the sum of the first of them over rows for many draws
     at once, where there is a faster way than row by row (`totals`).
+    `together[link](y, trials, weights, eta)` gives all of them in a quarter of the time, for a head of one
+    parameter with |d3 log p / d eta3| <= -d2 log p / d eta2 (see `inference.certificate`).
     `trials` is None but for Binomial. `sample(rng, trials, psi)` draws a response of the shape
     to which `trials` and `psi` broadcast.
 
@@ -106,6 +123,7 @@ class Likelihood:
     sample: Callable[..., Floats]
     on_link: OnLink = field(default_factory=lambda: _NOTHING)
     totals: Mapping[str, Callable[..., Floats]] = field(default_factory=lambda: _NOTHING)
+    together: Mapping[str, Callable[..., Together]] = field(default_factory=lambda: _NOTHING)
     needs_trials: bool = False
     loss_formula_given: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     bounds: Callable[[Floats], Bounds] = lambda _y: {}

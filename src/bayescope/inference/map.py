@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -83,7 +84,8 @@ def fit_map(model: Model, settings: MAPSettings, context: Context) -> Fit:
     prior = _conjugate_prior(model)
     if prior is not None:
         return _conjugate(problem, prior)
-    refuse_improper(model, None if problem.normal is None else problem.normal.data.factor)
+    if not problem.provable:
+        refuse_improper(model, None if problem.normal is None else problem.normal.data.factor)
     refuse_unbounded(problem)
     refuse_degenerate(problem)
     refuse_poles(problem)
@@ -150,11 +152,13 @@ def _newton(problem: PointProblem, settings: MAPSettings) -> Fit:
         if kinked
         else [problem.minimise(start, settings) for start in starts(problem)]
     )
+    if problem.provable and not problem.has_maximum():
+        refuse_improper(problem.model)
     converged = [solution for solution in solutions if solution.status == "converged"]
     best = min(converged or solutions, key=lambda solution: solution.value)
     refuse_unconverged(best, settings, "the posterior mode")
     free = ~(best.at_bound | best.at_kink)
-    covariance = _spread(problem, best.theta, free)
+    covariance = _spread(problem, best, free)
     if covariance is None:
         raise FitError(
             "the posterior has no strict mode where the solver ended: it is flat or a saddle there.",
@@ -180,23 +184,24 @@ def _rounded_off(problem: PointProblem, settings: MAPSettings) -> Solution:
     return solution
 
 
-def _curvature(problem: PointProblem, theta: Floats) -> Floats:
+def _curvature(problem: PointProblem, end: Solution) -> Floats:
     """The Hessian of the negative log posterior; of Laplace noise, the expected information."""
-    model = problem.model
+    model, theta = problem.model, end.theta
     if not model.likelihood.kinked:
-        return problem.objective.derivatives(theta)[2]
+        return problem.curvature(end)
     return expected_information(model, theta) - prior_density.smooth_prior_derivatives(model, theta)[2]
 
 
-def _spread(problem: PointProblem, theta: Floats, free: Flags) -> Floats | None:
+def _spread(problem: PointProblem, end: Solution, free: Flags) -> Floats | None:
     """The Wald covariance, shape (d, d), nan for what is not free; of many unknowns their standard errors.
 
     None: the point is no strict mode.
     """
     if not problem.sparse:
-        return wald_covariance(_curvature(problem, theta), free)
-    part = problem.given(free, theta)
-    found = wald_covariance(_curvature(part, theta[free]), np.ones(int(free.sum()), dtype=bool))
+        return wald_covariance(_curvature(problem, end), free)
+    part = problem.given(free, end.theta)
+    inner = replace(end, theta=end.theta[free], hessian=None)
+    found = wald_covariance(_curvature(part, inner), np.ones(int(free.sum()), dtype=bool))
     return found if found is None else scattered(found, free)
 
 

@@ -82,10 +82,12 @@ def fit_mle(model: Model, settings: MLESettings, context: Context) -> Fit:
     flat = of_model(model)
     if isinstance(flat, Conjugate):
         return _conjugate(problem, flat)
-    _refuse_dependent(problem)
+    if not problem.provable:
+        _refuse_dependent(problem)
     if problem.normal is not None:
         return _normal(problem, problem.normal)
-    _refuse_separated(model)
+    if not problem.provable:
+        _refuse_separated(model)
     if problem.model.likelihood.degenerate and _spread_unknown(model) and degenerate(model):
         refuse_perfect_fit("the MLE", model.likelihood.degenerate)
     if model.likelihood.kinked:
@@ -239,10 +241,13 @@ def _several(found: LeastAbsolute, labels: Sequence[str]) -> Outcome | None:
 
 def _newton(problem: PointProblem, settings: MLESettings) -> Fit:
     solutions = [problem.minimise(start, settings) for start in starts(problem)]
+    if problem.provable and not problem.has_maximum():
+        _refuse_dependent(problem)
+        _refuse_separated(problem.model)
     converged = [solution for solution in solutions if solution.status == "converged"]
     solution = min(converged or solutions, key=lambda solution: solution.value)
     refuse_unconverged(solution, settings, "the MLE")
-    _, _, information = problem.objective.derivatives(solution.theta)
+    information = problem.curvature(solution)
     covariance = wald_covariance(information, ~solution.at_bound)
     if covariance is None:
         raise FitError("the MLE is not unique: the observed information is singular.", _PRIOR_ADVICE)

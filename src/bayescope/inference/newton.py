@@ -11,8 +11,9 @@ methods for minimizing composite functions", SIAM J. Optim. 24(3).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ type Status = Literal["converged", "stalled", "out of iterations", "unbounded"]
 _EPSILON = float(np.finfo(np.float64).eps)
 _DAMPINGS = (0.0, 1e-6, 1e-3, 1.0, 1e3, 1e6)
 _ROUNDS = 500
+_SETTLED = 1e-6
 _HALVINGS = 50
 
 
@@ -35,7 +37,8 @@ class Objective:
     """f and its derivatives, the kinks and the box; all vectors have shape (d,).
 
     `value(theta)` is f, inf or nan outside its domain; `derivatives(theta)` is f, its gradient and
-    its Hessian. A `weight` of 0 means no kink.
+    its Hessian. A `weight` of 0 means no kink. `slopes(theta)`, f and its gradient alone, is there where all
+    three together cost little more than f does: a step is then tried with its derivatives at once.
     """
 
     value: Callable[[Floats], float]
@@ -44,6 +47,7 @@ class Objective:
     upper: Floats
     location: Floats
     weight: Floats
+    slopes: Callable[[Floats], tuple[float, Floats]] | None = None
 
     def penalty(self, theta: Floats) -> float:
         """Return the sum of the kinks at `theta`."""
@@ -62,6 +66,7 @@ class Solution:
         status: "converged" certifies kkt_residual <= tolerance.
         at_bound: coordinates on a bound of the box, shape (d,).
         at_kink: coordinates exactly at the location of their kink, shape (d,).
+        hessian: of f, shape (d, d), at `theta` or so near that its relative error is below 1e-6.
     """
 
     theta: Floats
@@ -71,28 +76,41 @@ class Solution:
     status: Status
     at_bound: Flags
     at_kink: Flags
+    hessian: Floats | None = None
 
 
 @dataclass(frozen=True)
 class _Iterate:
+    """A point; `step` is the length in sds of the step that led to it, 0 for a start.
+
+    The Hessian of one that is not `fresh` is that of the point before.
+    """
+
     theta: Floats
     total: float
     gradient: Floats
     hessian: Floats
     residual: float
+    step: float = 0.0
+    fresh: bool = True
 
 
 def minimise(
     objective: Objective, start: Floats, *, tolerance: float = 1e-8, max_iterations: int = 200
 ) -> Solution:
-    """Minimise `objective` from `start`, shape (d,), to the last digit that rounding allows.
+    """Minimise `objective` from `start`, shape (d,).
 
-    Iterations go on below `tolerance` as long as each at least halves the KKT residual.
-    `start` must have a finite value; it is projected on the box.
+    Iterations go on below `tolerance` as long as each at least halves the KKT residual; not where `slopes`
+    is there, for each is then a pass over the data that changes nothing. `start` must have a finite value; it
+    is projected on the box.
     """
     with np.errstate(all="ignore"):
         current = _evaluate(objective, np.clip(start, objective.lower, objective.upper))
         for iteration in range(max_iterations):
+            if objective.slopes is not None and current.residual <= tolerance:
+                return _solution(objective, current, iteration, tolerance, "converged")
+            if not current.fresh:
+                current = _evaluate(objective, current.theta)
             following = _descend(objective, current)
             if following is None or (
                 current.residual <= tolerance and not following.residual < current.residual / 2
@@ -140,7 +158,7 @@ def _solution(
     theta = end.theta
     at_bound = (theta <= objective.lower) | (theta >= objective.upper)
     at_kink = (objective.weight > 0) & (theta == objective.location)
-    return Solution(theta, end.total, end.residual, iterations, status, at_bound, at_kink)
+    return Solution(theta, end.total, end.residual, iterations, status, at_bound, at_kink, end.hessian)
 
 
 def _descend(objective: Objective, current: _Iterate) -> _Iterate | None:
@@ -162,12 +180,16 @@ def _line_search(objective: Objective, current: _Iterate, target: Floats) -> _It
     predicted += objective.penalty(target) - objective.penalty(current.theta)
     noise = 4096 * _EPSILON * (1.0 + abs(current.total))
     if abs(predicted) <= noise:
-        following = _evaluate(objective, target)
+        following = _follow(objective, current, target)
         same = following.total <= current.total + noise
         return following if same and following.residual < current.residual else None
     if not predicted < 0:
         return None
-    for halving in range(_HALVINGS):
+    if objective.slopes is not None:
+        following = _follow(objective, current, target)
+        if following.total <= current.total + 1e-4 * predicted and np.isfinite(following.residual):
+            return following
+    for halving in range(0 if objective.slopes is None else 1, _HALVINGS):
         step = 0.5**halving
         trial = target if halving == 0 else current.theta + step * move
         if objective.value(trial) + objective.penalty(trial) <= current.total + 1e-4 * step * predicted:
@@ -175,6 +197,22 @@ def _line_search(objective: Objective, current: _Iterate, target: Floats) -> _It
             if np.isfinite(following.residual) or following.total == -np.inf:
                 return following
     return None
+
+
+def _follow(objective: Objective, current: _Iterate, target: Floats) -> _Iterate:
+    """Evaluate F at `target`; by its slopes alone where the Hessian is known well enough.
+
+    Newton steps of lengths s and t, in sds, end where the next has length t (t / s)^2, and H has changed by
+    2 (t / s)^2 of itself, for both errors are those of the quadratic model.
+    """
+    move = target - current.theta
+    step = math.sqrt(max(float(move @ current.hessian @ move), 0.0))
+    if objective.slopes is not None and 2 * step**2 <= _SETTLED * current.step**2:
+        smooth, gradient = objective.slopes(target)
+        residual = kkt_residual(objective, target, gradient, np.diag(current.hessian))
+        total = smooth + objective.penalty(target)
+        return _Iterate(target, total, gradient, current.hessian, residual, step, fresh=False)
+    return replace(_evaluate(objective, target), step=step)
 
 
 def _model_minimum(objective: Objective, current: _Iterate, damping: float) -> Floats | None:

@@ -6,6 +6,7 @@ density is only relabelled, so its mode does not move.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
@@ -13,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from bayescope.inference.certificate import has_maximum
 from bayescope.inference.method import Settings
 from bayescope.inference.newton import Objective, Solution, minimise
 from bayescope.inference.normal_statistics import NormalStatistics, normal_statistics
 from bayescope.inference.working_set import MANY, minimise_working_set
 from bayescope.models import density, prior_density
+from bayescope.models.density import Evaluation
 from bayescope.models.fixing import fix
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
@@ -44,6 +47,8 @@ class PointProblem:
     def __init__(self, model: Model, *, prior: bool) -> None:
         self.model = model
         self.prior = prior
+        self.evaluated: Evaluation | None = None  # the last with a Hessian
+        self._known: tuple[Floats, float] | None = None  # the last theta with its log-likelihood
 
     @cached_property
     def normal(self) -> NormalStatistics | None:
@@ -57,7 +62,7 @@ class PointProblem:
         lower, upper = prior_density.prior_bounds(model) if self.prior else density.likelihood_bounds(model)
         nothing = np.zeros(len(model.names))
         location, weight = prior_density.kinks(model) if self.prior else (nothing, nothing)
-        return Objective(self._value, self._derivatives, lower, upper, location, weight)
+        return Objective(self._value, self._derivatives, lower, upper, location, weight, self._slopes_alone)
 
     @cached_property
     def positive(self) -> Flags:
@@ -75,13 +80,33 @@ class PointProblem:
                 limits[predictor.index] = limit.value
         return limits
 
+    @property
+    def _slopes_alone(self) -> Callable[[Floats], tuple[float, Floats]] | None:
+        """The value and gradient, where every derivative costs one pass over the rows."""
+        return None if self.normal is not None or networks(self.model) else self._value_and_slopes
+
+    def _value_and_slopes(self, theta: Floats) -> tuple[float, Floats]:
+        value, gradient, _, _ = self._evaluate(theta, order=1)
+        if self.prior:
+            smooth, slope, _ = prior_density.smooth_prior_derivatives(self.model, theta)
+            value, gradient = value + smooth, gradient + slope
+        return -value, -gradient
+
+    def _evaluate(self, theta: Floats, order: int) -> Evaluation:
+        """One pass over the rows, remembered."""
+        found = density.evaluate(self.model, theta, order=order)
+        self._known = theta.copy(), found.value
+        if order == 2:
+            self.evaluated = found
+        return found
+
     def _value(self, theta: Floats) -> float:
         value = self.log_likelihood(theta)
         return -value - (prior_density.smooth_prior_derivatives(self.model, theta)[0] if self.prior else 0.0)
 
     def _derivatives(self, theta: Floats) -> tuple[float, Floats, Floats]:
         if self.normal is None:
-            value, gradient, hessian = density.likelihood_derivatives(self.model, theta)
+            value, gradient, hessian, _ = self._evaluate(theta, order=2)
         else:
             value, gradient, hessian = self.normal.derivatives(theta)
         if self.prior:
@@ -93,7 +118,9 @@ class PointProblem:
         """Return log p(y | theta) in nats."""
         if self.normal is not None:
             return self.normal.log_likelihood(theta)
-        return density.log_likelihood(self.model, theta)
+        if not (self._known and np.array_equal(self._known[0], theta)):
+            self._known = theta.copy(), density.log_likelihood(self.model, theta)
+        return self._known[1]
 
     @cached_property
     def sparse(self) -> bool:
@@ -101,6 +128,25 @@ class PointProblem:
         if self.model.likelihood.multivariate or networks(self.model):
             return False
         return bool(np.count_nonzero(self.objective.weight) > MANY)
+
+    @cached_property
+    def provable(self) -> bool:
+        """Whether a search that ends well proves that there was something to find; see `certificate`."""
+        location = self.model.location
+        return (
+            location.link in self.model.likelihood.together and location.network is None and not self.sparse
+        )
+
+    def has_maximum(self) -> bool:
+        """Tell whether the likelihood surely has a maximum over the coefficients without proper priors."""
+        flat = ("Flat", "HalfFlat")
+        priors = (
+            prior_density.element_priors(self.model)
+            if self.prior
+            else ((flat[0], {}),) * len(self.model.names)
+        )
+        chosen = np.flatnonzero([name in flat for name, _ in priors])
+        return not len(chosen) or (self.evaluated is not None and has_maximum(self.evaluated, chosen))
 
     def minimise(self, start: Floats, settings: PointSettings) -> Solution:
         """Solve from `start`; theta of the solution is in the model's own parameters."""
@@ -113,6 +159,10 @@ class PointProblem:
             start,
             settings.tolerance,
         )
+
+    def curvature(self, end: Solution) -> Floats:
+        """Return the Hessian of the negative log density where the solver ended, shape (d, d)."""
+        return self.objective.derivatives(end.theta)[2] if end.hessian is None else end.hessian
 
     def given(self, free: Flags, theta: Floats) -> PointProblem:
         """The problem of the `free` unknowns, the others being fixed at their values in `theta`."""
@@ -137,7 +187,7 @@ class PointProblem:
             max_iterations=settings.max_iterations,
         )
         theta = _from_logs(found.theta, self.positive, limited)
-        return Solution(**{**vars(found), "theta": theta})
+        return replace(found, theta=theta, hessian=None if self.positive.any() else found.hessian)
 
 
 def in_logs(objective: Objective, positive: Flags) -> Objective:
@@ -158,6 +208,11 @@ def in_logs(objective: Objective, positive: Flags) -> Objective:
         diagonal = np.diag(np.where(positive, gradient * theta, 0.0))
         return smooth, gradient * stretch, hessian * np.outer(stretch, stretch) + diagonal
 
+    def slopes(phi: Floats) -> tuple[float, Floats]:
+        theta = _from_logs(phi, positive, objective)
+        smooth, gradient = objective.slopes(theta)  # type: ignore[misc]
+        return smooth, gradient * np.where(positive, theta, 1.0)
+
     def log(bound: Floats) -> Floats:
         with np.errstate(divide="ignore"):
             return np.where(positive, np.log(np.where(positive, bound, 1.0)), bound)
@@ -169,6 +224,7 @@ def in_logs(objective: Objective, positive: Flags) -> Objective:
         log(objective.upper),
         objective.location,
         objective.weight,
+        None if objective.slopes is None else slopes,
     )
 
 

@@ -20,10 +20,14 @@ from bayescope.models import prior_density
 from bayescope.models.model import Model, Predictor
 from bayescope.models.network_bodies import networks
 from bayescope.models.order import ordered_positions
+from bayescope.models.rows import thinned
 
 type Floats = NDArray[np.float64]
 
 _FEW_STEPS = PointSettings(max_iterations=20)
+_NEARLY = PointSettings(tolerance=1e-2, max_iterations=20)
+_MANY_ROWS = 2**14
+_THIN = 16
 _LOG_CONCAVE = {"Normal", "Laplace", "Flat", "HalfFlat", "HalfNormal", "Exponential", "Uniform"}
 """Priors whose density is log-concave whatever their arguments, of those that need no look."""
 
@@ -136,9 +140,11 @@ def starts(problem: PointProblem) -> list[Floats]:
     plain = plain_start(problem)
     if networks(problem.model):
         return network_starts(problem, plain)
+    if _is_convex(problem):
+        return [_from_few_rows(problem, plain)]
     box = problem.objective.lower, problem.objective.upper
     found = [plain, *(inside_box(start, *box) for start in _robust(problem, plain))]
-    if not problem.prior or _is_convex(problem):
+    if not problem.prior:
         return found
     if problem.sparse:
         return [*found, _close_fit(problem, plain)]
@@ -149,6 +155,19 @@ def starts(problem: PointProblem) -> list[Floats]:
     centre = np.where(problem.positive, plain, prior_medians(problem.model, plain))
     centre[ordered_positions(problem.model)] = plain[ordered_positions(problem.model)]
     return [*found, *(inside_box(start, *box) for start in (towards, centre) if np.isfinite(start).all())]
+
+
+def _from_few_rows(problem: PointProblem, start: Floats) -> Floats:
+    """The mode for every sixteenth row, each counted sixteen times: four sds or so from that of all rows.
+
+    Found from fewer rows in turn; `start` where there are few, or where they have none.
+    """
+    rows = len(problem.model.response.values)
+    if problem.normal is not None or rows < _MANY_ROWS or rows < 40 * _THIN * len(start):
+        return start
+    few = PointProblem(thinned(problem.model, _THIN), prior=problem.prior)
+    found = few.minimise(_from_few_rows(few, start), _NEARLY)
+    return found.theta if found.status == "converged" else start
 
 
 def _close_fit(problem: PointProblem, plain: Floats) -> Floats:
@@ -186,13 +205,15 @@ def _robust(problem: PointProblem, plain: Floats) -> list[Floats]:
 
 
 def _is_convex(problem: PointProblem) -> bool:
-    """Tell whether the priors are log-concave and so is the likelihood (one without a sigma, say)."""
+    """Tell whether the likelihood (one without a sigma, say) and the priors, if any, are log-concave."""
     location = problem.model.location
     linear = location.matrix is not None and location.link in problem.model.likelihood.concave
     alone = len(location.index) == len(problem.model.names) or problem.model.likelihood.by_level
     plain = location.matrix is None and not problem.positive.any()
     if not (linear and alone) and not plain:
         return False
+    if not problem.prior:
+        return linear
     if {block.prior.distribution for block in problem.model.blocks} <= _LOG_CONCAVE:
         return True
     grid = np.logspace(-3, 4, 15)

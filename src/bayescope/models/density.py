@@ -14,24 +14,24 @@ besides.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.distributions.likelihood import Together
 from bayescope.distributions.links import LINKS
 from bayescope.errors import NotApplicable
 from bayescope.models.model import Model, Predictor
 from bayescope.models.networks import curvature, forward, jacobian
+from bayescope.models.rows import parts
 
 type Floats = NDArray[np.float64]
 type Number = Floats | float
 
 _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
-
-# The weighted design matrix is made a part at a time: one that stays in the cache, not a second matrix.
-_ROWS_AT_ONCE = 4096
 
 
 @_quiet
@@ -92,38 +92,96 @@ def pointwise_log_likelihood(model: Model, theta: Floats) -> Floats:
 
 def log_likelihood(model: Model, theta: Floats) -> float:
     """Compute log p(y | theta), nats, with each row counted as often as its weight says."""
-    return float(_weigh(model, pointwise_log_likelihood(model, theta)).sum())
+    return evaluate(model, theta, order=0).value
+
+
+class Evaluation(NamedTuple):
+    """The log-likelihood at one theta, and what was asked of its derivatives; else these are zero.
+
+    Attributes:
+        value: log p(y | theta), nats.
+        gradient: shape (d,).
+        hessian: shape (d, d).
+        least: the smallest -w d2 log p / d eta2 of a row that occurs; nan where it was not found.
+    """
+
+    value: float
+    gradient: Floats
+    hessian: Floats
+    least: float = np.nan
+
+
+def evaluate(model: Model, theta: Floats, *, order: int) -> Evaluation:
+    """Compute log p(y | theta), with `order` 1 its gradient, with 2 its Hessian, too, in one pass.
+
+    Each part of the rows is read once, and everything is made of it while it is in the cache. Outside of
+    the likelihood's bounds the value is -inf and the derivatives mean nothing.
+
+    Raises:
+        NotApplicable: derivatives of unknowns that sum to 1 (Categorical).
+    """
+    if order:
+        refuse_simplex(model)
+    size = len(theta)
+    value, gradient, hessian, least = 0.0, np.zeros(size), np.zeros((size, size)), np.inf
+    one = model.likelihood.together.get(model.location.link) if len(model.predictors) == 1 else None
+    for part in parts(model):
+        found = (
+            _evaluate_by_heads(part, theta, order)
+            if one is None or part.location.network is not None
+            else _evaluate_together(part, theta, order, one)
+        )
+        value += found.value
+        gradient += found.gradient
+        hessian += found.hessian
+        least = min(least, found.least) if found.least == found.least else np.nan
+    return Evaluation(value, gradient, hessian, least)
+
+
+def likelihood_derivatives(model: Model, theta: Floats) -> tuple[float, Floats, Floats]:
+    """Compute log p(y | theta), its gradient, shape (d,), and its Hessian, shape (d, d); see `evaluate`."""
+    return evaluate(model, theta, order=2)[:3]
 
 
 @_quiet
-def likelihood_derivatives(model: Model, theta: Floats) -> tuple[float, Floats, Floats]:
-    """Compute log p(y | theta), its gradient, shape (d,), and its Hessian, shape (d, d).
-
-    Outside of the likelihood's bounds the value is -inf and the derivatives mean nothing.
-
-    Raises:
-        NotApplicable: the unknowns sum to 1 (Categorical).
-    """
-    refuse_simplex(model)
+def _evaluate_by_heads(model: Model, theta: Floats, order: int) -> Evaluation:
+    """Evaluate by the chain rule, whatever the head, its links and the number of its predictors."""
     head = _head_at(model, eta(model, theta))
     value = float(_weigh(model, _pointwise(model, head)).sum())
+    gradient, hessian = np.zeros(len(theta)), np.zeros((len(theta), len(theta)))
+    if not order:
+        return Evaluation(value, gradient, hessian)
     first, second = head.derivatives(model.response.values, model.response.trials, head.values)
     if model.likelihood.multivariate:  # of the location, which is the only unknown
-        return value, _weigh(model, first).sum(axis=-1), _weigh(model, second).sum(axis=-1)
-    gradient, hessian = np.zeros(len(theta)), np.zeros((len(theta), len(theta)))
+        return Evaluation(value, _weigh(model, first).sum(axis=-1), _weigh(model, second).sum(axis=-1))
     predictors = [linearised(predictor, theta) for predictor in model.predictors]
     for j, left in enumerate(predictors):
         slopes = _weigh(model, first[j] * head.slopes[j])
         gradient[left.index] = _project(left, slopes)
-        for k, right in enumerate(predictors[: j + 1]):
+        for k, right in enumerate(predictors[: j + 1] if order == 2 else []):
             weight = second[j, k] * head.slopes[j] * head.slopes[k]
             if j == k:
                 weight = weight + first[j] * head.curvatures[j]
             block = _cross(left, right, _weigh(model, weight))
             hessian[np.ix_(left.index, right.index)] = block
             hessian[np.ix_(right.index, left.index)] = block.T
-        _add_network(model.predictors[j], theta, slopes, hessian)
-    return value, gradient, hessian
+        if order == 2:
+            _add_network(model.predictors[j], theta, slopes, hessian)
+    return Evaluation(value, gradient, hessian)
+
+
+@_quiet
+def _evaluate_together(model: Model, theta: Floats, order: int, head: Callable[..., Together]) -> Evaluation:
+    """Evaluate a head of one predictor that gives density and derivatives at once."""
+    predictor, response = model.location, model.response
+    values = np.broadcast_to(_predict(predictor, theta), response.values.shape)
+    found = head(response.values, response.trials, response.weights, values)
+    gradient, hessian = np.zeros(len(theta)), np.zeros((len(theta), len(theta)))
+    if order:
+        gradient[predictor.index] = _project(predictor, found.first)
+    if order == 2:
+        hessian[np.ix_(predictor.index, predictor.index)] = _cross(predictor, predictor, found.second)
+    return Evaluation(found.value, gradient, hessian, found.least)
 
 
 def _add_network(predictor: Predictor, theta: Floats, slopes: Floats, hessian: Floats) -> None:
@@ -133,7 +191,6 @@ def _add_network(predictor: Predictor, theta: Floats, slopes: Floats, hessian: F
         hessian[np.ix_(predictor.index, predictor.index)] += found
 
 
-@_quiet
 def likelihood_slopes(model: Model, theta: Floats) -> tuple[Floats, Floats]:
     """Compute the gradient of log p(y | theta) and the diagonal of its Hessian, each of shape (d,).
 
@@ -144,26 +201,28 @@ def likelihood_slopes(model: Model, theta: Floats) -> tuple[Floats, Floats]:
         NotApplicable: the unknowns sum to 1 (Categorical).
     """
     refuse_simplex(model)
+    gradient, diagonal = np.zeros(len(theta)), np.zeros(len(theta))
+    for part in parts(model):
+        _add_slopes(part, theta, gradient, diagonal)
+    return gradient, diagonal
+
+
+@_quiet
+def _add_slopes(model: Model, theta: Floats, gradient: Floats, diagonal: Floats) -> None:
     head = _head_at(model, eta(model, theta))
     first, second = head.derivatives(model.response.values, model.response.trials, head.values)
-    gradient, diagonal = np.zeros(len(theta)), np.zeros(len(theta))
     for j, predictor in enumerate(linearised(predictor, theta) for predictor in model.predictors):
         slope, bend = head.slopes[j], head.curvatures[j]
-        gradient[predictor.index] = _project(predictor, _weigh(model, first[j] * slope))
+        gradient[predictor.index] += _project(predictor, _weigh(model, first[j] * slope))
         weight = _weigh(model, second[j, j] * slope**2 + first[j] * bend)
-        diagonal[predictor.index] = _squares(predictor, weight)
-    return gradient, diagonal
+        diagonal[predictor.index] += _squares(predictor, weight)
 
 
 def _squares(predictor: Predictor, values: Floats) -> Floats:
     # the diagonal of X' diag(values) X
     if predictor.matrix is None:
         return np.full(len(predictor.index), values.sum())
-    total = np.zeros(len(predictor.index))
-    for start in range(0, len(values), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        total += values[rows] @ np.square(predictor.matrix[rows])
-    return total
+    return np.asarray(values @ np.square(predictor.matrix))
 
 
 def refuse_simplex(model: Model) -> None:
@@ -230,11 +289,10 @@ def _cross(left: Predictor, right: Predictor, values: Floats) -> Floats:
         return np.tile(_project(right, values), (len(left.index), 1))
     if right.matrix is None:
         return np.tile(_project(left, values)[:, np.newaxis], (1, len(right.index)))
-    total = np.zeros((len(left.index), len(right.index)))
-    for start in range(0, len(values), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        total += left.matrix[rows].T @ (values[rows, np.newaxis] * right.matrix[rows])
-    return total
+    if left is right and not (values > 0).any():  # half the work: minus the squares of sqrt(-values) X
+        scaled = left.matrix * np.sqrt(-values)[:, np.newaxis]
+        return np.asarray(-(scaled.T @ scaled))
+    return np.asarray(left.matrix.T @ (values[:, np.newaxis] * right.matrix))
 
 
 def likelihood_bounds(model: Model) -> tuple[Floats, Floats]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,8 @@ from bayescope.models.model import Grouping, Model, Predictor, Response
 
 type Floats = NDArray[np.float64]
 type Positions = NDArray[np.intp] | NDArray[np.bool_] | slice
+
+_NUMBERS = 2**18  # of a design matrix that stays in the cache, with all that is made of it
 
 
 def take(model: Model, rows: Positions) -> Model:
@@ -24,7 +27,44 @@ def take(model: Model, rows: Positions) -> Model:
     )
 
 
-def _response(response: Response, rows: Positions) -> Response:
+def parts(model: Model) -> Iterator[Model]:
+    """Yield the model on consecutive rows, so few at a time that what is made of them stays in the cache.
+
+    The log-likelihood of the model is the sum of those of its parts, and so are its derivatives. Nothing is
+    copied: the design may be a file that does not fit into memory.
+    """
+    size = len(model.response.values)
+    step = rows_at_once(sum(p.matrix.shape[1] for p in model.predictors if p.matrix is not None))
+    if size <= step or model.likelihood.multivariate:
+        yield model
+        return
+    for start in range(0, size, step):
+        rows = slice(start, start + step)
+        yield replace(
+            model,
+            response=_response(model.response, rows),
+            predictors=tuple(_predictor(predictor, rows, size) for predictor in model.predictors),
+        )
+
+
+def rows_at_once(columns: int) -> int:
+    """Return how many rows of so many numbers stay in the cache."""
+    return int(np.clip(_NUMBERS // max(columns, 1), 512, 8192))
+
+
+def thinned(model: Model, step: int) -> Model:
+    """Return the model on every `step`-th row, each counted `step` times; nothing is copied."""
+    size, rows = len(model.response.values), slice(None, None, step)
+    response = _response(model.response, rows)
+    times = np.full(len(response.values), float(step))
+    return replace(
+        model,
+        response=replace(response, weights=times if response.weights is None else times * response.weights),
+        predictors=tuple(_predictor(predictor, rows, size) for predictor in model.predictors),
+    )
+
+
+def _response(response: Response, rows: Positions | slice) -> Response:
     return replace(
         response,
         values=response.values[rows],
@@ -33,7 +73,7 @@ def _response(response: Response, rows: Positions) -> Response:
     )
 
 
-def _predictor(predictor: Predictor, rows: Positions, size: int) -> Predictor:
+def _predictor(predictor: Predictor, rows: Positions | slice, size: int) -> Predictor:
     # the offset of a parameter that is the same in every row may be a matrix: it has no rows of data
     by_row = predictor.matrix is not None and np.shape(predictor.offset) == (size,)
     return replace(
