@@ -143,8 +143,14 @@ def line():
 
 @pytest.fixture(scope="session")
 def line_fit(line):
-    """NUTS (nutpie) on `line`: one fit for the whole session, for compiling takes seconds."""
+    """NUTS on `line`, in white coordinates."""
     return fit_nuts_quickly(line)
+
+
+@pytest.fixture(scope="session")
+def line_fit_by_nutpie(line):
+    """NUTS (nutpie) on `line`: one fit for the whole session, for compiling takes seconds."""
+    return fit_nuts_quickly(line, sampler="nutpie")
 
 
 @pytest.fixture(scope="session")

@@ -28,10 +28,10 @@ STATISTICS = {
 }
 
 
-@pytest.fixture(params=["nutpie", "pymc"])
+@pytest.fixture(params=["line_fit", "line_fit_by_nutpie", "line_fit_by_pymc"])
 def fit(request):
-    """The same model by either sampler."""
-    return request.getfixturevalue("line_fit" if request.param == "nutpie" else "line_fit_by_pymc")
+    """The same model by each sampler."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
@@ -78,35 +78,41 @@ def test_energy_is_the_negative_log_density_plus_a_kinetic_energy_up_to_a_consta
     assert (np.abs(kinetic.std(axis=1) - np.sqrt(2)) < 0.7).all()
 
 
-def test_the_sampler_is_recorded(line_fit, line_fit_by_pymc):
-    assert line_fit.details["sampler"] == line_fit.tree["posterior"].attrs["inference_library"] == "nutpie"
-    assert line_fit_by_pymc.details["sampler"] == "pymc"
-    assert line_fit.details["divergences"] == int(line_fit.tree["sample_stats"]["diverging"].sum())
+def test_the_sampler_is_recorded(fit, line_fit, line_fit_by_nutpie, line_fit_by_pymc):
+    names = [one.details["sampler"] for one in (line_fit, line_fit_by_nutpie, line_fit_by_pymc)]
+    assert names == ["bayescope", "nutpie", "pymc"]
+    assert fit.tree["posterior"].attrs["inference_library"] == fit.details["sampler"]
+    assert fit.details["divergences"] == int(fit.tree["sample_stats"]["diverging"].sum())
 
 
-def test_gradients_are_counted_warm_up_included(line_fit, line_fit_by_pymc):
+def test_gradients_are_counted_warm_up_included(line_fit, line_fit_by_nutpie, line_fit_by_pymc):
     """PyMC evaluates the start of a trajectory anew; 800 iterations, half of them in the statistics."""
-    for fit, starts in ((line_fit, 0), (line_fit_by_pymc, 800)):
+    for fit, starts in ((line_fit, -200), (line_fit_by_nutpie, 0), (line_fit_by_pymc, 800)):
         kept = int(fit.tree["sample_stats"]["n_steps"].sum())
         assert fit.details["evaluated"] == "gradient"
         assert kept + starts + 400 <= fit.details["evaluations"] <= 20 * kept
 
 
 @pytest.mark.usefixtures("compile_no_more")
-def test_equal_seeds_give_equal_draws_and_other_seeds_others(line, line_fit):
+@pytest.mark.parametrize("sampler", ["auto", "nutpie"])
+def test_equal_seeds_give_equal_draws_and_other_seeds_others(line, line_fit, line_fit_by_nutpie, sampler):
     """`compiled_line` was compiled anew, so this is what a second run does."""
-    again = NUTS.fit(line, SHORT, Context(seed=SEED))
-    np.testing.assert_array_equal(again.draws, line_fit.draws)
-    assert again.tree.identical(line_fit.tree)
-    assert again.details == line_fit.details
-    other = NUTS.fit(line, SHORT, Context(seed=SEED + 1))
-    assert not np.isin(other.draws, line_fit.draws).any()
+    first = {"auto": line_fit, "nutpie": line_fit_by_nutpie}[sampler]
+    settings = SHORT.model_copy(update={"sampler": sampler})
+    again = NUTS.fit(line, settings, Context(seed=SEED))
+    np.testing.assert_array_equal(again.draws, first.draws)
+    assert again.tree.identical(first.tree)
+    assert again.details == first.details
+    other = NUTS.fit(line, settings, Context(seed=SEED + 1))
+    assert not np.isin(other.draws, first.draws).any()
 
 
 @pytest.mark.usefixtures("compile_no_more")
-def test_draws_do_not_depend_on_the_number_of_cores(line, line_fit, monkeypatch):
+def test_draws_do_not_depend_on_the_number_of_cores(line, line_fit_by_nutpie, monkeypatch):
     monkeypatch.setattr(samplers, "available_cores", lambda: 1)
-    np.testing.assert_array_equal(NUTS.fit(line, SHORT, Context(seed=SEED)).draws, line_fit.draws)
+    settings = SHORT.model_copy(update={"sampler": "nutpie"})
+    again = NUTS.fit(line, settings, Context(seed=SEED))
+    np.testing.assert_array_equal(again.draws, line_fit_by_nutpie.draws)
 
 
 def test_equal_seeds_give_equal_draws_with_pymc(line, line_fit_by_pymc):
@@ -115,7 +121,7 @@ def test_equal_seeds_give_equal_draws_with_pymc(line, line_fit_by_pymc):
 
 
 @pytest.mark.usefixtures("compile_no_more")
-@pytest.mark.parametrize("sampler", ["nutpie", "pymc"])
+@pytest.mark.parametrize("sampler", ["auto", "nutpie", "pymc"])
 def test_an_interrupt_passes_through(line, sampler, monkeypatch):
     """PyMC takes an interrupt for the end of a chain and goes on; nutpie returns what it has."""
     monkeypatch.setattr(samplers, "REPORT_SECONDS", 0.001)
@@ -140,6 +146,12 @@ def test_progress_ends_with_every_chain_complete(line, sampler):
     assert ", chain 2 400/400" in messages[-1]
 
 
+def test_progress_in_white_coordinates_ends_with_every_chain_complete(line):
+    messages = []
+    NUTS.fit(line, SHORT, Context(seed=1, report_progress=messages.append))
+    assert messages[-1] == "chain 1 300/300, chain 2 300/300"
+
+
 def test_progress_tells_warm_up_and_divergences_of_each_chain():
     line = progress_text([Chain(150, 0), Chain(399, 3)], SHORT)
     assert line == "chain 1 150/400 warm-up, chain 2 399/400 (3 divergent)"
@@ -151,6 +163,9 @@ def returning(posterior):
     return {"nutpie": lambda *_: Sampling(posterior, stats, "nutpie", "0", {})}
 
 
+BY_NUTPIE = SHORT.model_copy(update={"sampler": "nutpie"})
+
+
 def line_draws(chains, draws):
     shape = (chains, draws)
     return {"Intercept": np.zeros(shape), "coefficients": np.zeros((*shape, 2)), "sigma": np.ones(shape)}
@@ -160,7 +175,7 @@ def line_draws(chains, draws):
 def test_a_short_chain_is_an_error(line, monkeypatch, chains, draws):
     monkeypatch.setattr(nuts, "SAMPLERS", returning(line_draws(chains, draws)))
     with pytest.raises(FitError, match=f"returned {chains} chains of {draws} draws instead of 2 of 200"):
-        NUTS.fit(line, SHORT, Context(seed=1))
+        NUTS.fit(line, BY_NUTPIE, Context(seed=1))
 
 
 def test_draws_that_are_not_finite_are_an_error(line, monkeypatch):
@@ -168,7 +183,7 @@ def test_draws_that_are_not_finite_are_an_error(line, monkeypatch):
     posterior["sigma"][1, 150:] = np.nan
     monkeypatch.setattr(nuts, "SAMPLERS", returning(posterior))
     with pytest.raises(FitError, match="50 of 400 draws"):
-        NUTS.fit(line, SHORT, Context(seed=1))
+        NUTS.fit(line, BY_NUTPIE, Context(seed=1))
 
 
 def test_a_model_without_unknowns_has_nothing_to_sample(line):
@@ -189,7 +204,7 @@ def test_a_sampler_that_cannot_start_says_so_with_advice(line, monkeypatch):
     monkeypatch.setattr("nutpie.compile_pymc_model", lambda _graph: None)
     monkeypatch.setattr("nutpie.sample", lambda *_, **__: Failed())
     with pytest.raises(FitError, match=r"could not go on: All initialization points failed\. The posterior"):
-        NUTS.fit(line, SHORT, Context(seed=1))
+        NUTS.fit(line, BY_NUTPIE, Context(seed=1))
     assert Failed.cancelled
 
 

@@ -160,6 +160,6 @@ def test_nuts_itself_tries_again(line, monkeypatch):
         return Sampling(posterior, statistics, "nutpie", "0", {"sample": 1.0})
 
     monkeypatch.setattr(nuts, "SAMPLERS", {"nutpie": sampler})
-    fit = NUTS.fit(line, SETTINGS, Context(seed=1))
+    fit = NUTS.fit(line, SETTINGS.model_copy(update={"sampler": "nutpie"}), Context(seed=1))
     assert [attempt["failed"] for attempt in attempts_of(fit)] == [{"divergences": 4000.0}, {}]
     assert fit.details["divergences"] == 0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from bayescope.inference.fit import Fit
-from bayescope.inference.markov_chains import fit_chains
+from bayescope.inference.markov_chains import fit_chains, on_graph
 from bayescope.inference.method import Context, Method
 from bayescope.inference.nuts import gradients
 from bayescope.inference.pymc_sampler import StepMethod, sample_pymc, starting_points
@@ -54,8 +54,8 @@ def fit_hmc(model: Model, settings: HmcSettings, context: Context) -> Fit:
         FitError: the sampler cannot start, or draws are missing or not finite.
         KeyboardInterrupt: passed through when the chains have stopped.
     """
-    sample = partial(sample_pymc, hmc_step)
-    return fit_chains(model, settings, context, method="hmc", sample=sample, library="pymc")
+    sample = on_graph(partial(sample_pymc, hmc_step), "pymc")
+    return fit_chains(model, settings, context, method="hmc", sample=sample)
 
 
 def hmc_step(graph: pm.Model, settings: HmcSettings, seed: int) -> StepMethod:

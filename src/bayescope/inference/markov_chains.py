@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -26,8 +26,21 @@ type Floats = NDArray[np.float64]
 _COUNTS = MappingProxyType({"divergences": "diverging", "saturated_trajectories": "reached_max_treedepth"})
 
 
+type SampleModel[S: ChainSettings] = Callable[[Model, S, Context], Sampling]
+
+
+def on_graph[S: ChainSettings](sample: Sampler[S], library: str) -> SampleModel[S]:
+    """Make of a sampler of PyMC graphs one of models."""
+
+    def draws(model: Model, settings: S, context: Context) -> Sampling:
+        context.report_progress(f"compiling the model for {library}")
+        return sample(compile_graph(model), settings, context.seed, context.report_progress)
+
+    return draws
+
+
 def fit_chains[S: ChainSettings](
-    model: Model, settings: S, context: Context, *, method: str, sample: Sampler[S], library: str
+    model: Model, settings: S, context: Context, *, method: str, sample: SampleModel[S]
 ) -> Fit:
     """Draw from the posterior with `sample`; equal model, settings and seed give equal draws, bit for bit.
 
@@ -43,8 +56,7 @@ def fit_chains[S: ChainSettings](
         raise NotApplicable("every parameter is fixed, so there is nothing to sample.")
     refuse_large_network(model)
     refuse_improper_sigma(PointProblem(model, prior=True))
-    context.report_progress(f"compiling the model for {library}")
-    sampling = sample(compile_graph(model), settings, context.seed, context.report_progress)
+    sampling = sample(model, settings, context)
     names = [variable.name for variable in variables(model).values()]
     draws = flat_draws({name: sampling.posterior[name] for name in names})
     _check_complete(draws, settings)

@@ -20,10 +20,14 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class Context:
-    """What a method may know beside the model: the seed, and whom to tell of its progress."""
+    """What a method may know beside the model: the seed, and whom to tell of its progress.
+
+    `plain` asks for no shortcut: every row, the graph as declared.
+    """
 
     seed: int
     report_progress: Callable[[str], None] = lambda _message: None
+    plain: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from bayescope.inference.fit import Fit
-from bayescope.inference.markov_chains import fit_chains
+from bayescope.inference.markov_chains import fit_chains, on_graph
 from bayescope.inference.method import Context, Method
 from bayescope.inference.pymc_sampler import StepMethod, sample_pymc, starting_points
 from bayescope.inference.samplers import ChainSettings, Statistics, named_statistics
@@ -46,8 +46,8 @@ def fit_metropolis(model: Model, settings: MetropolisSettings, context: Context)
         FitError: the sampler cannot start, or draws are missing or not finite.
         KeyboardInterrupt: passed through when the chains have stopped.
     """
-    sample = partial(sample_pymc, metropolis_step)
-    return fit_chains(model, settings, context, method="metropolis", sample=sample, library="pymc")
+    sample = on_graph(partial(sample_pymc, metropolis_step), "pymc")
+    return fit_chains(model, settings, context, method="metropolis", sample=sample)
 
 
 def metropolis_step(graph: pm.Model, settings: MetropolisSettings, seed: int) -> StepMethod:

@@ -51,7 +51,7 @@ class ChainSettings(Settings):
 class NutsSettings(ChainSettings):
     """Settings of `nuts`; `retries` counts further attempts, with other settings, where a gate fails."""
 
-    sampler: Literal["nutpie", "pymc"] = "nutpie"
+    sampler: Literal["auto", "nutpie", "pymc"] = "auto"
     target_accept: float = Field(default=0.9, gt=0.5, lt=1.0)
     max_treedepth: int = Field(default=10, ge=1, le=20)
     retries: int = Field(default=0, ge=0, le=5)

@@ -178,12 +178,12 @@ def scale_derivatives(model: Model, prior: Prior, theta: Floats, x: Floats) -> S
     position, link = source.position, LINKS[source.link]
     eta = theta[position]
     rise, bend = (scaled.factor * float(f(eta)) for f in (link.slope, link.curvature))
-    first, mixed, second = _in_scale(distribution, x, arguments_at(model, prior, theta))
+    first, mixed, second = in_scale(distribution, x, arguments_at(model, prior, theta))
     slope, curvature = float(np.sum(first)), float(np.sum(second))
     return ScaleDerivatives(position, slope * rise, curvature * rise**2 + slope * bend, mixed * rise)
 
 
-def _in_scale(distribution: Distribution, x: Floats, arguments: list[Floats]) -> tuple[Floats, ...]:
+def in_scale(distribution: Distribution, x: Floats, arguments: list[Floats]) -> tuple[Floats, ...]:
     """Return d log p / ds, d2 log p / dx ds and d2 log p / ds2, each of the shape of x."""
     named = dict(zip((a.name for a in distribution.arguments), arguments, strict=True))
     scale = named[distribution.scale or ""]

@@ -13,9 +13,9 @@ from bayescope.reports.tables import TextTable, text_table
 
 EFFICIENCY_NOTE = (
     "The effective sample size (ESS) is the least bulk ESS of the unknowns, or that of importance weights. "
-    "Seconds and evaluations include warm-up, seconds no compilation; nutpie runs its chains side by side, "
-    "PyMC one after the other. A leapfrog step of nuts and hmc takes the gradient of the log density; a "
-    "random walk and importance weights take the density only."
+    "Seconds and evaluations include warm-up, seconds no compilation; bayescope moves all chains of nuts "
+    "together, nutpie side by side, PyMC one after the other. A leapfrog step of nuts and hmc takes the "
+    "gradient of the log density; a random walk and importance weights take the density only."
 )
 
 

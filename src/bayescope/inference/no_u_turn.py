@@ -1,0 +1,231 @@
+"""One chain of the No-U-Turn sampler, as a generator: it yields a point and is sent the density there.
+
+    H(z, p) = -log pi(z) + p'p / 2         trajectories double until they turn back on themselves
+
+The next draw is a point of the trajectory with probability proportional to exp(-H), later halves preferred.
+Whoever drives several chains can so evaluate the density at all their points at once. Sources: Hoffman and
+Gelman (2014), The No-U-Turn Sampler, JMLR 15, for the doubling and the step size; Betancourt (2017), A
+Conceptual Introduction to Hamiltonian Monte Carlo, appendix A, for the weights and the criterion of turning,
+and the Stan reference manual for that criterion across the halves of a trajectory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescope.inference.warm_up import Scales, StepSize, windows
+
+type Floats = NDArray[np.float64]
+
+_DIVERGENCE = 1000.0  # nats of energy, as in Stan and PyMC
+
+
+class At(NamedTuple):
+    """The log density, nats, at a point and its gradient, shape (d,)."""
+
+    log_density: float
+    gradient: Floats
+
+
+type Asks[R] = Generator[Floats, At, R]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a chain is and how carefully it moves; see `NutsSettings`."""
+
+    draws: int
+    tune: int
+    target_accept: float
+    max_treedepth: int
+
+
+class Draw(NamedTuple):
+    """A draw, shape (d,), with ArviZ's statistics of its trajectory."""
+
+    z: Floats
+    lp: float
+    energy: float
+    tree_depth: int
+    n_steps: int
+    diverging: bool
+    reached_max_treedepth: bool
+    acceptance_rate: float
+    step_size: float
+
+
+class _State(NamedTuple):
+    """A point on a trajectory; `force` is the gradient in units of the scales, and so is the momentum."""
+
+    z: Floats
+    momentum: Floats
+    force: Floats
+    log_density: float
+    energy: float
+
+
+class _Tree(NamedTuple):
+    """A stretch of trajectory, from its start to its end in the direction of building.
+
+    `weight` is the log of the sum of exp(H0 - H), `momenta` the sum of the momenta, `chosen` the point that
+    stands for it; `stops` says that it turns or diverges, and must not be used.
+    """
+
+    start: _State
+    end: _State
+    chosen: _State
+    momenta: Floats
+    weight: float
+    acceptance: float
+    steps: int
+    stops: bool
+    diverging: bool
+
+
+def chain(
+    start: Floats, scales: Floats, plan: Plan, rng: np.random.Generator, draws: list[Draw]
+) -> Asks[None]:
+    """Run one chain from `start`, shape (d,); yields points, shape (d,), and appends to `draws`.
+
+    The first `plan.tune` of them are the warm-up, which learns the step size and better scales; `scales`,
+    shape (d,), are the sds that the elements are expected to have.
+    """
+    found = yield start
+    here = (start, found)
+    step, known = StepSize(plan.target_accept, len(start)), Scales(scales)
+    ends = windows(plan.tune)
+    for iteration in range(plan.tune + plan.draws):
+        tuning = iteration < plan.tune
+        size = step.current if tuning else step.final
+        draw, gradient = yield from _transition(here, known.values, size, plan.max_treedepth, rng)
+        here = (draw.z, At(draw.lp, gradient))
+        draws.append(draw)
+        if not tuning:
+            continue
+        step.learn(draw.acceptance_rate)
+        if ends[0] <= iteration < ends[-1]:
+            known.learn(draw.z, gradient)
+            if iteration + 1 in ends:
+                known.renew()
+                step.restart()
+
+
+def _transition(
+    here: tuple[Floats, At], scales: Floats, size: float, deepest: int, rng: np.random.Generator
+) -> Asks[tuple[Draw, Floats]]:
+    """Move from `here`; returns the draw and the gradient there."""
+    z, at = here
+    momentum = rng.standard_normal(len(z))
+    energy = 0.5 * float(momentum @ momentum) - at.log_density
+    origin = _State(z, momentum, scales * at.gradient, at.log_density, energy)
+    tree = _Tree(origin, origin, origin, momentum, 0.0, 0.0, 0, stops=False, diverging=False)
+    depth = 0
+    while depth < deepest and not tree.stops:
+        forward = rng.random() < 0.5
+        if not forward:
+            tree = tree._replace(start=tree.end, end=tree.start)
+        build = _Builder(scales, size if forward else -size, energy, rng)
+        new = yield from build.tree(tree.end, depth)
+        tree = build.join(tree, new, biased=True)
+        if not forward:
+            tree = tree._replace(start=tree.end, end=tree.start)
+        depth += 1
+    chosen = tree.chosen
+    draw = Draw(
+        z=chosen.z,
+        lp=chosen.log_density,
+        energy=chosen.energy,
+        tree_depth=depth,
+        n_steps=tree.steps,
+        diverging=tree.diverging,
+        reached_max_treedepth=depth == deepest and not tree.stops,
+        acceptance_rate=tree.acceptance / tree.steps,
+        step_size=size,
+    )
+    return draw, chosen.force / scales
+
+
+@dataclass(frozen=True)
+class _Builder:
+    """Builds trees in one direction of a trajectory that started with `energy`; a `step` < 0 goes back."""
+
+    scales: Floats
+    step: float
+    energy: float
+    rng: np.random.Generator
+
+    @cached_property
+    def drift(self) -> Floats:
+        """What a momentum of 1 moves z by in one step, shape (d,)."""
+        return self.step * self.scales
+
+    def tree(self, edge: _State, depth: int) -> Asks[_Tree]:
+        """Build 2^depth points onwards from `edge`."""
+        if depth == 0:
+            return (yield from self.leaf(edge))
+        first = yield from self.tree(edge, depth - 1)
+        if first.stops:
+            return first
+        second = yield from self.tree(first.end, depth - 1)
+        return self.join(first, second, biased=False)
+
+    def leaf(self, edge: _State) -> Asks[_Tree]:
+        """Take one leapfrog step."""
+        half = edge.momentum + 0.5 * self.step * edge.force
+        z = edge.z + self.drift * half
+        at = yield z
+        force = self.scales * at.gradient
+        momentum = half + 0.5 * self.step * force
+        energy = 0.5 * float(momentum @ momentum) - at.log_density
+        gain = self.energy - energy if math.isfinite(energy) else -math.inf
+        state = _State(z, momentum, force, at.log_density, energy)
+        diverging = gain < -_DIVERGENCE
+        return _Tree(state, state, state, momentum, gain, math.exp(min(gain, 0.0)), 1, diverging, diverging)
+
+    def join(self, first: _Tree, second: _Tree, *, biased: bool) -> _Tree:
+        """Put `second` behind `first`; `biased` prefers its points, which the detailed balance allows."""
+        weight = _log_sum(first.weight, second.weight)
+        momenta = first.momenta + second.momenta
+        chosen, turning = first.chosen, second.stops
+        if not second.stops:
+            if math.log1p(-self.rng.random()) < second.weight - (first.weight if biased else weight):
+                chosen = second.chosen
+            turning = _turns(first, second, momenta)
+        return _Tree(
+            first.start,
+            second.end,
+            chosen,
+            momenta,
+            weight,
+            first.acceptance + second.acceptance,
+            first.steps + second.steps,
+            turning,
+            second.diverging,
+        )
+
+
+def _log_sum(a: float, b: float) -> float:
+    """Return log(exp(a) + exp(b)) of numbers of which the first is finite."""
+    return max(a, b) + math.log1p(math.exp(-abs(a - b)))
+
+
+def _turns(first: _Tree, second: _Tree, momenta: Floats) -> bool:
+    """Tell whether the whole, or the step from one half to the other, turns back on itself."""
+    if _turned(momenta, first.start, second.end):
+        return True
+    if first.start is first.end and second.start is second.end:
+        return False
+    return _turned(first.momenta + second.start.momentum, first.start, second.start) or _turned(
+        second.momenta + first.end.momentum, first.end, second.end
+    )
+
+
+def _turned(momenta: Floats, start: _State, end: _State) -> bool:
+    return not (float(momenta @ start.momentum) > 0 and float(momenta @ end.momentum) > 0)

@@ -1,0 +1,109 @@
+"""Coordinates in which the posterior is near to a standard Normal, and its density in them.
+
+    theta = theta(mode + L x),    log p(x | y) = log p(y, theta) + log |d theta / d z| + constant
+
+z is the unconstrained space (`transforms`), mode and L L' the mode and the covariance of the Normal
+approximation there: the same posterior with the priors as they are, in coordinates where all directions are
+equally wide. A sampler needs few steps in them however the predictors are correlated (Neal 2011, MCMC using
+Hamiltonian dynamics, section 5.4.1).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescope.config.priors import Scaled, Value
+from bayescope.distributions.choices import PRIORS
+from bayescope.errors import FitError, NotApplicable
+from bayescope.inference.gradients import Gradients, posterior_gradients
+from bayescope.inference.method import Context
+from bayescope.inference.normal_approximation import approximate
+from bayescope.inference.point_problem import PointProblem, PointSettings
+from bayescope.inference.transforms import Transform
+from bayescope.models.model import Block, Model, Prior
+from bayescope.models.network_bodies import networks
+
+type Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Whitened:
+    """A posterior in white coordinates x, shape (d,).
+
+    Attributes:
+        transform: the way from z to theta.
+        mode: z at x = 0, shape (d,).
+        factor: L, shape (d, d).
+        posterior: log p(y, theta) and its gradient.
+    """
+
+    transform: Transform
+    mode: Floats
+    factor: Floats
+    posterior: Gradients
+
+    @cached_property
+    def _bent(self) -> NDArray[np.intp]:
+        """Positions of the unknowns that are not on the real line."""
+        return np.flatnonzero([name != "identity" for name in self.transform.names])
+
+    @cached_property
+    def _curve(self) -> Transform:
+        lower, upper = (np.asarray(end)[self._bent] for end in (self.transform.lower, self.transform.upper))
+        return Transform(lower, upper)
+
+    def unconstrained(self, x: Floats) -> Floats:
+        """Return z, shape (..., d)."""
+        return np.asarray(self.mode + x @ self.factor.T)
+
+    def theta(self, x: Floats) -> Floats:
+        """Return theta, shape (..., d)."""
+        return self.transform.inverse(self.unconstrained(x))
+
+    def gradients(self, x: Floats) -> tuple[Floats, Floats]:
+        """Return log p(y, z), nats, at x of shape (c, d), and its gradient in x."""
+        theta, bent, curve = self.unconstrained(x), self._bent, self._curve
+        z = theta[:, bent]
+        theta[:, bent] = curve.inverse(z)
+        values, slopes = self.posterior(theta)
+        if len(bent):
+            values = values + curve.log_jacobian(z).sum(axis=1)
+            slopes[:, bent] *= curve.derivatives(z)[0]
+            slopes[:, bent] += curve.log_jacobian_derivatives(z)[0]
+        return values, slopes @ self.factor
+
+
+def whiten(model: Model, context: Context) -> Whitened | None:
+    """Return the posterior in white coordinates; None where no Normal is near it, or it has several modes."""
+    if networks(model) or model.likelihood.multivariate or not model.names:
+        return None
+    try:
+        found = approximate(_smooth(model), PointSettings(), context)
+    except (NotApplicable, FitError):
+        return None
+    if found.modes > 1:
+        return None
+    return Whitened(
+        found.transform, found.mode, found.factor, posterior_gradients(PointProblem(model, prior=True))
+    )
+
+
+def _smooth(model: Model) -> Model:
+    """Replace Laplace priors by Normals of their variances: a kink has no curvature to take scales from."""
+    return replace(model, blocks=tuple(_without_kink(block) for block in model.blocks))
+
+
+def _without_kink(block: Block) -> Block:
+    if PRIORS[block.prior.distribution].kink is None:
+        return block
+    mu, b = block.prior.arguments["mu"], block.prior.arguments["b"]
+    if isinstance(b, Scaled):
+        sigma: Value = replace(b, factor=b.factor * math.sqrt(2.0))
+    else:
+        sigma = tuple((np.sqrt(2.0) * np.array(b)).tolist()) if isinstance(b, tuple) else b * math.sqrt(2.0)
+    return replace(block, prior=Prior("Normal", {"mu": mu, "sigma": sigma}))
