@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bayescope.config.schema import RunConfig
 from bayescope.diagnostics.checks import check_all
 from bayescope.diagnostics.comparison import choose_reference, compare
 from bayescope.diagnostics.estimates import summarise
 from bayescope.diagnostics.hypotheses import hypotheses_view
 from bayescope.diagnostics.learning import learned
+from bayescope.diagnostics.model_checking import ModelChecking, check_model
 from bayescope.diagnostics.pooling import pooling
-from bayescope.diagnostics.predictive import posterior_predictive_check
 from bayescope.diagnostics.verdict import verdict
 from bayescope.diagnostics.zeros import zeros
 from bayescope.inference.fit import Fit
@@ -32,6 +35,7 @@ def make_record(
     data: DataSummary,
     *,
     has_rows: bool = True,
+    row_numbers: NDArray[np.int64] | None = None,
     shift: float = 0.0,
     timings: dict[str, float],
     command: str,
@@ -39,12 +43,14 @@ def make_record(
 ) -> RunRecord:
     """Compare and check the fits and put all together; `more` are further fields of the record.
 
-    A model without its rows (`has_rows` False) has no posterior predictive check; `shift` is what its
-    log-likelihood lacks of that of all rows, nats.
+    A model without its rows (`has_rows` False) is not checked against the data; `row_numbers` name them, and
+    `shift` is what its log-likelihood lacks of that of all rows, nats.
     """
     comparison, reference = compare(fits), choose_reference(fits)
-    predictive = posterior_predictive_check(model, reference, config.seed) if has_rows and reference else None
-    checks = check_all(fits, comparison, predictive, model)
+    checked = ModelChecking()
+    if has_rows and reference:
+        checked = check_model(model, reference, config.seed, row_numbers)
+    checks = check_all(fits, comparison, checked.checks, model)
     return RunRecord(
         name=config.name,
         title=config.title or config.name,
@@ -58,7 +64,9 @@ def make_record(
         estimates=tuple(row for fit in fits for row in summarise(fit)),
         comparison=comparison,
         checks=checks,
-        predictive=predictive,
+        predictive=checked.predictive,
+        loo=checked.loo,
+        sensitivity=checked.sensitivity,
         hypotheses=hypotheses_view(model),
         pooling=pooling(model, reference) if has_rows else (),
         learned=() if reference is None else learned(model, reference),

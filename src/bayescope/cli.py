@@ -268,12 +268,12 @@ def compare(
     run_dirs: Annotated[list[Path], typer.Argument(metavar="RUN_DIR RUN_DIR...", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
 ) -> None:
-    """Bayes factors and model probabilities of finished runs."""
-    from bayescope.reports.terminal import evidence_table
+    """Finished runs of the same data: leave-one-out scores, stacking weights, Bayes factors."""
+    from bayescope.reports.models_compared import comparison_text
     from bayescope.runs import compare_models
 
     rows = compare_models(run_dirs)
-    print(json.dumps([row.model_dump() for row in rows], indent=2) if as_json else evidence_table(rows))
+    print(json.dumps([row.model_dump() for row in rows], indent=2) if as_json else comparison_text(rows))
 
 
 @app.command()

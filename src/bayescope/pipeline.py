@@ -90,6 +90,7 @@ def execute(
         model,
         fits,
         data_summary(table, model.columns, model.response),
+        row_numbers=table.rows,
         timings={"data and model": prepared},
         command=command or "bayescope.run(...)",
         versions=versions(),

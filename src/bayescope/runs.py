@@ -12,7 +12,13 @@ from pydantic import BaseModel
 
 from bayescope.assembly import run_folder_name
 from bayescope.diagnostics.comparison import choose_reference
-from bayescope.diagnostics.evidence import ModelEvidence, compare_evidence, require_comparable
+from bayescope.diagnostics.evidence import (
+    ComparedModel,
+    compare_evidence,
+    refuse_comparison,
+    require_same_data,
+)
+from bayescope.diagnostics.model_comparison import compare_scores
 from bayescope.diagnostics.records import Check, ComparisonRow, Estimate
 from bayescope.errors import RunFolderError
 from bayescope.inference.fit import Fit
@@ -204,21 +210,38 @@ def load(folder: str | Path) -> Run:
     return Run(record, fits, folder=Path(folder))
 
 
-def compare_models(folders: Sequence[str | Path]) -> tuple[ModelEvidence, ...]:
-    """Compare finished runs of one response by their exact evidence: Bayes factors and model probabilities.
+def compare_models(folders: Sequence[str | Path]) -> tuple[ComparedModel, ...]:
+    """Compare finished runs of one response: by leave-one-out scores, and by exact evidence.
+
+    Each where all runs have it; the best by scores comes first, else the best by evidence.
 
     Raises:
-        BayescopeError: the runs are of different data, or one has no exact evidence.
+        BayescopeError: the runs are of different data, or have neither in common.
     """
     runs = {Path(folder).name: load(folder) for folder in folders}
-    exact = {
-        name: next((fit.log_evidence for fit in run.fits if fit.method == "exact"), None)
-        for name, run in runs.items()
-    }
-    responses = {name: run.record.data.response_fingerprint for name, run in runs.items()}
-    require_comparable(responses, exact)
+    require_same_data({name: run.record.data.response_fingerprint for name, run in runs.items()})
+    scores = {name: run.record.loo for name, run in runs.items() if run.record.loo is not None}
+    evidence = {name: value for name, run in runs.items() if (value := _evidence(run)) is not None}
+    unscored, unknown = ([name for name in runs if name not in known] for known in (scores, evidence))
+    if unscored and unknown:
+        refuse_comparison(unscored, unknown)
+    by_scores = () if unscored else compare_scores(scores)
+    by_evidence = {} if unknown else {row.run: row for row in compare_evidence(evidence)}
     models = told_apart({name: run.record.model for name, run in runs.items()})
-    return compare_evidence({name: value for name, value in exact.items() if value is not None}, models)
+    return tuple(
+        row.model_copy(
+            update={**_known(by_evidence.get(row.run)), **_known(row), "model": models.get(row.run, "")}
+        )
+        for row in by_scores or by_evidence.values()
+    )
+
+
+def _evidence(run: Run) -> float | None:
+    return next((fit.log_evidence for fit in run.fits if fit.method == "exact"), None)
+
+
+def _known(row: ComparedModel | None) -> dict[str, Any]:
+    return {} if row is None else row.model_dump(exclude_none=True)
 
 
 def _frame(row_type: type[BaseModel], rows: Sequence[BaseModel]) -> pd.DataFrame:

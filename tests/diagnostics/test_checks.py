@@ -240,7 +240,7 @@ def test_a_statistic_that_replicates_do_not_reach_is_noted(p, verdict, side):
     (found,) = check_predictive(predictive)
     assert (found.method, found.name, found.verdict) == ("exact", "predictive_largest_gap", verdict)
     assert side in found.message
-    assert check_all([], (), predictive) == (found,)
+    assert check_all([], (), [found]) == (found,)
 
 
 def test_without_a_predictive_check_there_is_nothing_to_note():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bayescope
-from bayescope.diagnostics.evidence import compare_evidence, require_comparable
+from bayescope.diagnostics.evidence import compare_evidence
 from bayescope.errors import BayescopeError
 from bayescope.runs import compare_models
 
@@ -36,10 +36,13 @@ def coin(tmp_path, name, prior, heads=7):
 
 def test_a_bayes_factor_is_the_ratio_of_beta_functions(tmp_path):
     fair, open_minded = coin(tmp_path, "fair", "Beta(1000, 1000)"), coin(tmp_path, "open", "Beta(1, 1)")
-    best, other = compare_models([fair, open_minded])
+    rows = sorted(compare_models([fair, open_minded]), key=lambda row: -row.log_evidence)
+    best, other = rows
     log_beta = lambda a, b: math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)  # noqa: E731
     expected = log_beta(1007, 1003) - log_beta(1000, 1000) - log_beta(8, 4) + log_beta(1, 1)
     assert best.run == fair.name
+    assert best.elpd == pytest.approx(10 * math.log(0.5), abs=0.01)  # a fair coin, whatever is left out
+    assert best.model.endswith("p ~ Beta(1000, 1000)")
     # five log-gammas of size 1e4 leave about 1e-11 of them
     assert other.log_bayes_factor == pytest.approx(expected, abs=1e-10)
     assert best.probability == pytest.approx(1 / (1 + math.exp(-expected)))
@@ -50,6 +53,15 @@ def test_different_data_are_refused(tmp_path):
         compare_models([coin(tmp_path, "one", "Beta(1, 1)"), coin(tmp_path, "two", "Beta(1, 1)", heads=8)])
 
 
-def test_runs_without_exact_evidence_are_named():
-    with pytest.raises(BayescopeError, match="b: no exact evidence"):
-        require_comparable({"a": "x", "b": "x"}, {"a": -1.0, "b": None})
+def test_runs_with_neither_scores_nor_evidence_in_common_are_named(tmp_path):
+    config = {
+        "name": "point",
+        "data": {"counts": {"flip": {1: 7, 0: 3}}},
+        "model": {"use": "coin", "response": "flip"},
+        "inference": ["mle"],
+    }
+    point = bayescope.run(config).save(tmp_path)
+    with pytest.raises(
+        BayescopeError, match=f"(?s){point.name}: no leave-one-out.*{point.name}: no exact ev"
+    ):
+        compare_models([point, coin(tmp_path, "one", "Beta(1, 1)")])

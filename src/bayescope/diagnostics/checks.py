@@ -41,10 +41,10 @@ def check_fit(fit: Fit, model: Model | None = None) -> tuple[Check, ...]:
 def check_all(
     fits: Sequence[Fit],
     comparison: Sequence[ComparisonRow],
-    predictive: PredictiveCheck | None = None,
+    of_the_model: Sequence[Check] = (),
     model: Model | None = None,
 ) -> tuple[Check, ...]:
-    """Check every fit by itself, then against the reference, then the model against the data."""
+    """Check every fit by itself, then against the reference; those of the model against the data follow."""
     alone = [check for fit in fits for check in check_fit(fit, model)]
     compared = [
         check(fit, rows)
@@ -52,7 +52,7 @@ def check_all(
         for applies, check in COMPARISON_CHECKS
         if applies(fit) and (rows := [row for row in comparison if row.method == fit.name])
     ]
-    return (*alone, *compared, *check_predictive(predictive))
+    return (*alone, *compared, *of_the_model)
 
 
 def check_answer(fit: Fit) -> Check:

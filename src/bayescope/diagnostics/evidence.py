@@ -3,13 +3,13 @@
     BF_ab = p(y | a) / p(y | b)          p(a | y) = p(y | a) p(a) / sum_k p(y | k) p(k)
 
 with equal prior probabilities of the models (Kass and Raftery 1995, JASA 90(430), 773-795). The evidence
-is that of exact answers only, and of the same responses; both are checked.
+is that of exact answers only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from typing import NoReturn
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -17,25 +17,42 @@ from pydantic import BaseModel, ConfigDict
 from bayescope.errors import BayescopeError
 
 
-class ModelEvidence(BaseModel):
-    """One model among those compared; `bayes_factor` is that of the best model against this one."""
+class ComparedModel(BaseModel):
+    """One model among those compared; None for what is not known of every one of them.
+
+    Attributes:
+        run: its run.
+        model: what it is for a reader, such as its formula.
+        elpd: sum of leave-one-out log predictive densities, nats, with its standard error `elpd_se`.
+        elpd_difference: to the best model, 0 or below, with its standard error `difference_se`.
+        p_loo: effective number of parameters.
+        weight: in the mixture of all models that predicts best (stacking).
+        influential_rows: how many rows have a Pareto k beyond the limit.
+        log_evidence: log p(y), nats; exact.
+        log_bayes_factor: of the model with the largest evidence against this one.
+        bayes_factor: the same, not its logarithm.
+        probability: of the model after the data, all being equally probable before.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     run: str
-    model: str
-    log_evidence: float
-    log_bayes_factor: float
-    bayes_factor: float
-    probability: float
+    model: str = ""
+    elpd: float | None = None
+    elpd_se: float | None = None
+    elpd_difference: float | None = None
+    difference_se: float | None = None
+    p_loo: float | None = None
+    weight: float | None = None
+    influential_rows: int | None = None
+    log_evidence: float | None = None
+    log_bayes_factor: float | None = None
+    bayes_factor: float | None = None
+    probability: float | None = None
 
 
-def compare_evidence(
-    log_evidence: Mapping[str, float], models: Mapping[str, str] = MappingProxyType({})
-) -> tuple[ModelEvidence, ...]:
+def compare_evidence(log_evidence: Mapping[str, float]) -> tuple[ComparedModel, ...]:
     """Compare models by their log evidence (nats), by run; the best comes first.
-
-    `models` says for a reader what each run's model is, such as its formula.
 
     >>> [round(row.probability, 3) for row in compare_evidence({"a": -10.0, "b": -12.0})]
     [0.881, 0.119]
@@ -46,9 +63,8 @@ def compare_evidence(
     with np.errstate(over="ignore"):
         factors = np.exp(best - values)
     rows = [
-        ModelEvidence(
+        ComparedModel(
             run=run,
-            model=models.get(run, ""),
             log_evidence=float(value),
             log_bayes_factor=float(best - value),
             bayes_factor=float(factor),
@@ -56,36 +72,32 @@ def compare_evidence(
         )
         for run, value, factor, weight in zip(log_evidence, values, factors, weights, strict=True)
     ]
-    return tuple(sorted(rows, key=lambda row: -row.log_evidence))
+    return tuple(sorted(rows, key=lambda row: -(row.log_evidence or 0.0)))
 
 
-def require_comparable(responses: Mapping[str, str], exact: Mapping[str, float | None]) -> None:
-    """Refuse a comparison of different data, or of runs without an exact evidence.
-
-    Args:
-        responses: fingerprint of the responses, by run.
-        exact: the exact log evidence, by run; None where there is none.
+def require_same_data(responses: Mapping[str, str]) -> None:
+    """Refuse to compare models of different data; `responses` has the fingerprint of each run's.
 
     Raises:
         BayescopeError: naming the runs that stand in the way.
     """
-    problems: list[str] = []
     first = next(iter(responses))
     others = [run for run, fingerprint in responses.items() if fingerprint != responses[first]]
     if others:
-        problems.append(
-            f"{_listed(others)} and {first} are of different data (the fingerprints of their responses "
+        raise BayescopeError(
+            f"{', '.join(others)} and {first} are of different data (the fingerprints of their responses "
             "differ): models can be compared on the same rows only"
         )
-    without = [run for run, value in exact.items() if value is None]
-    if without:
-        problems.append(
-            f"{_listed(without)}: no exact evidence; add `exact` to `inference:`, and give every parameter a "
-            "proper prior (under a flat prior the evidence is not defined)"
-        )
-    if problems:
-        raise BayescopeError("\n".join(problems))
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)
+def refuse_comparison(unscored: Sequence[str], without_evidence: Sequence[str]) -> NoReturn:
+    """Say why models cannot be compared: some runs have no leave-one-out scores, and some no exact evidence.
+
+    Raises:
+        BayescopeError: always.
+    """
+    raise BayescopeError(
+        f"{', '.join(unscored)}: no leave-one-out scores, which need a posterior with draws; add `nuts` or "
+        f"`exact` to `inference:`\n{', '.join(without_evidence)}: no exact evidence; add `exact` to "
+        "`inference:`, and give every parameter a proper prior (under a flat one the evidence is not defined)"
+    )

@@ -19,7 +19,7 @@ from bayescope.inference.normal_statistics import NormalStatistics
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.samplers import available_cores
 from bayescope.models.groups import log_coupling
-from bayescope.models.model import Model, Predictor, Response
+from bayescope.models.model import Block, Model, Predictor, Response
 from bayescope.models.networks import forward
 from bayescope.models.order import log_orders
 from bayescope.models.rows import take
@@ -69,13 +69,20 @@ def _in_blocks(each: Callable[[Floats], Floats], rows: int, thetas: Floats) -> F
 @_quiet
 def log_priors(model: Model, thetas: Floats) -> Floats:
     """Compute log p(theta), nats, of every draw: thetas shape (S, d), result shape (S,)."""
-    total = np.zeros(len(thetas))
+    total = np.sum([values for _, values in block_log_priors(model, thetas)], axis=0)
+    return np.asarray(total + log_coupling(model, thetas) + log_orders(model))
+
+
+@_quiet
+def block_log_priors(model: Model, thetas: Floats) -> list[tuple[Block, Floats]]:
+    """Compute the log prior of each block at every draw, shape (S,): what `log_priors` is the sum of."""
+    found = []
     for block in model.blocks:
         distribution, given = PRIORS[block.prior.distribution], block.prior.arguments
         values = [_at(model, given[argument.name], thetas) for argument in distribution.arguments]
         log_density = distribution.log_density(thetas[:, block.start : block.stop], *values)
-        total += log_density if distribution.joint else log_density.sum(axis=1)
-    return total + log_coupling(model, thetas) + log_orders(model)
+        found.append((block, log_density if distribution.joint else log_density.sum(axis=1)))
+    return found
 
 
 def _at(model: Model, argument: Value, thetas: Floats) -> Floats:
@@ -97,7 +104,8 @@ def _normal(normal: NormalStatistics, thetas: Floats) -> Floats:
 
 def _counted(model: Model) -> Model:
     """The same likelihood with equal rows as one weighted row, where no predictor tells them apart."""
-    if any(predictor.matrix is not None or np.ndim(predictor.offset) for predictor in model.predictors):
+    by_row = any(p.matrix is not None or np.ndim(p.offset) for p in model.predictors)
+    if by_row or model.likelihood.multivariate:
         return model
     y, trials, weights = model.response.values, model.response.trials, model.response.weights
     columns = np.column_stack([y] if trials is None else [y, trials])
@@ -114,35 +122,43 @@ def _occurring(model: Model) -> Model:
 
 
 @_quiet
+def pointwise(model: Model, thetas: Floats) -> Floats:
+    """Compute log p(y_i | theta), nats, of every row and draw: thetas shape (S, d), result shape (n, S).
+
+    Row weights do not enter. The result is one array: give it a part of the rows or of the draws at a time.
+    """
+    response, location = model.response, model.location
+    if model.likelihood.multivariate or model.likelihood.categorical:
+        psi, log_density = _vectors(model, thetas), model.likelihood.log_density
+    else:
+        direct = model.likelihood.on_link.get(location.link)
+        log_density = direct[0] if direct else model.likelihood.log_density
+        psi = tuple(
+            _predict(predictor, thetas, inverse=not (direct and predictor is location))
+            for predictor in model.predictors
+        )
+    trials = None if response.trials is None else response.trials[:, np.newaxis]
+    values = log_density(response.values[:, np.newaxis], trials, psi)
+    return np.broadcast_to(values, (len(response.values), len(thetas)))
+
+
+def _vectors(model: Model, thetas: Floats) -> tuple[Floats, ...]:
+    """The parameters of rows that share them: a vector for each draw, shape (1, S, k), or a known matrix."""
+    return tuple(
+        thetas[np.newaxis, :, predictor.index] if len(predictor.index) else np.asarray(predictor.offset)
+        for predictor in model.predictors
+    )
+
+
+@_quiet
 def _by_rows(model: Model, thetas: Floats) -> Floats:
-    """Sum of the rows' log densities; the block has one column a draw."""
-    if model.likelihood.multivariate:
-        return _by_vectors(model, thetas)
+    """Sum of the rows' log densities, of every draw."""
     response, location = model.response, model.location
     total = model.likelihood.totals.get(location.link)
     if total is not None and location.matrix is not None:
         eta = _predict(location, thetas, inverse=False)
         return np.asarray(total(response.values, response.trials, response.weights, eta))
-    direct = model.likelihood.on_link.get(location.link)
-    log_density = direct[0] if direct else model.likelihood.log_density
-    psi = tuple(
-        _predict(predictor, thetas, inverse=not (direct and predictor is location))
-        for predictor in model.predictors
-    )
-    trials = None if response.trials is None else response.trials[:, np.newaxis]
-    values = log_density(response.values[:, np.newaxis], trials, psi)
-    values = np.broadcast_to(values, (len(response.values), len(thetas)))
-    return np.asarray(values.sum(axis=0) if response.weights is None else response.weights @ values)
-
-
-def _by_vectors(model: Model, thetas: Floats) -> Floats:
-    """Sum of the log densities of rows that are vectors; the parameters are vectors and known matrices."""
-    response = model.response
-    psi = tuple(
-        thetas[:, predictor.index] if len(predictor.index) else np.asarray(predictor.offset)
-        for predictor in model.predictors
-    )
-    values = model.likelihood.log_density(response.values[:, np.newaxis], response.trials, psi)
+    values = pointwise(model, thetas)
     return np.asarray(values.sum(axis=0) if response.weights is None else response.weights @ values)
 
 

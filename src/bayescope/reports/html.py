@@ -20,9 +20,11 @@ from bayescope.reports.figures_pooling import POOLING_NOTE, pooling_tables
 from bayescope.reports.figures_updates import updates_table
 from bayescope.reports.formatting import aligned, code_spans, duration, plain, whole
 from bayescope.reports.hypotheses import HYPOTHESES_NOTE, hypotheses_table, learned_sentence
+from bayescope.reports.loo import loo_note, loo_table
 from bayescope.reports.mode_shift import mode_shifts
 from bayescope.reports.provenance import config_text, provenance_table, timings_table, versions_table
 from bayescope.reports.record import RunRecord
+from bayescope.reports.sensitivity import SENSITIVITY_NOTE, sensitivity_sentences, sensitivity_table
 from bayescope.reports.shortened import left_out, shortened
 from bayescope.reports.style import METHOD_COLOURS, Picture
 from bayescope.reports.zeros import zeros_note, zeros_table
@@ -97,6 +99,9 @@ def _content(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[str, Pict
         "hypotheses_learned": learned_sentence(record),
         "pooling_tables": {name: line_up(table) for name, table in pooling_tables(record).items()},
         "pooling_note": POOLING_NOTE,
+        "loo_note": loo_note(record),
+        "sensitivity_note": SENSITIVITY_NOTE,
+        "sensitivity_sentences": sensitivity_sentences(record),
         "prediction_note": "" if record.curve is None else curve_note(record.curve),
         "sampler_tables": {
             fit.name: line_up(tables.sampler_table(shortened(record), fit.name))
@@ -130,6 +135,8 @@ def report_tables(record: RunRecord, fits: Sequence[Fit]) -> dict[str, tables.Te
         "checks": checks_table(record),
         "efficiency": efficiency_table(record, fits),
         "statistics": tables.statistics_table(record),
+        "loo": loo_table(record),
+        "sensitivity": sensitivity_table(record),
         "provenance": provenance_table(record),
         "versions": versions_table(record),
         "timings": timings_table(record, fits),

@@ -14,9 +14,11 @@ from bayescope.reports.figures_pooling import POOLING_NOTE, pooling_tables
 from bayescope.reports.formatting import code_spans, plain, whole
 from bayescope.reports.html import figures_by_section, report_tables
 from bayescope.reports.hypotheses import HYPOTHESES_NOTE, learned_sentence
+from bayescope.reports.loo import loo_note
 from bayescope.reports.mode_shift import mode_shifts
 from bayescope.reports.provenance import config_text
 from bayescope.reports.record import RunRecord
+from bayescope.reports.sensitivity import SENSITIVITY_NOTE, sensitivity_sentences
 from bayescope.reports.shortened import left_out, shortened
 from bayescope.reports.style import Picture
 from bayescope.reports.tables import TextTable, closed_forms, outcome_notes, sampler_table
@@ -40,12 +42,14 @@ def render_markdown(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[st
         *_section("Partial pooling", _pooling(record, tables, sections)),
         *_updates(record, tables, sections),
         *_section("What the data taught", _table(tables["learned"])),
+        *_section("What the prior does", _sensitivity(record, tables)),
         *_section("Zeros", [escape(zeros_note(record)), *_table(tables["zeros"])] if tables["zeros"] else []),
         *_section("Agreement", _table(tables["agreement"])),
         *_section("Checks", _table(tables["checks"])),
         *_section("Sampler", [*_sampler(record, fits, tables), *figures(sections["sampler"])]),
         *_prediction(record, sections),
         *_predictive(record, tables, sections),
+        *_section("Rows left out", [escape(loo_note(record)), *_table(tables["loo"])] if record.loo else []),
         *_provenance(record, tables),
     ]
     return "\n\n".join(parts) + "\n"
@@ -162,6 +166,12 @@ def _loss(record: RunRecord, tables: _Tables) -> list[str]:
         f"The same in scikit-learn:\n\n{calls}" if calls else "",
     ]
     return _section("What loss is this?", [part for part in parts if part])
+
+
+def _sensitivity(record: RunRecord, tables: _Tables) -> list[str]:
+    sentences = [escape(sentence) for sentence in sensitivity_sentences(record)]
+    table = _table(tables["sensitivity"])
+    return [SENSITIVITY_NOTE, *table, *sentences] if table else []
 
 
 def _pooling(record: RunRecord, tables: _Tables, sections: _Sections) -> list[str]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bayescope.diagnostics.curve import CurveView
 from bayescope.diagnostics.hypotheses import HypothesesView
+from bayescope.diagnostics.loo import Loo
 from bayescope.diagnostics.records import (
     Check,
     ComparisonRow,
@@ -19,6 +20,7 @@ from bayescope.diagnostics.records import (
     Verdict,
     Zero,
 )
+from bayescope.diagnostics.sensitivity import Sensitivity
 from bayescope.distributions.choices import PRIORS
 
 
@@ -183,6 +185,8 @@ class RunRecord(_Record):
     comparison: tuple[ComparisonRow, ...]
     checks: tuple[Check, ...]
     predictive: PredictiveCheck | None
+    loo: Loo | None = None
+    sensitivity: tuple[Sensitivity, ...] = ()  # of the posterior to each line of priors
     learned: tuple[Learned, ...] = ()
     zeros: tuple[Zero, ...] = ()
     hypotheses: HypothesesView | None = None

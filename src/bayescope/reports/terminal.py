@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bayescope.diagnostics.evidence import ModelEvidence
 from bayescope.diagnostics.records import Check
 from bayescope.inference.fit import Fit
 from bayescope.reports.checklist import check_lines, check_name
@@ -84,25 +83,6 @@ def print_run(
     colour = terminal and not os.environ.get("NO_COLOR")
     text = render(record, fits, min(width, 120), folder=folder, colour=colour)
     stream.write(encodable(text, stream.encoding or "utf-8"))
-
-
-def evidence_table(rows: Sequence[ModelEvidence]) -> str:
-    """Write a comparison of models as aligned text; Bayes factors are of the best model against each."""
-    head = ("run", "log evidence", "Bayes factor", "probability")
-    cells = [
-        (row.run, f"{row.log_evidence:.2f}", f"{row.bayes_factor:.4g}", f"{row.probability:.4f}")
-        for row in rows
-    ]
-    widths = [max(len(line[k]) for line in (head, *cells)) for k in range(len(head))]
-    lines = [
-        "  ".join(
-            [line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]
-        )
-        for line in (head, *cells)
-    ]
-    rule = "-" * len(lines[0])
-    models = [f"{row.run}: {plain(row.model)}" for row in rows]
-    return "\n".join((lines[0], rule, *lines[1:], "", *models))
 
 
 def encodable(text: str, encoding: str) -> str:

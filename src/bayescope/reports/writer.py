@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 from bayescope.diagnostics.records import ComparisonRow, Estimate
 from bayescope.errors import RunFolderError
 from bayescope.inference.fit import Fit
+from bayescope.reports.loo import LOO_FILE, loo_text, with_rows
 from bayescope.reports.record import RunRecord
 
 _FORMAT = 1
@@ -54,7 +55,7 @@ def read_run_folder(path: Path) -> tuple[RunRecord, tuple[Fit, ...]]:
 
     data = _load_record(path)
     _verify(path, data["files"])
-    record = _parse_record(path, data)
+    record = with_rows(_parse_record(path, data), path)
     return record, tuple(load_fit(path / "fits" / f"{name}.nc") for name in data["fits"])
 
 
@@ -176,6 +177,8 @@ def _reason(error: OSError) -> str:
 def _write_tables(record: RunRecord, folder: Path) -> None:
     (folder / "estimates.csv").write_text(csv_text(Estimate, record.estimates), encoding="utf-8")
     (folder / "comparison.csv").write_text(csv_text(ComparisonRow, record.comparison), encoding="utf-8")
+    if record.loo is not None:
+        (folder / LOO_FILE).write_text(loo_text(record.loo), encoding="utf-8")
 
 
 def _write_fits(fits: Sequence[Fit], folder: Path) -> None:
