@@ -19,6 +19,7 @@ from bayescope.diagnostics.hypotheses import hypotheses_view
 from bayescope.diagnostics.learning import learned
 from bayescope.diagnostics.model_checking import ModelChecking, check_model
 from bayescope.diagnostics.pooling import pooling
+from bayescope.diagnostics.prior_predictive import PriorPredictive, check_prior_predictive
 from bayescope.diagnostics.verdict import verdict
 from bayescope.diagnostics.zeros import zeros
 from bayescope.inference.fit import Fit
@@ -36,6 +37,7 @@ def make_record(
     *,
     has_rows: bool = True,
     row_numbers: NDArray[np.int64] | None = None,
+    before: PriorPredictive | None = None,
     shift: float = 0.0,
     timings: dict[str, float],
     command: str,
@@ -43,14 +45,15 @@ def make_record(
 ) -> RunRecord:
     """Compare and check the fits and put all together; `more` are further fields of the record.
 
-    A model without its rows (`has_rows` False) is not checked against the data; `row_numbers` name them, and
-    `shift` is what its log-likelihood lacks of that of all rows, nats.
+    A model without its rows (`has_rows` False) is not checked against the data; `row_numbers` name them,
+    `before` is what its priors made of the data, and `shift` what its log-likelihood lacks of that of all
+    rows, nats.
     """
     comparison, reference = compare(fits), choose_reference(fits)
     checked = ModelChecking()
     if has_rows and reference:
         checked = check_model(model, reference, config.seed, row_numbers)
-    checks = check_all(fits, comparison, checked.checks, model)
+    checks = check_all(fits, comparison, (*check_prior_predictive(before), *checked.checks), model)
     return RunRecord(
         name=config.name,
         title=config.title or config.name,
@@ -67,6 +70,7 @@ def make_record(
         predictive=checked.predictive,
         loo=checked.loo,
         sensitivity=checked.sensitivity,
+        prior_predictive=before,
         hypotheses=hypotheses_view(model),
         pooling=pooling(model, reference) if has_rows else (),
         learned=() if reference is None else learned(model, reference),

@@ -87,7 +87,11 @@ def run(  # noqa: PLR0917  typer makes options of them
     for config, path in zip(loaded, configs, strict=True):
         with _progress(quiet) as progress:
             finished = pipeline.execute(
-                config, progress=progress, command=_command(path, seed, overrides), cache=cache
+                config,
+                progress=progress,
+                command=_command(path, seed, overrides),
+                cache=cache,
+                points=False,
             )
         _save(finished, out, as_json=as_json)
         all_finished.append(finished)
@@ -195,10 +199,12 @@ def predict(  # noqa: PLR0917  typer makes options of them
 
 def _save(finished: Run, out: Path, *, as_json: bool) -> None:
     """Print the answers, write the run folder, and print where its report is, or run.json."""
+    from bayescope.pipeline import with_points
     from bayescope.reports.terminal import print_run
 
     if not as_json:
         print_run(finished.record, finished.fits, sys.stdout)
+    finished = with_points(finished)
     folder = finished.save(out)
     print(
         (folder / "run.json").read_text(encoding="utf-8")

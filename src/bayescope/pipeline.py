@@ -17,7 +17,10 @@ from bayescope.assembly import make_record, run_folder_name
 from bayescope.cache import Cache, default_folder
 from bayescope.config.load import LoadedConfig, load_mapping
 from bayescope.config.schema import RunConfig
+from bayescope.diagnostics.comparison import choose_reference
 from bayescope.diagnostics.curve import curve_view
+from bayescope.diagnostics.points import point_view
+from bayescope.diagnostics.prior_predictive import check_prior_predictive, prior_predictive
 from bayescope.inference.fit import Fit
 from bayescope.inference.method import Context, Method
 from bayescope.inference.registry import METHODS, SETTINGS, run_method
@@ -77,12 +80,20 @@ def execute(
     progress: Progress = silent,
     command: str = "",
     cache: Cache | None = None,
+    points: bool = True,
 ) -> Run:
-    """Carry out a configuration, from the data to the record; nothing is written but to the cache."""
+    """Carry out a configuration, from the data to the record; nothing is written but to the cache.
+
+    Without `points`, what the points hide is left to `with_points`, after the answers are shown.
+    """
     config = loaded.config
     started = time.perf_counter()
     table, model = prepare(loaded, dataframe)
     prepared = time.perf_counter() - started
+    before = prior_predictive(model, config.seed)
+    for check in check_prior_predictive(before):
+        if check.verdict != "pass":
+            progress(f"{config.name}: {check.message} {check.advice}")
     fits = fit_all(config, model, progress, cache=cache and cache.about(model))
     known = sufficient(model)
     record = make_record(
@@ -91,6 +102,7 @@ def execute(
         fits,
         data_summary(table, model.columns, model.response),
         row_numbers=table.rows,
+        before=before,
         timings={"data and model": prepared},
         command=command or "bayescope.run(...)",
         versions=versions(),
@@ -98,7 +110,17 @@ def execute(
         statistics=None if known is None else known.statistics,
         curve=curve_view(model, fits, table),
     )
-    return Run(record, fits, model)
+    finished = Run(record, fits, model)
+    return with_points(finished) if points else finished
+
+
+def with_points(finished: Run) -> Run:
+    """Add what the point estimates of a run hide, which takes fits to parts of its rows, if it has them."""
+    reference = choose_reference(finished.fits)
+    if finished.model is None or reference is None:
+        return finished
+    view = point_view(finished.model, finished.fits, reference, finished.record.seed)
+    return replace(finished, record=finished.record.model_copy(update={"points": view}))
 
 
 def fit_all(

@@ -22,6 +22,8 @@ from bayescope.reports.formatting import aligned, code_spans, duration, plain, w
 from bayescope.reports.hypotheses import HYPOTHESES_NOTE, hypotheses_table, learned_sentence
 from bayescope.reports.loo import loo_note, loo_table
 from bayescope.reports.mode_shift import mode_shifts
+from bayescope.reports.points import losses_table, points_note, points_table
+from bayescope.reports.prior_predictive import before_note, before_table
 from bayescope.reports.provenance import config_text, provenance_table, timings_table, versions_table
 from bayescope.reports.record import RunRecord
 from bayescope.reports.sensitivity import SENSITIVITY_NOTE, sensitivity_sentences, sensitivity_table
@@ -100,6 +102,8 @@ def _content(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[str, Pict
         "pooling_tables": {name: line_up(table) for name, table in pooling_tables(record).items()},
         "pooling_note": POOLING_NOTE,
         "loo_note": loo_note(record),
+        "points_note": points_note(record),
+        "before_note": before_note(record),
         "sensitivity_note": SENSITIVITY_NOTE,
         "sensitivity_sentences": sensitivity_sentences(record),
         "prediction_note": "" if record.curve is None else curve_note(record.curve),
@@ -137,6 +141,9 @@ def report_tables(record: RunRecord, fits: Sequence[Fit]) -> dict[str, tables.Te
         "statistics": tables.statistics_table(record),
         "loo": loo_table(record),
         "sensitivity": sensitivity_table(record),
+        "points": points_table(record),
+        "losses": losses_table(record),
+        "before": before_table(record),
         "provenance": provenance_table(record),
         "versions": versions_table(record),
         "timings": timings_table(record, fits),

@@ -16,6 +16,8 @@ from bayescope.reports.html import figures_by_section, report_tables
 from bayescope.reports.hypotheses import HYPOTHESES_NOTE, learned_sentence
 from bayescope.reports.loo import loo_note
 from bayescope.reports.mode_shift import mode_shifts
+from bayescope.reports.points import points_note
+from bayescope.reports.prior_predictive import before_note
 from bayescope.reports.provenance import config_text
 from bayescope.reports.record import RunRecord
 from bayescope.reports.sensitivity import SENSITIVITY_NOTE, sensitivity_sentences
@@ -42,6 +44,8 @@ def render_markdown(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[st
         *_section("Partial pooling", _pooling(record, tables, sections)),
         *_updates(record, tables, sections),
         *_section("What the data taught", _table(tables["learned"])),
+        *_section("Before the data", _before(record, tables)),
+        *_section("What a point estimate hides", _points(record, tables)),
         *_section("What the prior does", _sensitivity(record, tables)),
         *_section("Zeros", [escape(zeros_note(record)), *_table(tables["zeros"])] if tables["zeros"] else []),
         *_section("Agreement", _table(tables["agreement"])),
@@ -166,6 +170,21 @@ def _loss(record: RunRecord, tables: _Tables) -> list[str]:
         f"The same in scikit-learn:\n\n{calls}" if calls else "",
     ]
     return _section("What loss is this?", [part for part in parts if part])
+
+
+def _before(record: RunRecord, tables: _Tables) -> list[str]:
+    note = before_note(record)
+    return [escape(note), *_table(tables["before"])] if note else []
+
+
+def _points(record: RunRecord, tables: _Tables) -> list[str]:
+    if record.points is None:
+        return []
+    parts = [
+        f"**{escape(record.points.advice)}**" if record.points.advice else "",
+        escape(points_note(record)),
+    ]
+    return [part for part in (*parts, *_table(tables["points"]), *_table(tables["losses"])) if part]
 
 
 def _sensitivity(record: RunRecord, tables: _Tables) -> list[str]:

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from bayescope.diagnostics.curve import CurveView
 from bayescope.diagnostics.hypotheses import HypothesesView
 from bayescope.diagnostics.loo import Loo
+from bayescope.diagnostics.points import PointView
+from bayescope.diagnostics.prior_predictive import PriorPredictive
 from bayescope.diagnostics.records import (
     Check,
     ComparisonRow,
@@ -186,6 +188,8 @@ class RunRecord(_Record):
     checks: tuple[Check, ...]
     predictive: PredictiveCheck | None
     loo: Loo | None = None
+    points: PointView | None = None
+    prior_predictive: PriorPredictive | None = None
     sensitivity: tuple[Sensitivity, ...] = ()  # of the posterior to each line of priors
     learned: tuple[Learned, ...] = ()
     zeros: tuple[Zero, ...] = ()

@@ -1,0 +1,89 @@
+"""The priors against the data before anything is fitted: absurd ones are named, with a width that is enough."""
+
+from __future__ import annotations
+
+import pytest
+
+import bayescope
+from bayescope.diagnostics.prior_predictive import (
+    check_prior_predictive,
+    prior_predictive,
+    size_text,
+)
+from bayescope.preparation import prepare, read_config
+
+ROACHES, WELLS, KIDIQ = (f"configs/{name}.yaml" for name in ("roaches-poisson", "wells", "kidiq"))
+
+
+def gate(config, *overrides):
+    _, model = prepare(read_config(config, overrides=overrides))
+    found = prior_predictive(model, 1)
+    return found, {check.name: check for check in check_prior_predictive(found)}
+
+
+def test_a_log_link_with_wide_coefficients_reaches_exp_of_hundreds():
+    found, checks = gate(ROACHES, "model.priors.coefficients=Normal(0, 100)")
+    check = checks["prior_predictive_scale"]
+    assert (check.verdict, check.parameter) == ("note", "coefficients")
+    assert 300 < found.log_reach < 3000
+    assert f"exp({found.log_reach:.0f})" in check.message
+    assert check.advice.startswith("Narrow it: coefficients: Normal(0, ")
+
+
+def test_the_suggested_prior_passes():
+    found, _ = gate(ROACHES, "model.priors.coefficients=Normal(0, 100)")
+    _, checks = gate(ROACHES, f"model.priors.coefficients={found.suggestion}")
+    assert checks["prior_predictive_scale"].verdict == "pass"
+
+
+def test_a_logistic_regression_that_is_certain_of_every_row_is_noted():
+    found, checks = gate(WELLS, "model.priors.coefficients=Normal(0, 100)")
+    assert found.share > 0.9
+    assert "whose response is certain" in checks["prior_predictive_scale"].message
+
+
+@pytest.mark.parametrize(
+    "config", [ROACHES, WELLS, KIDIQ, "configs/ordinal.yaml", "configs/seeds.yaml", "configs/gasoline.yaml"]
+)
+def test_default_priors_pass(config):
+    assert all(check.verdict == "pass" for check in gate(config)[1].values())
+
+
+def test_priors_that_exclude_the_data_are_noted():
+    narrow = [
+        "sigma=HalfNormal(0.1)",
+        "Intercept=Normal(0, 1)",
+        "mom_iq=Normal(0, 0.01)",
+        "mom_hs=Normal(0, 1)",
+    ]
+    _, checks = gate(KIDIQ, *(f"model.priors.{line}" for line in narrow))
+    assert "above nearly all that the priors allow" in checks["prior_predictive_mean"].message
+    assert checks["prior_predictive_sd"].verdict == "note"
+    assert checks["prior_predictive_scale"].verdict == "pass"
+
+
+def test_a_flat_prior_has_no_prior_predictive():
+    found, checks = gate(KIDIQ, "model.priors.Intercept=Flat()")
+    assert found.note == "The prior of Intercept is flat: there is no prior predictive distribution."
+    assert checks == {}
+
+
+def test_the_note_comes_before_the_methods_run_and_stays_in_the_record():
+    told = []
+    from bayescope.pipeline import execute
+
+    loaded = read_config(ROACHES, overrides=["model.priors.coefficients=Normal(0, 100)", "inference=[mle]"])
+    record = execute(loaded, progress=told.append).record
+    assert "makes" in told[0]
+    assert told[1].endswith("mle")
+    assert record.verdict.status == "attention"
+    assert record.prior_predictive.block == "coefficients"
+
+
+def test_hypotheses_are_not_simulated():
+    run = bayescope.run("configs/disease-test.yaml", overrides=["inference=[exact]"])
+    assert run.record.prior_predictive.share is None
+
+
+def test_sizes_are_written_as_they_are_grasped():
+    assert [size_text(x) for x in (0.0, 5.88, 311.2)] == ["1", "358", "exp(311)"]

@@ -1,0 +1,80 @@
+"""Draws from the prior: each unknown has the moments of its distribution, whatever it depends on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bayescope.errors import NotApplicable
+from bayescope.models.prior_draws import draw_prior
+from bayescope.preparation import prepare, read_config
+
+SIZE = 20_000
+
+
+def draws(config, *overrides):
+    _, model = prepare(read_config(config, overrides=overrides))
+    return model, draw_prior(model, np.random.default_rng(1), SIZE)
+
+
+def mean_error(values):
+    return 4 * values.std(axis=0) / np.sqrt(SIZE)
+
+
+def test_scalars_have_the_moments_of_their_priors():
+    model, theta = draws(
+        "configs/kidiq.yaml", "model.priors.sigma=HalfNormal(20)", "model.priors.mom_iq=Normal(3, 2)"
+    )
+    column = dict(zip(model.names, theta.T, strict=True))
+    assert abs(column["mom_iq"].mean() - 3) < mean_error(column["mom_iq"])
+    half = np.sqrt(2 / np.pi) * 20
+    assert abs(column["sigma"].mean() - half) < mean_error(column["sigma"])
+
+
+def test_a_scale_follows_the_unknown_that_it_is_a_multiple_of():
+    model, theta = draws(
+        "configs/kidiq.yaml",
+        "model.priors.coefficients=Normal(0, 3 * sigma)",
+        "model.priors.sigma=HalfNormal(2)",
+    )
+    column = dict(zip(model.names, theta.T, strict=True))
+    z = column["mom_hs"] / (3 * column["sigma"])
+    assert abs(np.mean(z**2) - 1) < 4 * np.sqrt(2 / SIZE)
+
+
+def test_correlated_effects_have_the_correlation_that_was_drawn():
+    _, model = prepare(
+        read_config(
+            "configs/radon.yaml", overrides=["model.formula=log_radon ~ floor + (1 + floor | county)"]
+        )
+    )
+    theta = draw_prior(model, np.random.default_rng(2), 4000)
+    column = dict(zip(model.names, theta.T, strict=True))
+    group = model.groups[0]
+    first, second = (
+        np.stack([column[f"{effect}[{level}]"] for level in group.levels]) / column[sd]
+        for effect, sd in zip(group.effects, group.sds, strict=True)
+    )
+    found = np.mean(first * second, axis=0)  # over 85 counties, of unit variance
+    [corr] = [name for name in model.names if ".corr" in name]
+    assert abs(np.mean(found - column[corr])) < 4 * np.std(found - column[corr]) / np.sqrt(4000)
+    assert abs(np.mean(column[corr] ** 2) - 1 / 5) < 0.02  # Beta(2, 2) on (-1, 1)
+
+
+def test_lkj_of_three_effects_has_its_marginals():
+    from bayescope.models.prior_draws import _lkj
+
+    found = _lkj(np.random.default_rng(3), SIZE, 3, {"eta": np.asarray(2.0)})
+    # each (rho + 1) / 2 is Beta(2 + 1/2, 2 + 1/2): variance of rho 1 / (2 * 2.5 + 1)
+    np.testing.assert_allclose(np.mean(found**2, axis=0), 1 / 6, atol=4 * np.sqrt(0.05 / SIZE))
+
+
+def test_cutpoints_rise_and_vectors_are_vectors():
+    model, theta = draws("configs/ordinal.yaml")
+    places = [i for i, name in enumerate(model.names) if name.startswith("cutpoints")]
+    assert (np.diff(theta[:, places], axis=1) > 0).all()
+
+
+def test_a_flat_prior_has_nothing_to_draw_from():
+    with pytest.raises(NotApplicable, match="the prior of sigma is flat"):
+        draws("configs/kidiq.yaml", "model.priors.sigma=HalfFlat()")
