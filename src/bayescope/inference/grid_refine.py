@@ -214,13 +214,17 @@ def finite_moments(target: Target, settled: Settled) -> int:
     return min(_tail(found, end) for end in (found.edges[0], found.edges[-1]))
 
 
+_NO_TAIL = 1e-30  # probability per log |x| at an end, under which the slope is one of rounding errors
+
+
 def _tail(found: Gridded, end: float) -> int:
     t = np.array([end, end - np.copysign(1.0, end)])
     x = found.value(t)
     if not np.isfinite([found.lower, found.upper][int(end > 0)]):
         distance = np.abs(x - found.value(0.0))
+        mass = found.pdf(x) * distance
         with np.errstate(all="ignore"):
-            slope = np.diff(np.log(found.pdf(x) * distance))[0] / np.diff(np.log(distance))[0]
-        if np.isfinite(slope):
+            slope = np.diff(np.log(mass))[0] / np.diff(np.log(distance))[0]
+        if np.isfinite(slope) and mass[0] > _NO_TAIL:
             return int(np.clip(np.ceil(-slope - 1e-3) - 1, 0, 2))
     return 2

@@ -153,11 +153,13 @@ def _covariance(deviation: Floats, weights: ImportanceWeights) -> tuple[Floats, 
 
     It is divided by 1 - 1 / ESS, as a sample's is by 1 - 1 / S.
     """
-    covariance = (weights.weights[:, np.newaxis] * deviation).T @ deviation / (1 - 1 / weights.ess)
-    squares = np.square(deviation)
-    return covariance, _error(squares - weights.weights @ squares, weights) / (
-        2 * np.sqrt(np.diag(covariance))
-    )
+    largest = np.abs(deviation).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)
+    scaled = deviation / unit  # fourth powers of it are numbers whatever the units
+    covariance = (weights.weights[:, np.newaxis] * scaled).T @ scaled / (1 - 1 / weights.ess)
+    squares = np.square(scaled)
+    error = _error(squares - weights.weights @ squares, weights) / (2 * np.sqrt(np.diag(covariance)))
+    return covariance * np.outer(unit, unit), error * unit
 
 
 def _error(deviation: Floats, weights: ImportanceWeights) -> Floats:
