@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import io
 import json
 import os
 import shlex
@@ -169,6 +170,7 @@ def predict(  # noqa: PLR0917  typer makes options of them
 ) -> None:
     """Predict new rows: the rows with mean, intervals or draws."""
     from bayescope.inference.predictions import Wanted, predictions
+    from bayescope.reports.formatting import printable
     from bayescope.reports.predictions import file_format, write_csv, write_file, write_json
     from bayescope.runs import load
 
@@ -193,6 +195,10 @@ def predict(  # noqa: PLR0917  typer makes options of them
     found = predictions(fit, data, wanted, trials)
     if out is not None:
         write_file(found, out)
+    elif sys.stdout.isatty():
+        shown = io.BytesIO()
+        (write_json if as_json else write_csv)(found, shown)
+        print(printable(shown.getvalue().decode()))
     else:
         (write_json if as_json else write_csv)(found, sys.stdout.buffer)
 
@@ -206,11 +212,13 @@ def _save(finished: Run, out: Path, *, as_json: bool) -> None:
         print_run(finished.record, finished.fits, sys.stdout)
     finished = with_points(finished)
     folder = finished.save(out)
-    print(
-        (folder / "run.json").read_text(encoding="utf-8")
-        if as_json
-        else f"\nreport: {folder / 'report.html'}\n"
-    )
+    print(_json_of(folder / "run.json") if as_json else f"\nreport: {folder / 'report.html'}\n")
+
+
+def _json_of(path: Path) -> str:
+    from bayescope.reports.formatting import printable_json
+
+    return printable_json(path.read_text(encoding="utf-8"))
 
 
 def _judge(runs: Sequence[Run], *, strict: bool) -> None:
@@ -246,7 +254,7 @@ def path(  # noqa: PLR0917  typer makes options of them
             loaded, prior=prior, grid=grid, folds=folds, progress=progress, command=shlex.join(sys.argv[1:])
         )
     folder = save_path(record, out)
-    print((folder / "path.json").read_text(encoding="utf-8") if as_json else path_text(record))
+    print(_json_of(folder / "path.json") if as_json else path_text(record))
     if not as_json:
         print(f"\nreport: {folder / 'path.html'}\n")
 
@@ -336,7 +344,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         app(args=arguments, standalone_mode=True)
     except BayescopeError as error:
-        print(error, file=sys.stderr)
+        _print_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print(_STOPPED.format("Interrupted"), file=sys.stderr)
@@ -361,10 +369,17 @@ def _each[Result](paths: Sequence[Path], action: Callable[[Path], Result]) -> li
         except BayescopeError as error:
             errors.append(error)
     for earlier in errors[:-1]:
-        print(earlier, file=sys.stderr)
+        _print_error(earlier)
     if errors:
         raise errors[-1]
     return results
+
+
+def _print_error(error: BayescopeError) -> None:
+    """Print a message, which may have names of the user in it, and none that commands the terminal."""
+    from bayescope.reports.formatting import printable
+
+    print(printable(str(error)), file=sys.stderr)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

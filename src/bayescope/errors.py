@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 type KeyPath = tuple[str | int, ...]
 
+_SHOWN = 100  # problems; `problems` has them all
+
 
 class BayescopeError(Exception):
     """A failure with a message for the user.
@@ -56,7 +58,9 @@ class ConfigError(BayescopeError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        more = len(self.problems) - _SHOWN
+        lines = [str(problem) for problem in self.problems[:_SHOWN]]
+        super().__init__("\n".join([*lines, *([f"... and {more:,} more problems"] if more > 0 else [])]))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import unicodedata
@@ -133,6 +134,20 @@ def plain(text: str) -> str:
         marks.get(character, "\N{REPLACEMENT CHARACTER}" if _unprintable(character) else character)
         for character in text
     )
+
+
+def printable(text: str) -> str:
+    """Text of several lines in which no character commands a terminal.
+
+    >>> printable(chr(27) + "[2Ja")
+    '�[2Ja'
+    """
+    return "\n".join(map(plain, text.split("\n")))
+
+
+def printable_json(text: str) -> str:
+    """JSON with escapes for the characters that could command a terminal: the same to whoever reads it."""
+    return "".join(c if c == "\n" or not _unprintable(c) else json.dumps(c)[1:-1] for c in text)
 
 
 def _unprintable(character: str) -> bool:

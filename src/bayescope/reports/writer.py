@@ -27,6 +27,7 @@ from bayescope.reports.record import RunRecord
 _FORMAT = 1
 _RECORD = "run.json"
 _ATTEMPTS = 100
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def write_run_folder(record: RunRecord, fits: Sequence[Fit], destination: Path) -> None:
@@ -223,8 +224,8 @@ def _sha256(path: Path) -> str:
 def csv_text(row_type: type[BaseModel], rows: Iterable[BaseModel]) -> str:
     """Write records as CSV: a header, numbers in full, empty cells where undefined.
 
-    A text that a spreadsheet would take for a formula (it starts with = + - @ or a control
-    character) is written behind an apostrophe; numbers are untouched.
+    A text that a spreadsheet would take for a formula (it starts with = + - @, plain or full-width, or
+    a control character) is written behind an apostrophe; numbers are untouched.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -239,7 +240,7 @@ def csv_cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else value
+        return f"'{value}" if value.startswith(_FORMULA_SIGNS) else value
     return repr(value)
 
 
