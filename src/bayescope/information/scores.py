@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import scipy
@@ -41,7 +42,7 @@ def expectation(quantile: Quantile, function: Quantile) -> Estimate | None:
     The error joins the difference to twice the step, the rounding of the terms, and what the tails
     beyond |t| = 7.5 hold if they go on falling as they do there.
     """
-    terms = _DENSITY * function(quantile(scipy.special.ndtr(_T)))
+    terms = _DENSITY * function(_at_scores(quantile))
     value, error = _trapezoid(terms)
     settled = math.isfinite(value) and error <= _TOLERANCE * max(1.0, abs(value))
     return Estimate(value, error, _HOW) if settled else None
@@ -53,8 +54,7 @@ def wasserstein(quantile_p: Quantile, quantile_q: Quantile) -> Estimate | None:
 
     By a cubic in each cell of the grid, whose integral on either side of its root is known.
     """
-    u = scipy.special.ndtr(_T)
-    terms = _DENSITY * (quantile_p(u) - quantile_q(u))
+    terms = _DENSITY * (_at_scores(quantile_p) - _at_scores(quantile_q))
     if not np.all(np.isfinite(terms)):
         return None
     value, coarse = (_absolute(terms[::step], step * _STEP) for step in (1, 2))
@@ -69,7 +69,14 @@ def wasserstein(quantile_p: Quantile, quantile_q: Quantile) -> Estimate | None:
 def tabulated(quantile: Quantile, q: Floats) -> Floats:
     """Read a quantile function off a table of it, linear in the score: right to 1e-4 sds."""
     score = np.clip(scipy.special.ndtri(q), -_REACH, _REACH)
-    return np.asarray(np.interp(score, _T, quantile(scipy.special.ndtr(_T))))
+    return np.asarray(np.interp(score, _T, _at_scores(quantile)))
+
+
+@lru_cache(maxsize=128)  # a reference is compared with every method, and what it has learned is asked
+def _at_scores(quantile: Quantile) -> Floats:
+    found = np.asarray(quantile(scipy.special.ndtr(_T)))
+    found.setflags(write=False)
+    return found
 
 
 def _trapezoid(terms: Floats) -> tuple[float, float]:

@@ -39,6 +39,7 @@ CHAIN_COLOURS = ("#7a3500", "#b85000", "#e8833a", "#f2b98c")
 _FONTS = "Inter,'Source Sans 3','Helvetica Neue',Helvetica,Arial,'Liberation Sans','DejaVu Sans',sans-serif"
 _SALT = "bayescope"
 _PNG_DPI = 144
+_UNDATED: Mapping[str, None] = MappingProxyType({"Date": None, "Creator": None})
 
 
 @dataclass(frozen=True)
@@ -131,12 +132,18 @@ def plain_ticks(axis: Axis, multiples: tuple[float, ...] = (1.0,)) -> None:
 
 def picture(figure: Figure, section: str, title: str, alt: str, *, wide: bool = False) -> Picture:
     """Save a figure as SVG and PNG; the same figure gives the same bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    svg, png = io.StringIO(), io.BytesIO()
     with warnings.catch_warnings():
         # A name may hold characters that the font for measuring lacks; a browser has them.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        svg, png = io.StringIO(), io.BytesIO()
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        figure.savefig(png, format="png", dpi=_PNG_DPI, metadata={"Software": None})
+        figure.set_dpi(_PNG_DPI)
+        figure.draw_without_rendering()  # laid out once, where `savefig` does so for each format
+        figure.set_layout_engine("none")
+        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
+        FigureCanvasSVG(figure).print_svg(svg, metadata=_UNDATED)  # type: ignore[no-untyped-call]
     return Picture(section, title, alt, _restyle(svg.getvalue()), png.getvalue(), wide)
 
 
