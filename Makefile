@@ -1,12 +1,13 @@
-# make demo | test | test-long | check | reports | lock
+# make demo | test | test-long | check | reports | bench | lock
 # Nothing need be done before: each target makes .venv when it is not there.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help demo test test-long check reports schemas lock clean
+.PHONY: help demo test test-long check reports bench schemas lock clean
 
 help:
 	@echo "make demo       run configs/coin.yaml and configs/kidiq.yaml and print their results"
@@ -14,6 +15,7 @@ help:
 	@echo "make test-long  run the tests that take longer (marked slow)"
 	@echo "make check      ruff, mypy, import-linter, wheel contents, doctests"
 	@echo "make reports    render the sample reports in reports/"
+	@echo "make bench      measure against other libraries (BENCH_FLAGS=--quick to see that it runs)"
 
 $(VENV)/requirements.stamp: requirements.txt .ci/find-python
 	@python="$$(.ci/find-python)" || exit 1; \
@@ -45,12 +47,25 @@ check: $(VENV)/package.stamp
 reports: $(VENV)/package.stamp
 	$(BIN)/python reports/render.py
 
+# The peers have an environment of their own: none of them is a dependency.
+$(BENCH)/package.stamp: benchmarks/requirements.txt .ci/find-python pyproject.toml
+	@python="$$(.ci/find-python)" || exit 1; \
+	"$$python" -m venv --clear $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --require-hashes --requirement benchmarks/requirements.txt
+	$(BENCH)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+bench: $(BENCH)/package.stamp
+	$(THREADS) $(BENCH)/bin/python -m benchmarks $(BENCH_FLAGS)
+
 schemas: $(VENV)/package.stamp
 	$(BIN)/python .ci/write_schemas.py
 
 lock:
 	uv pip compile --universal --python-version 3.12 --extra dev --generate-hashes --no-emit-index-url --quiet \
 	  pyproject.toml -o requirements.txt
+	uv pip compile --universal --python-version 3.12 --extra sklearn --generate-hashes --no-emit-index-url --quiet \
+	  pyproject.toml benchmarks/requirements.in -o benchmarks/requirements.txt
 
 clean:
-	rm -rf $(VENV) dist runs
+	rm -rf $(VENV) $(BENCH) dist runs

@@ -1,0 +1,1 @@
+"""Bayescope against its peers, as ratios; `python -m benchmarks` runs all and writes results.md."""

@@ -1,0 +1,183 @@
+"""Alternating runs, ratios of what they took, and the rows that are made of them."""
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Who runs: `run` is timed, on what `prepare` gives, which is not."""
+
+    name: str
+    run: Callable[[Any], Any]
+    prepare: Callable[[], Any] = lambda: None
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Seconds of each run of a contender, what the last one gave, or why there is nothing."""
+
+    name: str
+    seconds: tuple[float, ...] = ()
+    result: Any = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a row should reach: a ratio to the peer, or a figure of our own (seconds, say) without a peer."""
+
+    bound: float
+    sense: Literal["<=", ">="] = "<="
+    of: Literal["ratio", "ours"] = "ratio"
+    unit: str = ""
+
+    def __str__(self) -> str:
+        """As in the table: `≤ 0.6`."""
+        sense = {"<=": "≤", ">=": "≥"}[self.sense]
+        return f"{sense} {self.bound:g}{f' {self.unit}' if self.unit else ''}"
+
+    def met(self, value: float) -> bool:
+        """Tell whether a value reaches the bound; nan never does."""
+        return value <= self.bound if self.sense == "<=" else value >= self.bound
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what we took, what the best peer took, and whether the answers agree.
+
+    `ours` and `peers` are in `unit`, one number a run; `agreed` is None where there is nothing to agree on.
+    """
+
+    task: str
+    size: str
+    peer: str = ""
+    ours: tuple[float, ...] = ()
+    peers: tuple[float, ...] = ()
+    unit: str = "s"
+    target: Target | None = None
+    agreed: bool | None = None
+    agreement: str = ""
+    note: str = ""
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Ours over the peer's, run by run, as they alternated."""
+        return tuple(a / b for a, b in zip(self.ours, self.peers, strict=False) if b > 0)
+
+    @property
+    def met(self) -> bool | None:
+        """Tell whether the target is reached; a row whose answers disagree reaches nothing."""
+        if self.target is None:
+            return None
+        values = self.ratios if self.target.of == "ratio" else self.ours
+        return self.agreed is not False and bool(values) and self.target.met(median(values))
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a section found: rows, further facts (curves, bandwidth), and what could not be run."""
+
+    rows: tuple[Row, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+
+
+def alternate(contenders: Sequence[Contender], repeats: int, budget: float = 120.0) -> dict[str, Runs]:
+    """Run all contenders in turn, `repeats` times after one run each to warm up.
+
+    A contender that fails is left out from then on, and says why. One whose runs would take longer than
+    `budget` seconds together runs less often; its warm-up counts as a run if it may run only once.
+    """
+    seconds: dict[str, list[float]] = {one.name: [] for one in contenders}
+    results: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    allowed: dict[str, int] = {}
+    for turn in range(repeats + 1):
+        for one in contenders:
+            if one.name in errors or (turn and turn > allowed[one.name]):
+                continue
+            try:
+                took, results[one.name] = timed(one)
+            except Exception as error:  # noqa: BLE001  one contender that fails must not end the others
+                errors[one.name] = (
+                    f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+                )
+                print(f"  {one.name}: {errors[one.name]}", file=sys.stderr, flush=True)
+                continue
+            if turn == 0:
+                allowed[one.name] = runs_within(took, repeats, budget)
+            if turn or not allowed[one.name]:
+                seconds[one.name].append(took)
+            print(f"  {one.name}: {took:.4g} s", file=sys.stderr, flush=True)
+    return {
+        one.name: Runs(one.name, tuple(seconds[one.name]), results.get(one.name), errors.get(one.name, ""))
+        for one in contenders
+    }
+
+
+def calling(function: Callable[..., Any], *arguments: Any) -> Callable[[Any], Any]:
+    """A `run` of fixed arguments, that needs nothing prepared."""
+    return lambda _ready: function(*arguments)
+
+
+def timed(one: Contender) -> tuple[float, Any]:
+    """Seconds of one run, and its result; rubbish is collected before, not during."""
+    ready = one.prepare()
+    gc.collect()
+    gc.disable()
+    try:
+        started = time.perf_counter()
+        result = one.run(ready)
+        return time.perf_counter() - started, result
+    finally:
+        gc.enable()
+
+
+def runs_within(seconds: float, repeats: int, budget: float) -> int:
+    """How many further runs, at most `repeats`, fit into the budget that the first has begun."""
+    return max(0, min(repeats, math.floor((budget - seconds) / max(seconds, 1e-9))))
+
+
+def best(runs: Iterable[Runs]) -> Runs | None:
+    """The contender with the least median time; None if none has run."""
+    return min((one for one in runs if one.seconds), key=lambda one: median(one.seconds), default=None)
+
+
+def spread(values: Sequence[float]) -> tuple[float, float, float]:
+    """Least, median and largest."""
+    return min(values), median(values), max(values)
+
+
+def save(name: str, section: Section) -> Path:
+    """Write what a section found, for the table to be rendered from."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(asdict(section), indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def load(name: str) -> Section | None:
+    """Read what a section found; None if it has not been run."""
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        return None
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return Section(tuple(_row(row) for row in data["rows"]), data["facts"], tuple(data["skipped"]))
+
+
+def _row(data: Mapping[str, Any]) -> Row:
+    target = None if data["target"] is None else Target(**data["target"])
+    return Row(**{**data, "target": target, "ours": tuple(data["ours"]), "peers": tuple(data["peers"])})
