@@ -71,7 +71,8 @@ def data_for(model):
 
 
 # A sampler compiles every model anew: here it is asked about one of each kind, in `make test-long` about all.
-SAMPLERS = ("nuts", "hmc", "metropolis")
+SAMPLERS = ("nuts", "hmc", "metropolis", "auto")
+SHORT = {"draws": 500, "tune": 500, "chains": 2}
 SAMPLED = (
     "categories",
     "coin",
@@ -107,7 +108,7 @@ def run_of(model, samplers=False):
 @cache
 def finished(model, samplers):
     quick = [
-        {name: {"draws": 500, "tune": 500, "chains": 2}} if name in SAMPLERS else name
+        {name: {"nuts": SHORT} if name == "auto" else SHORT} if name in SAMPLERS else name
         for name in RECIPES
         if samplers or name not in SAMPLERS
     ]

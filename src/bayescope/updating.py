@@ -164,12 +164,15 @@ def _with_statistics(
     old: Statistics, arrived: _Arrived, known: Sequence[Sufficient], methods: Mapping[str, Method]
 ) -> list[Pending]:
     """Pool the statistics of the old rows with those of each part in turn, and fit what has them."""
+    from bayescope.inference.auto import automatic  # with the modules of the methods that it asks
+
     pooled = accumulate(known, lambda so_far, each: each.pool([so_far, each.statistics]), initial=old)
     pending = []
     for (step, rows), each, statistics in zip(arrived, known, list(pooled)[1:], strict=True):
         made = each.condense(statistics)
         asked = {name: after(method, made.shift) for name, method in methods.items()}
         asked["exact"] = exact.after(statistics)
+        asked["auto"] = automatic(asked)
         pending.append(Pending(step, rows, made.model, made.shift, statistics, False, asked))
     return pending
 

@@ -92,7 +92,7 @@ def test_what_the_loader_takes_the_schema_takes(change):
 @pytest.mark.parametrize(
     "change",
     [
-        {"nmae": "b"}, {"name": "a b"}, {"seed": "x"}, {"seed": True}, {"inference": []}, {"inference": "mle"},
+        {"nmae": "b"}, {"name": "a b"}, {"seed": "x"}, {"seed": True}, {"inference": []}, {"inference": 3},
         {"model": {"likelihood": "Gaussian"}}, {"model": {"link": "x"}}, {"model": {"priors": {"a": [1]}}},
         {"data": {"columns": {"y": 3}}}, {"data": {"missing": "x"}},
     ],

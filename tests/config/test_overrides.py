@@ -102,9 +102,9 @@ def test_an_override_mends_what_the_file_has_wrong(workspace):
 
 
 def test_an_inference_that_is_no_list_has_no_recipes(workspace):
-    lines = workspace.problems("inference=mle", "inference.mle.draws=3")
+    lines = workspace.problems("inference=3", "inference.mle.draws=3")
     assert lines == [
-        "--set inference: inference: expected a list of recipes such as [mle, map, nuts], not 'mle'",
+        "--set inference: inference: expected a list of recipes such as [mle, map, nuts], not 3",
         "--set inference.mle.draws: 'inference' is not a list",
     ]
 

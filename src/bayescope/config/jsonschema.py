@@ -72,7 +72,7 @@ def _run(methods: Methods) -> Schema:
     properties["data"] |= {"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/$defs/data"}]}
     properties["model"] |= {"$ref": "#/$defs/model"}
     entry = {"anyOf": [_recipe_name(), _recipe_entry(methods)]}
-    properties["inference"] |= {"type": "array", "minItems": 1, "items": entry}
+    properties["inference"] |= {"anyOf": [_recipe_name(), {"type": "array", "minItems": 1, "items": entry}]}
     model = _section(ModelConfig) | {"required": []}
     return {
         "title": "bayescope run",

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from bayescope.config.files import find, is_name, unknown
-from bayescope.config.messages import explain, shown
+from bayescope.config.messages import Sections, explain, shown
 from bayescope.config.nodes import Document, without_echoes
 from bayescope.config.overrides import recipe_name
 from bayescope.config.schema import Recipe
@@ -34,8 +34,12 @@ class Recipes:
 
 
 def read_recipes(written: Any, directory: Path, methods: Methods) -> Recipes:
-    """Read the `inference` section; `methods` maps the name of a method to its settings' model."""
+    """Read the `inference` section, a list of recipes or the name of one.
+
+    `methods` maps the name of a method to its settings' model.
+    """
     result = Recipes(directory, methods)
+    written = [written] if isinstance(written, str) else written
     if not isinstance(written, list | tuple) or not written:
         message = f"expected a list of recipes such as [mle, map, nuts], not {_empty_or(written)}"
         result.problems.append(Problem(("inference",), message))
@@ -52,6 +56,16 @@ def read_recipes(written: Any, directory: Path, methods: Methods) -> Recipes:
             names.add(name.casefold())
             _add(result, name, entry[name] if isinstance(entry, dict) else None, path)
     return result
+
+
+def _sections(settings: type[BaseModel]) -> Sections:
+    """The settings and those within them (`auto: {nuts: {draws: 2000}}`), by the path of their keys."""
+    inner = {name: field.annotation for name, field in settings.model_fields.items()}
+    return {(): settings} | {
+        (name,): kind
+        for name, kind in inner.items()
+        if isinstance(kind, type) and issubclass(kind, BaseModel)
+    }
 
 
 def _empty_or(written: Any) -> str:
@@ -109,7 +123,7 @@ def _check(
     try:
         settings = methods[method].model_validate(values)
     except ValidationError as error:
-        found = explain(error, values, {(): methods[method]}, path)
+        found = explain(error, values, _sections(methods[method]), path)
         result.problems.extend(without_echoes(found, {(*path, *key) for key in refused}))
     else:
         result.recipes.append(Recipe(name=name, method=method, settings=settings))

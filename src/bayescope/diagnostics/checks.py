@@ -32,6 +32,8 @@ def check_fit(fit: Fit, model: Model | None = None) -> tuple[Check, ...]:
     checks = [check_answer(fit)]
     if fit.answered and fit.kind == "point":
         checks.append(check_boundary(fit))
+    if fit.answered and "pareto_k" in fit.details:
+        checks.append(check_pareto_k(fit))
     if is_sampled(fit) and fit.draws is not None:
         seen = judged(fit)
         checks.extend(check_sampler(seen, convergence(np.asarray(seen.draws)), model))
@@ -91,6 +93,26 @@ def check_boundary(fit: Fit) -> Check:
         parameter=names[0] if names else None,
         message=(fit.outcome.message or f"On the boundary: {', '.join(names)}.") if names else "",
         advice=fit.outcome.advice or "Give the parameter a proper prior and read the posterior.",
+    )
+
+
+def check_pareto_k(fit: Fit) -> Check:
+    """Check the tail of the importance weights of an approximation: above the limit a few draws carry it.
+
+    Vehtari et al. (2024), JMLR 25(72), section 3.2.4. A k that is not finite is told by its note: equal
+    weights have no tail, and pass; too few weights above zero do not.
+    """
+    k, limit = fit.details["pareto_k"], float(fit.details["pareto_k_limit"])
+    note = fit.details.get("pareto_k_note", "")
+    passes = (k is None and "no tail" in note) or (k is not None and k <= limit)
+    return make_check(
+        fit.name,
+        "pareto_k",
+        "pass" if passes else "fail",
+        value=k,
+        threshold=limit,
+        message="" if passes else fit.outcome.message or f"The weights: {note}.",
+        advice="" if passes else fit.outcome.advice or "Use nuts.",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from bayescope.errors import NotApplicable
 from bayescope.inference.fit import Fit
 from bayescope.models.model import Model
 
@@ -45,3 +46,10 @@ class Method:
     fit: Callable[[Model, Any, Context], Fit]
     kind: Literal["point", "posterior"] = "posterior"
     chooses: bool = False
+
+
+def refuse_choice(method: Method, model: Model) -> None:
+    """Refuse hypotheses to a method that does not choose between them. Raises NotApplicable."""
+    if model.hypotheses and not method.chooses:
+        message = f"the unknown is one of {len(model.hypotheses)} hypotheses, and no number."
+        raise NotApplicable(message, "Use exact, which answers it, or mle or map for the choice alone.")

@@ -12,11 +12,11 @@ from pydantic import BaseModel
 
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.fit import Fit, Outcome
-from bayescope.inference.method import Context, Method, Settings
+from bayescope.inference.method import Context, Method, Settings, refuse_choice
 from bayescope.models.blueprint import blueprint
 from bayescope.models.model import Model
 
-_NAMES = ("mle", "map", "exact", "grid", "laplace", "importance", "nuts", "hmc", "metropolis")
+_NAMES = ("mle", "map", "exact", "grid", "laplace", "importance", "nuts", "hmc", "metropolis", "auto")
 
 
 class _Registry[Row](Mapping[str, Row]):
@@ -57,7 +57,7 @@ def run_method(name: str, method: Method, settings: BaseModel, model: Model, con
     """
     start = time.perf_counter()
     try:
-        _refuse_choice(method, model)
+        refuse_choice(method, model)
         fit = method.fit(model, settings, context)
     except NotApplicable as reason:
         fit = _no_answer(method, model, Outcome("not applicable", reason.message, reason.advice))
@@ -76,12 +76,6 @@ def run_method(name: str, method: Method, settings: BaseModel, model: Model, con
         timings={**fit.timings, "total": total},
         blueprint=blueprint(model),
     )
-
-
-def _refuse_choice(method: Method, model: Model) -> None:
-    if model.hypotheses and not method.chooses:
-        message = f"the unknown is one of {len(model.hypotheses)} hypotheses, and no number."
-        raise NotApplicable(message, "Use exact, which answers it, or mle or map for the choice alone.")
 
 
 def _no_answer(method: Method, model: Model, outcome: Outcome) -> Fit:

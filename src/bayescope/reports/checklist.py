@@ -10,7 +10,13 @@ from bayescope.reports.record import RunRecord
 from bayescope.reports.tables import TextTable
 
 _ORDER = ("fail", "note", "pass")
-_NAMES = {"r_hat": "R-hat", "ess_bulk": "bulk ESS", "ess_tail": "tail ESS", "e_bfmi": "E-BFMI"}
+_NAMES = {
+    "r_hat": "R-hat",
+    "ess_bulk": "bulk ESS",
+    "ess_tail": "tail ESS",
+    "e_bfmi": "E-BFMI",
+    "pareto_k": "Pareto k",
+}
 
 
 def check_name(check: Check) -> str:

@@ -151,7 +151,28 @@ def outcome_notes(fits: Sequence[Fit]) -> list[tuple[str, str, str]]:
     ]
 
 
-def closed_forms(fits: Sequence[Fit]) -> list[str]:
+def answers_in_words(fits: Sequence[Fit]) -> list[str]:
+    """What there is to say of answers beside numbers: which method was chosen, the name of a posterior."""
+    return [*_chosen_methods(fits), *_closed_forms(fits)]
+
+
+def _chosen_methods(fits: Sequence[Fit]) -> list[str]:
+    """Which method answered for `auto`, why, and why not the ones before it."""
+    return [
+        plain(
+            " ".join(
+                [
+                    f"{fit.name}: {found['method']} answered: {found['because']}.",
+                    *(f"Not {method}: {why}" for method, why in found["passed_over"].items()),
+                ]
+            )
+        )
+        for fit in fits
+        if (found := fit.details.get("chosen")) is not None
+    ]
+
+
+def _closed_forms(fits: Sequence[Fit]) -> list[str]:
     """Posteriors that have a name, as sentences with the rule and the next response."""
     return [
         plain(
