@@ -6,10 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bayescope.calibration import sbc
     from bayescope.errors import BayescopeError, ConfigError, DataError
     from bayescope.inference.fit import Fit
     from bayescope.paths import regularisation_path
     from bayescope.pipeline import run
+    from bayescope.recovery import recover
     from bayescope.runs import Run, load
 
 __all__ = [
@@ -20,8 +22,10 @@ __all__ = [
     "Run",
     "__version__",
     "load",
+    "recover",
     "regularisation_path",
     "run",
+    "sbc",
 ]
 __version__ = "0.1.0"
 
@@ -33,8 +37,10 @@ _HOMES = {
     "Fit": "bayescope.inference.fit",
     "Run": "bayescope.runs",
     "load": "bayescope.runs",
+    "recover": "bayescope.recovery",
     "regularisation_path": "bayescope.paths",
     "run": "bayescope.pipeline",
+    "sbc": "bayescope.calibration",
 }
 
 

@@ -260,6 +260,70 @@ def path(  # noqa: PLR0917  typer makes options of them
 
 
 @app.command()
+def sbc(  # noqa: PLR0917  typer makes options of them
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)],
+    simulations: Annotated[int, typer.Option(min=20, max=100_000, help="Simulated data sets.")] = 200,
+    method: Annotated[
+        str | None,
+        typer.Option(help="Recipes, as exact,laplace,nuts; those of CONFIG with draws if left out."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes at work at once.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder in which the folder of the study is made.")] = Path(
+        "runs"
+    ),
+    seed: Seed = None,
+    overrides: Overrides = [],  # noqa: B006
+    as_json: Annotated[bool, typer.Option("--json", help="Print sbc.json instead of the table.")] = False,
+    quiet: Quiet = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 4 when ranks leave their bands.")
+    ] = False,
+) -> None:
+    """Calibrate methods on your model: truths from the prior, ranked among their draws; goes on if killed."""
+    from bayescope.calibration import sbc as calibrate
+    from bayescope.reports.sbc_report import sbc_text
+
+    with _progress(quiet) as progress:
+        record = calibrate(
+            config,
+            simulations=simulations,
+            methods=[name.strip() for name in method.split(",")] if method else (),
+            jobs=jobs,
+            out=out,
+            seed=seed,
+            overrides=overrides,
+            progress=progress,
+            command=shlex.join(["bayescope", *sys.argv[1:]]),
+        )
+    print((record.folder / "sbc.json").read_text(encoding="utf-8") if as_json else sbc_text(record))
+    if not as_json:
+        print(f"\nreport: {record.folder / 'sbc.html'}\n")
+    if strict and not record.calibrated:
+        raise StrictError("ranks leave their bands, and --strict was given")
+
+
+@app.command()
+def recover(  # noqa: PLR0917  typer makes options of them
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder in which the run folder is made.")] = Path("runs"),
+    seed: Seed = None,
+    overrides: Overrides = [],  # noqa: B006
+    as_json: Json = False,
+    quiet: Quiet = False,
+    strict: Strict = False,
+) -> None:
+    """Fit data simulated with a known truth by every method; the truth is marked."""
+    from bayescope.preparation import read_config
+    from bayescope.recovery import recovered
+
+    loaded = read_config(config, seed=seed, overrides=overrides)
+    with _progress(quiet) as progress:
+        finished = recovered(loaded, progress=progress, command=shlex.join(["bayescope", *sys.argv[1:]]))
+    _save(finished, out, as_json=as_json)
+    _judge([finished], strict=strict)
+
+
+@app.command()
 def validate(configs: Configs, overrides: Overrides = []) -> None:  # noqa: B006
     """Check configuration, data and model; fit nothing."""
     from bayescope.preparation import prepare, read_config

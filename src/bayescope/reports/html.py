@@ -91,7 +91,12 @@ def _content(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[str, Pict
             record.verdict.status
         ],
         "notes": tables.outcome_notes(fits),
-        "in_words": [*left_out(record), *tables.answers_in_words(fits), *mode_shifts(fits)],
+        "in_words": [
+            *left_out(record),
+            *tables.recovery_in_words(record),
+            *tables.answers_in_words(fits),
+            *mode_shifts(fits),
+        ],
         "figures": figures_by_section(pictures),
         "config": config_text(record.config),
         "efficiency_note": EFFICIENCY_NOTE,

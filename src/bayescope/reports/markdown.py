@@ -23,7 +23,13 @@ from bayescope.reports.record import RunRecord
 from bayescope.reports.sensitivity import SENSITIVITY_NOTE, sensitivity_sentences
 from bayescope.reports.shortened import left_out, shortened
 from bayescope.reports.style import Picture
-from bayescope.reports.tables import TextTable, answers_in_words, outcome_notes, sampler_table
+from bayescope.reports.tables import (
+    TextTable,
+    answers_in_words,
+    outcome_notes,
+    recovery_in_words,
+    sampler_table,
+)
 from bayescope.reports.zeros import zeros_note
 
 type _Sections = Mapping[str, Mapping[str, Picture]]
@@ -132,9 +138,8 @@ def _verdict(record: RunRecord, fits: Sequence[Fit], tables: _Tables) -> list[st
 
 def _estimates(record: RunRecord, tables: _Tables, fits: Sequence[Fit]) -> list[str]:
     explanation = "Estimate ± sd (89 % interval)."
-    named = [
-        escape(sentence) for sentence in (*left_out(record), *answers_in_words(fits), *mode_shifts(fits))
-    ]
+    said = (*left_out(record), *recovery_in_words(record), *answers_in_words(fits), *mode_shifts(fits))
+    named = [escape(sentence) for sentence in said]
     parts = [explanation, *_table(tables["estimates"]), *named] if tables["estimates"] else []
     return _section("Estimates", parts)
 

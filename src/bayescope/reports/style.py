@@ -32,8 +32,9 @@ METHOD_COLOURS: Mapping[str, str] = MappingProxyType(
     }
 )
 METHOD_MARKERS: Mapping[str, str] = MappingProxyType(
-    {"mle": "D", "map": "^", "exact": "o", "nuts": "s", "laplace": "v", "grid": "P"}
+    {"mle": "D", "map": "^", "exact": "o", "nuts": "s", "laplace": "v", "grid": "P", "truth": "*"}
 )
+_OTHER_COLOURS: Mapping[str, str] = MappingProxyType({"truth": "#b00020"})
 CHAIN_COLOURS = ("#7a3500", "#b85000", "#e8833a", "#f2b98c")
 
 _FONTS = "Inter,'Source Sans 3','Helvetica Neue',Helvetica,Arial,'Liberation Sans','DejaVu Sans',sans-serif"
@@ -56,7 +57,7 @@ class Picture:
 
 def colour_of(method: str) -> str:
     """Give the colour of a method (not of a recipe: `nuts-long` is drawn as `nuts`)."""
-    return METHOD_COLOURS.get(method, "#5b3fa0")
+    return METHOD_COLOURS.get(method) or _OTHER_COLOURS.get(method, "#5b3fa0")
 
 
 def marker_of(method: str) -> str:

@@ -151,6 +151,21 @@ def outcome_notes(fits: Sequence[Fit]) -> list[tuple[str, str, str]]:
     ]
 
 
+TRUTH = "truth"
+"""The name of the fit that is no method's answer but what simulated data were drawn with."""
+
+
+def recovery_in_words(record: RunRecord) -> list[str]:
+    """How many truths the 89 % intervals of each method hold, for data that were simulated."""
+    truth = {row.parameter: row.estimate or 0.0 for row in record.estimates if row.method == TRUTH}
+    held: dict[str, list[bool]] = {}
+    for row in record.estimates:
+        if truth and row.lower is not None and row.upper is not None:
+            held.setdefault(row.method, []).append(row.lower <= truth[row.parameter] <= row.upper)
+    counts = ", ".join(f"{method} {sum(inside)} of {len(inside)}" for method, inside in held.items())
+    return [plain(f"Simulated data: the 89 % intervals hold the truth for {counts}.")] if counts else []
+
+
 def answers_in_words(fits: Sequence[Fit]) -> list[str]:
     """What there is to say of answers beside numbers: which method was chosen, the name of a posterior."""
     return [*_chosen_methods(fits), *_closed_forms(fits)]

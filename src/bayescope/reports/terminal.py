@@ -24,7 +24,13 @@ from bayescope.reports.formatting import compact, plain, shorten, whole
 from bayescope.reports.hypotheses import hypotheses_table, learned_sentence
 from bayescope.reports.record import RunRecord
 from bayescope.reports.shortened import left_out, shortened
-from bayescope.reports.tables import answered_methods, answers_in_words, estimate_rows, outcome_notes
+from bayescope.reports.tables import (
+    answered_methods,
+    answers_in_words,
+    estimate_rows,
+    outcome_notes,
+    recovery_in_words,
+)
 
 _STYLES = {"pass": "green", "attention": "yellow", "note": "yellow", "fail": "bold red"}
 _WIDEST_NAME = 32
@@ -60,7 +66,7 @@ def render(
     for table in (
         *_estimate_tables(shortened(record), answered_methods(fits), console.width),
         *(Text(sentence) for sentence in left_out(record)),
-        *(Text(sentence) for sentence in answers_in_words(fits)),
+        *(Text(sentence) for sentence in (*recovery_in_words(record), *answers_in_words(fits))),
         *(Text(note) for note in (record.lineage.notes[:1] if record.lineage else ())),
         *_hypotheses(record),
         _verdict_table(record, fits),
