@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from bayescope.errors import FitError
-from bayescope.inference import nuts
+from bayescope.inference import gradients, nuts
 from bayescope.inference.method import Context
 from bayescope.inference.nuts import NUTS
+from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.samplers import NutsSettings
 from bayescope.inference.whitening import whiten
 from bayescope.models import density, prior_density
@@ -29,12 +30,14 @@ def counts(n=60, seed=5):
 
 @pytest.fixture(scope="module")
 def models(regression, line):
-    """Models of every kind of term: sufficient statistics, rows, weights, kinks, scaled priors."""
+    """Models of every kind of term: sufficient statistics, heads by rows or at once, weights, kinks."""
     X, y = counts()
     weights = np.arange(60.0) % 3
+    logistic = regression(X, y, likelihood="Bernoulli", priors=("Normal", 0, 2))
     return {
         "normal": line,
-        "logistic": regression(X, y, likelihood="Bernoulli", priors=("Normal", 0, 2)),
+        "logistic": logistic,
+        "probit": replace(logistic, predictors=(replace(logistic.location, link="probit"),)),
         "weighted": regression(X, y, likelihood="Bernoulli", priors=("StudentT", 4, 0, 2), weights=weights),
         "lasso": regression(X, y, priors=("Laplace", 0, 0.1), sigma=("HalfCauchy", 1)),
     }
@@ -47,7 +50,7 @@ def in_unconstrained_space(model, whitened, x):
     return density.log_likelihood(model, theta) + prior_density.log_prior(model, theta) + jacobian
 
 
-@pytest.mark.parametrize("name", ["normal", "logistic", "weighted", "lasso"])
+@pytest.mark.parametrize("name", ["normal", "logistic", "probit", "weighted", "lasso"])
 def test_density_is_that_of_the_model(models, name):
     model = models[name]
     whitened = whiten(model, CONTEXT)
@@ -67,7 +70,7 @@ def test_density_is_that_of_the_graph_on_the_real_line(models):
         assert whitened.gradients(x[np.newaxis])[0][0] == pytest.approx(float(log_density(point)), rel=1e-10)
 
 
-@pytest.mark.parametrize("name", ["normal", "logistic", "weighted", "lasso"])
+@pytest.mark.parametrize("name", ["normal", "logistic", "probit", "weighted", "lasso"])
 def test_gradient_is_the_slope_of_the_density(models, name):
     """Central differences: truncated at h^2 of third derivatives, rounded at 1e-16 |value| / h."""
     model, h = models[name], 1e-5
@@ -78,6 +81,26 @@ def test_gradient_is_the_slope_of_the_density(models, name):
     np.testing.assert_allclose(
         whitened.gradients(x)[1], np.array(differences).T / (2 * h), rtol=1e-6, atol=1e-6
     )
+
+
+def test_rows_in_blocks_are_the_same_rows(models, monkeypatch):
+    """Sums of 60 terms in another order: rounding errors of 60 eps."""
+    x = np.random.default_rng(6).normal(size=(3, 3))
+    whole = whiten(models["weighted"], CONTEXT).gradients(x)
+    monkeypatch.setattr(gradients, "_ROWS_AT_ONCE", 16)
+    for found, expected in zip(whiten(models["weighted"], CONTEXT).gradients(x), whole, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_dear_gradients_are_left_to_a_compiler(models):
+    assert gradients.is_cheap(PointProblem(models["probit"], prior=True))
+    long = replace(
+        models["probit"],
+        response=replace(models["probit"].response, values=np.tile([0.0, 1.0], 600)),
+        predictors=(replace(models["probit"].location, matrix=np.tile(np.eye(3), (400, 1))),),
+    )
+    assert not gradients.is_cheap(PointProblem(long, prior=True))
+    assert whiten(long, CONTEXT) is None
 
 
 def test_posterior_is_a_standard_normal_at_the_mode(models):

@@ -7,6 +7,7 @@ a time that stays in the cache.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 
 from bayescope.config.priors import Scaled, Value
 from bayescope.distributions.choices import PRIORS
+from bayescope.distributions.likelihood import Together
 from bayescope.distributions.links import LINKS
 from bayescope.inference.normal_statistics import NormalStatistics
 from bayescope.inference.point_problem import PointProblem
+from bayescope.inference.samplers import available_cores
 from bayescope.models.model import Block, Model, Predictor
 from bayescope.models.order import log_orders
 from bayescope.models.scales import in_scale, scaled_of, source_of, value_of
@@ -28,7 +31,8 @@ type Floats = NDArray[np.float64]
 type Gradients = Callable[[Floats], tuple[Floats, Floats]]
 """From points, shape (c, d), to log densities, nats, shape (c,), and their gradients, shape (c, d)."""
 
-_ROWS_AT_ONCE = 2048
+_ROWS_AT_ONCE = 8192
+_FEW = 1000
 
 _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
 
@@ -56,13 +60,42 @@ type _Term = Callable[[Floats, Floats], Floats]
 # from theta, shape (c, d), to values, shape (c,); the gradient is added to the second argument, in place
 
 
+def is_cheap(problem: PointProblem) -> bool:
+    """Tell whether gradients here cost less than to compile them.
+
+    They do for sufficient statistics, for heads that are written for speed, and where rows times second
+    derivatives, which all other heads compute too, are few.
+    """
+    model = problem.model
+    few = len(model.response.values) * len(model.predictors) ** 2 <= _FEW
+    return problem.normal is not None or _fast_head(model) is not None or few
+
+
+def _fast_head(model: Model) -> Callable[..., Together] | None:
+    """What gives value and slope of a row at once, for a head of one parameter with a design."""
+    location = model.location
+    if len(model.predictors) > 1 or location.matrix is None:
+        return None
+    return model.likelihood.together.get(location.link)
+
+
 def _likelihood(problem: PointProblem) -> _Term:
     if problem.normal is not None:
         return _normal(problem.normal)
     model = problem.model
-    size = len(model.response.values)
-    blocks = [_rows(model, slice(at, at + _ROWS_AT_ONCE)) for at in range(0, size, _ROWS_AT_ONCE)]
-    return lambda thetas, slopes: np.sum([block.add(thetas, slopes) for block in blocks], axis=0)
+    parts = [slice(at, at + _ROWS_AT_ONCE) for at in range(0, len(model.response.values), _ROWS_AT_ONCE)]
+    blocks = [_rows(model, part) for part in parts]
+    pool = ThreadPoolExecutor(available_cores()) if len(blocks) > 1 else None
+
+    def term(thetas: Floats, slopes: Floats) -> Floats:
+        values = np.zeros(len(thetas))
+        found = (map if pool is None else pool.map)(lambda block: block.gradients(thetas), blocks)
+        for value, slope in found:  # in their order, so that the sum does not depend on the processors
+            values += value
+            slopes += slope
+        return values
+
+    return term
 
 
 def _normal(normal: NormalStatistics) -> _Term:
@@ -93,15 +126,20 @@ class _Rows:
 
     log_density: Callable[..., Floats]
     derivatives: Callable[..., tuple[Floats, Floats]]
+    together: Callable[..., Together] | None
     y: Floats
     trials: Floats | None
     weights: Floats | None
     predictors: tuple[Predictor, ...]
     links: tuple[str, ...]
 
-    def add(self, thetas: Floats, slopes: Floats) -> Floats:
-        """Return the sum of the rows' log densities, shape (c,), and add its gradient to `slopes`."""
+    @_quiet
+    def gradients(self, thetas: Floats) -> tuple[Floats, Floats]:
+        """Return the sum of the rows' log densities, shape (c,), and its gradient, shape (c, d)."""
+        slopes = np.zeros(thetas.shape)
         etas = [_eta(predictor, thetas) for predictor in self.predictors]
+        if self.together is not None:
+            return self._at_once(self.together, etas[0], slopes), slopes
         psi = tuple(
             eta if link == "identity" else LINKS[link].inverse(eta)
             for link, eta in zip(self.links, etas, strict=True)
@@ -111,7 +149,14 @@ class _Rows:
         for predictor, link, eta, slope in zip(self.predictors, self.links, etas, first, strict=True):
             bend = slope if link == "identity" else slope * LINKS[link].slope(eta)
             _add(predictor, self._weigh(np.broadcast_to(bend, shape)), slopes)
-        return self._weigh(np.broadcast_to(self.log_density(self.y, self.trials, psi), shape)).sum(axis=0)
+        values = self._weigh(np.broadcast_to(self.log_density(self.y, self.trials, psi), shape))
+        return values.sum(axis=0), slopes
+
+    def _at_once(self, together: Callable[..., Together], etas: Floats, slopes: Floats) -> Floats:
+        columns = [None if x is None else x[:, 0] for x in (self.y, self.trials, self.weights)]
+        found = [together(*columns, eta) for eta in np.ascontiguousarray(etas.T)]
+        _add(self.predictors[0], np.stack([one.first for one in found], axis=1), slopes)
+        return np.array([one.value for one in found])
 
     def _weigh(self, values: Floats) -> Floats:
         return values if self.weights is None else values * self.weights
@@ -134,7 +179,7 @@ def _rows(model: Model, rows: slice) -> _Rows:
     links = tuple("identity" if direct and p is location else p.link for p in model.predictors)
     y = np.asarray(part(response.values))
     trials, weights = part(response.trials), part(response.weights)
-    return _Rows(log_density, derivatives, y, trials, weights, predictors, links)
+    return _Rows(log_density, derivatives, _fast_head(model), y, trials, weights, predictors, links)
 
 
 def _cut(predictor: Predictor, rows: Any) -> Predictor:

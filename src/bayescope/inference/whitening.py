@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bayescope.config.priors import Scaled, Value
 from bayescope.distributions.choices import PRIORS
 from bayescope.errors import FitError, NotApplicable
-from bayescope.inference.gradients import Gradients, posterior_gradients
+from bayescope.inference.gradients import Gradients, is_cheap, posterior_gradients
 from bayescope.inference.method import Context
 from bayescope.inference.normal_approximation import approximate
 from bayescope.inference.point_problem import PointProblem, PointSettings
@@ -79,8 +79,15 @@ class Whitened:
 
 
 def whiten(model: Model, context: Context) -> Whitened | None:
-    """Return the posterior in white coordinates; None where no Normal is near it, or it has several modes."""
+    """Return the posterior in white coordinates; None where it is not worth it.
+
+    It is not where no Normal is near, where there are several modes, and where the gradients of the head cost
+    more than to compile them (`is_cheap`).
+    """
     if networks(model) or model.likelihood.multivariate or not model.names:
+        return None
+    problem = PointProblem(model, prior=True)
+    if not is_cheap(problem):
         return None
     try:
         found = approximate(_smooth(model), PointSettings(), context)
@@ -88,9 +95,7 @@ def whiten(model: Model, context: Context) -> Whitened | None:
         return None
     if found.modes > 1:
         return None
-    return Whitened(
-        found.transform, found.mode, found.factor, posterior_gradients(PointProblem(model, prior=True))
-    )
+    return Whitened(found.transform, found.mode, found.factor, posterior_gradients(problem))
 
 
 def _smooth(model: Model) -> Model:
