@@ -70,6 +70,8 @@ def make_record(
         predictive=checked.predictive,
         loo=checked.loo,
         sensitivity=checked.sensitivity,
+        pit=checked.pit,
+        calibration=checked.calibration,
         prior_predictive=before,
         hypotheses=hypotheses_view(model),
         pooling=pooling(model, reference) if has_rows else (),

@@ -74,7 +74,7 @@ def test_the_note_comes_before_the_methods_run_and_stays_in_the_record():
 
     loaded = read_config(ROACHES, overrides=["model.priors.coefficients=Normal(0, 100)", "inference=[mle]"])
     record = execute(loaded, progress=told.append).record
-    assert "makes" in told[0]
+    assert "With Normal(0, 100) the share of simulated responses" in told[0]
     assert told[1].endswith("mle")
     assert record.verdict.status == "attention"
     assert record.prior_predictive.block == "coefficients"

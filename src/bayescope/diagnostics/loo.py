@@ -115,7 +115,7 @@ def loo(model: Model, fit: Fit, row_numbers: Numbers | None = None, *, whole: bo
     if fit.draws is None or fit.draws[..., 0].size < FEWEST_DRAWS or model.hypotheses:
         return None
     size = len(model.response.values)
-    places = _places(size, whole=whole)
+    places = np.arange(size) if whole else left_out_rows(model)
     thetas = _thinned(fit.draws, len(places), whole=whole)
     parts = [_pointwise(part) for part in left_out(model, thetas, places)]
     each = _Pointwise(*(np.concatenate(values) for values in zip(*parts, strict=True)))
@@ -154,10 +154,14 @@ def left_out(model: Model, thetas: Floats, places: Positions) -> Iterator[LeftOu
         yield LeftOut(part, log_likelihood, *smooth_tails(-log_likelihood))
 
 
-def _places(rows: int, *, whole: bool) -> Positions:
-    if whole or rows <= _MOST_ROWS:
+def left_out_rows(model: Model) -> Positions:
+    """Return the positions of the rows that a run leaves out, rising: all, or a sample of 4000.
+
+    The sample depends on the number of rows alone: models of the same data are compared on the same rows.
+    """
+    rows = len(model.response.values)
+    if rows <= _MOST_ROWS:
         return np.arange(rows)
-    # the sample depends on the number of rows alone: models of the same data are compared on the same rows
     return np.sort(np.random.default_rng(rows).choice(rows, _MOST_ROWS, replace=False))
 
 

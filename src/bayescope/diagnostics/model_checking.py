@@ -8,13 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.diagnostics.checks import check_predictive
+from bayescope.diagnostics.event_calibration import (
+    EventCalibration,
+    check_calibration,
+    event_calibration,
+)
 from bayescope.diagnostics.loo import Loo, loo
 from bayescope.diagnostics.loo_checks import check_loo
-from bayescope.diagnostics.predictive import posterior_predictive_check
+from bayescope.diagnostics.pit import Pit, check_pit, loo_pit
+from bayescope.diagnostics.predictive import kind_of, posterior_predictive_check
 from bayescope.diagnostics.records import Check, PredictiveCheck
 from bayescope.diagnostics.sensitivity import Sensitivity, check_sensitivity, sensitivities
 from bayescope.inference.fit import Fit
 from bayescope.models.model import Model
+
+_WITH_PIT = ("amounts", "counts")  # of two or three categories the transform says little
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,8 @@ class ModelChecking:
     predictive: PredictiveCheck | None = None
     loo: Loo | None = None
     sensitivity: tuple[Sensitivity, ...] = ()
+    pit: Pit | None = None
+    calibration: EventCalibration | None = None
     checks: tuple[Check, ...] = ()
 
 
@@ -34,9 +44,14 @@ def check_model(
     predictive = posterior_predictive_check(model, reference, seed)
     left_out = loo(model, reference, row_numbers)
     scaled = sensitivities(model, reference)
+    kind = kind_of(model)
+    pit = loo_pit(model, reference, seed) if kind in _WITH_PIT else None
+    calibrated = event_calibration(model, left_out, seed) if kind == "binary" else None
     checks = (
         *check_predictive(predictive),
+        *check_pit(pit),
+        *check_calibration(calibrated),
         *check_loo(left_out, model),
         *check_sensitivity(reference.name, scaled),
     )
-    return ModelChecking(predictive, left_out, scaled, checks)
+    return ModelChecking(predictive, left_out, scaled, pit, calibrated, checks)

@@ -8,16 +8,17 @@ Analysis, 3rd edition (2013), section 6.3.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import starmap
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.diagnostics.estimates import INTERVAL
 from bayescope.diagnostics.predictive_vectors import reduction
-from bayescope.diagnostics.records import PredictiveCheck
+from bayescope.diagnostics.records import PredictiveCheck, PredictiveKind
 from bayescope.distributions.supports import BINARY
 from bayescope.inference.fit import Fit
 from bayescope.models.density import psi
@@ -29,6 +30,9 @@ type Indices = NDArray[np.intp]
 REPLICATES = 400
 MAX_ROWS = 100_000
 MAX_BINS = 40
+
+
+type _Prepare = Callable[[Model, Fit, np.random.Generator], tuple[_Comparison, str]]
 
 
 @dataclass(frozen=True)
@@ -54,28 +58,38 @@ class _Comparison:
     labels: tuple[str, ...] = ()
 
 
+def kind_of(model: Model) -> PredictiveKind:
+    """Return what sort of response a model has, which decides how it is compared and drawn."""
+    head = model.likelihood
+    if head.multivariate:
+        return "vectors"
+    if head.response == BINARY:
+        return "binary"
+    if model.response.levels:
+        return "categories"
+    return "counts" if head.response.integer else "amounts"
+
+
 def posterior_predictive_check(model: Model, fit: Fit, seed: int) -> PredictiveCheck | None:
     """Compare the data with 400 data sets replicated from the posterior draws of `fit`.
 
     A binary response is compared by its success rate, overall and in thirds of the rows by
     predicted probability; a repeated row is replicated as a Binomial count. Any other response
-    is compared by mean, sd, min and max, its repeated rows as single observations; one of several
-    columns as `predictive_vectors.reduction` says. Beyond 100,000 rows (or such observations) a random
-    sample of that many is checked, and `note` says so: time and memory are bounded. Equal seeds
-    give equal results. None for a fit without draws.
+    is compared by mean, sd, min and max (of counts also the share of zeros), its repeated rows as single
+    observations; one of several columns as `predictive_vectors.reduction` says. Beyond 100,000 rows (or
+    such observations) a random sample of that many is checked, and `note` says so: time and memory are
+    bounded. Equal seeds give equal results. None for a fit without draws.
     """
     if fit.draws is None or not fit.draws.size:
         return None
     rng = np.random.default_rng([seed, 1])
     flat = fit.draws.reshape(-1, fit.draws.shape[2])
     thetas = flat[rng.choice(len(flat), min(REPLICATES, len(flat)), replace=False)]
-    prepare = _binary if model.likelihood.response == BINARY else _general
-    if model.likelihood.multivariate:
-        prepare = _vectors
-    comparison, note = prepare(model, fit, rng)
+    kind = kind_of(model)
+    comparison, note = _PREPARE[kind](model, fit, rng)
     with np.errstate(all="ignore"):
         reduced = [comparison.reduce(comparison.replicate(rng, theta)) for theta in thetas]
-        return _record(fit.name, comparison, reduced, note)
+        return _record(fit.name, comparison, reduced, note).model_copy(update={"kind": kind})
 
 
 def _record(
@@ -162,7 +176,7 @@ def _general(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Compar
     note = _sample_note(model.response.observations, "observations")
     model = _take(model, _observations(model, rng))
     values, trials = model.response.values, model.response.trials
-    edges = _edges(model)
+    edges, counts = _edges(model), kind_of(model) == "counts"
 
     def replicate(rng: np.random.Generator, theta: Floats) -> Floats:
         vectors = np.shape(psi(model, theta)[0]) if model.likelihood.categorical else ()
@@ -171,7 +185,8 @@ def _general(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Compar
 
     def reduce(values: Floats) -> tuple[Floats, Floats]:
         sd = values.std(ddof=min(1, len(values) - 1))
-        return np.array([values.mean(), sd, values.min(), values.max()]), _histogram(values, edges)
+        zeros = [np.mean(values == 0)] if counts else []
+        return np.array([values.mean(), sd, values.min(), values.max(), *zeros]), _histogram(values, edges)
 
     def shares(values: Floats) -> tuple[Floats, Floats]:
         counts = np.bincount(values.astype(np.intp), minlength=len(levels)).astype(np.float64)
@@ -182,7 +197,8 @@ def _general(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Compar
         return _Comparison(
             names, np.arange(-0.5, len(levels)), values, shares, replicate, labels=levels
         ), note
-    return _Comparison(("mean", "sd", "min", "max"), edges, values, reduce, replicate), note
+    names = ("mean", "sd", "min", "max", *(("share of zeros",) if counts else ()))
+    return _Comparison(names, edges, values, reduce, replicate), note
 
 
 def _vectors(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Comparison, str]:
@@ -200,6 +216,11 @@ def _vectors(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Compar
     return _Comparison(
         found.statistics, found.edges, values, found.reduce, replicate, found.quantity, labels
     ), note
+
+
+_PREPARE: Mapping[PredictiveKind, _Prepare] = MappingProxyType(
+    {"binary": _binary, "categories": _general, "counts": _general, "amounts": _general, "vectors": _vectors}
+)
 
 
 def _observations(model: Model, rng: np.random.Generator) -> Indices:

@@ -199,7 +199,9 @@ def _check_scale(found: PriorPredictive) -> Check:
         value=found.share,
         threshold=found.limit,
         parameter=found.block or None,
-        message=f"{found.prior} makes {found.share:.0%} of {found.quantity}{reached}." if absurd else "",
+        message=f"With {found.prior} the share of {found.quantity} is {found.share:.0%}{reached}."
+        if absurd
+        else "",
         advice=advice,
     )
 

@@ -147,6 +147,9 @@ class Zero(_Record):
     upper: float | None = None
 
 
+type PredictiveKind = Literal["amounts", "counts", "binary", "categories", "vectors"]
+
+
 class PredictiveCheck(_Record):
     """Posterior predictive check of one method: test statistics, and a histogram with bands.
 
@@ -154,10 +157,11 @@ class PredictiveCheck(_Record):
     element than `observed`, `lower`, `median`, `upper` (89 % bands of replicated counts).
     `p` is P(replicated > observed) + P(replicated = observed) / 2. `note` says when the check
     used a sample of the observations only, `quantity` what is counted if not the response itself, and
-    `labels` name the bins where each is a category.
+    `labels` name the bins where each is a category; `kind` is the sort of response.
     """
 
     method: str
+    kind: PredictiveKind = "amounts"
     replicates: int
     statistics: dict[str, dict[str, float]]
     edges: tuple[float, ...]

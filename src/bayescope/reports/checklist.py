@@ -16,6 +16,8 @@ _NAMES = {
     "ess_tail": "tail ESS",
     "e_bfmi": "E-BFMI",
     "pareto_k": "Pareto k",
+    "loo_pareto_k": "Pareto k",
+    "predictive_pit": "PIT",
 }
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from bayescope.inference.fit import Fit
+from bayescope.reports.figures_calibration import calibration_figure, pit_figure, separation_figure
 from bayescope.reports.figures_curve import curve_figure
 from bayescope.reports.figures_grid import surface_figure
 from bayescope.reports.figures_pooling import pooling_figure
@@ -48,6 +49,18 @@ def figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Picture]:
         if record.predictive is not None:
             method = next((fit.method for fit in fits if fit.name == record.predictive.method), "")
             pictures["predictive"] = predictive_figure(record, record.predictive, method)
+            pictures |= _calibration_figures(record, method)
+    return pictures
+
+
+def _calibration_figures(record: RunRecord, method: str) -> dict[str, Picture]:
+    pictures = {} if record.pit is None else {"pit": pit_figure(record.pit, method)}
+    found = record.calibration
+    if found is not None:
+        pictures |= {
+            "calibration": calibration_figure(found, method),
+            "separation": separation_figure(found, method),
+        }
     return pictures
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,13 +24,9 @@ def predictive_figure(record: RunRecord, check: PredictiveCheck, method: str) ->
     """
     figure = new_figure(5.1, 2.8)
     axes = figure.add_subplot()
-    if _is_discrete(check):
-        _bars(axes, check, colour_of(method))
-    else:
-        _histogram(axes, check, colour_of(method))
-    axes.set_ylim(0, None)
+    _DRAWN[check.kind](axes, check, colour_of(method))
     what = plain(check.quantity or record.model.response)
-    axes.set(xlabel=shorten(what, 60 if check.quantity else 40), ylabel="observations")
+    axes.set(xlabel=shorten(what, 60 if check.quantity else 40))
     axes.legend(loc="best")
     alt = (
         f"Observed counts of {what} and 89 % bands of {whole(check.replicates)} "
@@ -64,6 +62,8 @@ def _bars(axes: Axes, check: PredictiveCheck, colour: str) -> None:
         markersize=4,
         label="replicated, 89 %",
     )
+    axes.set_ylim(0, None)
+    axes.set_ylabel("observations")
     names = [shorten(plain(label), 16) for label in check.labels]
     axes.set_xticks(centres, names or [f"{centre:.0f}" for centre in centres])
     axes.set_xlim(centres[0] - 0.8, centres[-1] + 0.8)
@@ -82,3 +82,44 @@ def _histogram(axes: Axes, check: PredictiveCheck, colour: str) -> None:
     )
     axes.stairs(check.median, edges, color=colour, linewidth=1.1, baseline=None, label="replicated, median")
     axes.stairs(check.observed, edges, color=INK, linewidth=1.5, baseline=None, label="observed")
+    axes.set_ylim(0, None)
+    axes.set_ylabel("observations")
+
+
+def _rootogram(axes: Axes, check: PredictiveCheck, colour: str) -> None:
+    """Hang the root of each observed count from that of the replicated one: a good fit ends near 0.
+
+    Roots make counts of any size equally uncertain (Kleiber and Zeileis 2016, American Statistician 70(3)).
+    """
+    edges = np.asarray(check.edges)
+    centres, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
+    expected, seen = np.sqrt(check.median), np.sqrt(check.observed)
+    axes.bar(centres, -seen, bottom=expected, width=0.8 * width, color="#c9d1d9", label="observed, hung")
+    axes.plot(centres, expected, color=colour, marker="o", markersize=3, label="replicated, median")
+    axes.fill_between(
+        centres,
+        expected - np.sqrt(check.upper),
+        expected - np.sqrt(check.lower),
+        color=colour,
+        alpha=0.22,
+        linewidth=0,
+        label="ends of bars, 89 %",
+    )
+    axes.axhline(0.0, color=INK, linewidth=0.8)
+    axes.set_ylabel("root of observations")
+
+
+def _vectors(axes: Axes, check: PredictiveCheck, colour: str) -> None:
+    (_bars if _is_discrete(check) else _histogram)(axes, check, colour)
+
+
+_DRAWN: Mapping[str, Callable[[Axes, PredictiveCheck, str], None]] = MappingProxyType(
+    {
+        "amounts": _histogram,
+        "counts": _rootogram,
+        "binary": _bars,
+        "categories": _bars,
+        "vectors": _vectors,
+    }
+)
+"""How the replicated data of each kind of response are drawn against the data."""

@@ -37,6 +37,6 @@ def before_note(record: RunRecord) -> str:
         f"are nearer); the data reach {size_text(found.log_data_reach)}."
     )
     return (
-        f"{whole(found.draws)} data sets simulated from the priors alone: {found.share:.1%} are "
-        f"{found.quantity}.{reach}"
+        f"In {whole(found.draws)} data sets simulated from the priors alone the share of {found.quantity} is "
+        f"{found.share:.1%}.{reach}"
     )

@@ -7,8 +7,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from bayescope.diagnostics.curve import CurveView
+from bayescope.diagnostics.event_calibration import EventCalibration
 from bayescope.diagnostics.hypotheses import HypothesesView
 from bayescope.diagnostics.loo import Loo
+from bayescope.diagnostics.pit import Pit
 from bayescope.diagnostics.points import PointView
 from bayescope.diagnostics.prior_predictive import PriorPredictive
 from bayescope.diagnostics.records import (
@@ -188,6 +190,8 @@ class RunRecord(_Record):
     checks: tuple[Check, ...]
     predictive: PredictiveCheck | None
     loo: Loo | None = None
+    pit: Pit | None = None
+    calibration: EventCalibration | None = None
     points: PointView | None = None
     prior_predictive: PriorPredictive | None = None
     sensitivity: tuple[Sensitivity, ...] = ()  # of the posterior to each line of priors

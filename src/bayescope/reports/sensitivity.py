@@ -16,7 +16,7 @@ SENSITIVITY_NOTE = (
 
 def sensitivity_table(record: RunRecord) -> TextTable:
     """Each line of priors with the unknown that changes most."""
-    numeric = "sensitivity to the prior|to the likelihood|mean moves if the prior counts twice, sd"
+    numeric = "sensitivity to the prior|to the likelihood|shift if it counts twice, sd"
     rows = [
         (
             plain(row.block),
