@@ -25,7 +25,7 @@ from bayescope.diagnostics.zeros import zeros
 from bayescope.inference.fit import Fit
 from bayescope.models.model import Model
 from bayescope.reports.loss import loss_view
-from bayescope.reports.record import DataSummary, LossView, RunRecord
+from bayescope.reports.record import DataSummary, LossView, ModelSummary, RunRecord
 from bayescope.reports.summary import model_summary
 
 
@@ -35,24 +35,26 @@ def make_record(
     fits: Sequence[Fit],
     data: DataSummary,
     *,
-    has_rows: bool = True,
+    rows: Model | None,
     row_numbers: NDArray[np.int64] | None = None,
     before: PriorPredictive | None = None,
     shift: float = 0.0,
+    notes: tuple[str, ...] = (),
     timings: dict[str, float],
     command: str,
     **more: Any,
 ) -> RunRecord:
     """Compare and check the fits and put all together; `more` are further fields of the record.
 
-    A model without its rows (`has_rows` False) is not checked against the data; `row_numbers` name them,
-    `before` is what its priors made of the data, and `shift` what its log-likelihood lacks of that of all
-    rows, nats.
+    `rows` is the model on the rows to check it against, all of them or a sample, and `row_numbers` name
+    them; None: it is not checked against the data. `before` is what its priors made of the data, and `shift`
+    what the log-likelihood of `model` lacks of that of all rows, nats; `notes` say what methods were asked in
+    place of all rows.
     """
     comparison, reference = compare(fits), choose_reference(fits)
     checked = ModelChecking()
-    if has_rows and reference:
-        checked = check_model(model, reference, config.seed, row_numbers)
+    if rows and reference:
+        checked = check_model(rows, reference, config.seed, row_numbers, whole=model)
     checks = check_all(fits, comparison, (*check_prior_predictive(before), *checked.checks), model)
     return RunRecord(
         name=config.name,
@@ -63,7 +65,7 @@ def make_record(
         seed=config.seed,
         timings=timings | {fit.name: fit.timings["total"] for fit in fits},
         data=data,
-        model=model_summary(model),
+        model=_with_notes(model_summary(model), notes),
         estimates=tuple(row for fit in fits for row in summarise(fit)),
         comparison=comparison,
         checks=checks,
@@ -74,15 +76,19 @@ def make_record(
         calibration=checked.calibration,
         prior_predictive=before,
         hypotheses=hypotheses_view(model),
-        pooling=pooling(model, reference) if has_rows else (),
+        pooling=pooling(rows, reference) if rows else (),
         learned=() if reference is None else learned(model, reference),
-        zeros=zeros(model, fits) if has_rows else (),
+        zeros=zeros(rows, fits) if rows else (),
         recalled=tuple(fit.name for fit in fits if fit.recalled),
         evidence={fit.name: fit.log_evidence for fit in fits if fit.log_evidence is not None},
         verdict=verdict(fits, checks, comparison),
         loss=_shifted_loss(loss_view(model, fits), shift),
         **more,
     )
+
+
+def _with_notes(summary: ModelSummary, notes: tuple[str, ...]) -> ModelSummary:
+    return summary.model_copy(update={"notes": (*summary.notes, *notes)})
 
 
 def _shifted_loss(loss: LossView, shift: float) -> LossView:

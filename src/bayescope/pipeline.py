@@ -10,22 +10,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayescope import __version__
 from bayescope.assembly import make_record, run_folder_name
 from bayescope.cache import Cache, default_folder
 from bayescope.config.load import LoadedConfig, load_mapping
 from bayescope.config.schema import RunConfig
+from bayescope.data.table import Table, Whole
 from bayescope.diagnostics.comparison import choose_reference
 from bayescope.diagnostics.curve import curve_view
 from bayescope.diagnostics.points import point_view
 from bayescope.diagnostics.prior_predictive import check_prior_predictive, prior_predictive
+from bayescope.inference.condense import Asked, condense
 from bayescope.inference.fit import Fit
 from bayescope.inference.method import Context, Method
 from bayescope.inference.registry import METHODS, SETTINGS, run_method
-from bayescope.inference.sufficient import sufficient
+from bayescope.inference.sufficient import Sufficient, sufficient
+from bayescope.models.blueprint import blueprint, rebuild
 from bayescope.models.model import Model
+from bayescope.models.on_disk import on_disk
 from bayescope.preparation import prepare, read_config
 from bayescope.reports.lineage import pool_data, steps_of, with_beliefs
 from bayescope.reports.record import Lineage
@@ -90,27 +94,33 @@ def execute(
     started = time.perf_counter()
     table, model = prepare(loaded, dataframe)
     prepared = time.perf_counter() - started
-    before = prior_predictive(model, config.seed)
+    known = sufficient(model)
+    data = data_summary(table, model.columns, model.response)
+    found = _Rows(model, model, table) if table.whole is None else _in_batches(model, table.whole, known)
+    before = prior_predictive(found.rows, config.seed)
     for check in check_prior_predictive(before):
         if check.verdict != "pass":
             progress(f"{config.name}: {check.message} {check.advice}")
-    fits = fit_all(config, model, progress, cache=cache and cache.about(model))
-    known = sufficient(model)
+    asked = ask(config, found.model, known)
+    kept = cache and cache.about(found.model)
+    fits = fit_all(config, asked.model, progress, asked.methods, kept)
     record = make_record(
         config,
-        model,
+        found.model,
         fits,
-        data_summary(table, model.columns, model.response),
-        row_numbers=table.rows,
+        data,
+        rows=found.rows,
+        row_numbers=found.table.rows,
         before=before,
         timings={"data and model": prepared},
         command=command or "bayescope.run(...)",
+        notes=tuple(note for note in (found.note, asked.note) if note),
         versions=versions(),
         directory=str(loaded.source.directory),
         statistics=None if known is None else known.statistics,
-        curve=curve_view(model, fits, table),
+        curve=curve_view(found.rows, fits, found.table),
     )
-    finished = Run(record, fits, model)
+    finished = Run(record, fits, None if table.whole else model)
     return with_points(finished) if points else finished
 
 
@@ -121,6 +131,39 @@ def with_points(finished: Run) -> Run:
         return finished
     view = point_view(finished.model, finished.fits, reference, finished.record.seed)
     return replace(finished, record=finished.record.model_copy(update={"points": view}))
+
+
+class _Rows(NamedTuple):
+    """The model that methods see, with rows and table that it is checked against and a note on them."""
+
+    model: Model
+    rows: Model
+    table: Table
+    note: str = ""
+
+
+def _in_batches(model: Model, whole: Whole, known: Sufficient | None) -> _Rows:
+    """Take the rows of a file that was read in batches: by their moments if these suffice, else from disk."""
+    rows = rebuild(blueprint(model), whole.sample)
+    how = "their moments have the likelihood of all" if known else "methods read them from a temporary file"
+    note = (
+        f"{whole.rows:,} rows, more than the memory for rows (`data.memory`), were read in batches: {how}. "
+        "What is about single rows, such as the posterior predictive check and LOO, is about a random sample "
+        f"of {len(whole.sample):,}."
+    )
+    return _Rows(model if known else on_disk(model, whole.batches), rows, whole.sample, note)
+
+
+def ask(
+    config: RunConfig, model: Model, known: Sufficient | None, methods: Mapping[str, Method] | None = None
+) -> Asked:
+    """Say what methods to ask about which rows: few of the same likelihood, or with `compile: plain` all.
+
+    `methods` stand in for those of the registry.
+    """
+    methods = METHODS if methods is None else methods
+    used = {recipe.method: methods[recipe.method] for recipe in config.inference}
+    return Asked(model, used) if config.compile == "plain" else condense(model, known, used)
 
 
 def fit_all(
@@ -135,7 +178,8 @@ def fit_all(
     Those of the registry may take the answers of `cache`.
     """
     methods = METHODS if methods is None else methods
-    context = Context(seed=config.seed, report_progress=progress)
+    plain = config.compile == "plain"
+    context = Context(seed=config.seed, report_progress=progress, plain=plain)
     causes = replace(context, report_progress=silent)
     fits = []
     for recipe in config.inference:
@@ -179,7 +223,8 @@ def update(
         asked, tell = (config, progress) if is_last else (_quick(config), silent)
         progress(f"{config.name}: {stage.step.source}")
         kept = cache.about(stage.model) if cache and stage.has_rows else None
-        fits = fit_all(asked, stage.model, tell, stage.methods, kept)
+        few = ask(config, stage.model, None, stage.methods)
+        fits = fit_all(asked, few.model, tell, few.methods, kept)
         data = pool_data(data, stage.rows, len(steps))
         steps = (*steps, with_beliefs(stage.step, data.observations, fits))
     last = pending[-1]
@@ -188,7 +233,7 @@ def update(
         last.model,
         fits,
         data,
-        has_rows=last.has_rows,
+        rows=last.model if last.has_rows else None,
         shift=last.shift,
         timings={"data and model": prepared},
         command=command or "run.update(...)",

@@ -38,10 +38,11 @@ from bayescope.inference.predictive import Predictive
 from bayescope.inference.predictive_fit import predictor, rows_to_predict
 from bayescope.inference.registry import SETTINGS
 from bayescope.inference.store import fit_from_tree, fit_to_tree
+from bayescope.inference.sufficient import sufficient
 from bayescope.models.defaults import moments
 from bayescope.models.model import Model
 from bayescope.models.stack import take
-from bayescope.pipeline import fit_all
+from bayescope.pipeline import ask, fit_all
 from bayescope.preparation import prepare
 
 __all__ = ["BayesClassifier", "BayesRegressor"]
@@ -97,7 +98,8 @@ class _BayesEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         try:
             loaded = load_mapping(self._config(likelihood, names, priors), methods=SETTINGS, needs_data=False)
             _, model = prepare(loaded, table)  # type: ignore[arg-type]  # a table is read like a DataFrame
-            (fit,) = fit_all(loaded.config, model, lambda _message: None)
+            asked = ask(loaded.config, model, sufficient(model))
+            (fit,) = fit_all(loaded.config, asked.model, lambda _message: None, asked.methods)
         except BayescopeError as error:
             raise ValueError(str(error)) from error
         if fit.estimate is None:

@@ -6,6 +6,7 @@ a `RunConfig` is complete: `model_dump(mode="json")` of one is itself a configur
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -168,6 +169,16 @@ def _path(value: object) -> Path:
     raise PydanticCustomError("path", "expected the path of a data file")
 
 
+_UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def _bytes(value: object) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT]?B)?", str(value).strip())
+    if isinstance(value, bool) or found is None or not float(found[1]) > 0:
+        raise PydanticCustomError("bytes", "expected a size such as 500 MB or 2 GB")
+    return int(float(found[1]) * _UNITS[found[2] or ""])
+
+
 def _path_shorthand(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
 
@@ -258,6 +269,11 @@ class DataConfig(_Section):
     )
     missing: Literal["refuse", "drop"] = Field(
         default="refuse", description="What to do with rows in which a value is missing."
+    )
+    memory: Annotated[int, PlainValidator(_bytes, json_schema_input_type=int | str)] | None = Field(
+        default=None,
+        description="The memory that rows may take before a file is read in batches, such as `1 GB`; "
+        "1 GB, or half of what is free, if left out.",
     )
 
 
@@ -374,6 +390,11 @@ class RunConfig(_Section):
     model: ModelConfig = Field(description="The model.")
     inference: tuple[Recipe, ...] = Field(description="The inference recipes to run.")
     seed: int = Field(default=0, ge=0, description="The seed of all random numbers of the run.")
+    compile: Literal["auto", "plain"] = Field(
+        default="auto",
+        description="Whether methods may be asked a shorter question of the same answer: `auto`; "
+        "`plain`: every row, the graph as declared.",
+    )
 
 
 type Schema = type[BaseModel]

@@ -56,7 +56,7 @@ def check_columns(
         if name in table.unusable
     ]
     present = [name for name in present if name not in table.unusable]
-    checked = _without_missing(table, present, used) if missing == "drop" else table
+    checked = drop_missing(table, used) if missing == "drop" else table
     if len(checked) == 0:
         findings.append(Finding(f"every one of the {len(table):,} rows has a missing value in a used column"))
     for name in present if len(checked) else ():
@@ -66,11 +66,12 @@ def check_columns(
     return checked
 
 
-def _without_missing(table: Table, present: list[str], used: Collection[str]) -> Table:
-    """Drop rows with a missing value; the fingerprint is then of the used columns that stay."""
+def drop_missing(table: Table, used: Collection[str]) -> Table:
+    """Drop rows with a missing value in a used column; the fingerprint is then of what stays of these."""
     gone = np.zeros(len(table), dtype=np.bool_)
-    for name in present:
-        gone |= is_missing(table.columns[name])
+    for name in table.columns:
+        if name in used and name not in table.unusable:
+            gone |= is_missing(table.columns[name])
     if not gone.any():
         return table
     stays = ~gone

@@ -15,6 +15,7 @@ from bayescope.data.checks import check_columns
 from bayescope.data.evaluate import REPORTED_AT_MOST, capped
 from bayescope.data.formula import Formula, FormulaError, as_trials, expand_terms, parse, unknown_columns
 from bayescope.data.read import read_table
+from bayescope.data.stream import stream
 from bayescope.data.syntax import Name, names, to_text
 from bayescope.data.table import Table
 from bayescope.distributions.likelihoods import LIKELIHOODS, parametrised
@@ -40,6 +41,9 @@ def read_data(config: RunConfig, base_dir: Path, dataframe: Any = None) -> tuple
     formula = read_formula(spec)
     _settle_trials(spec, formula)
     named = _named(spec, formula)
+    in_batches = None if dataframe is not None else stream(config.data, base_dir, spec, formula)
+    if in_batches is not None:
+        return formula, in_batches
     needed = None if formula is not None and formula.has_dot else named
     table = read_table(config.data, base_dir, needed, dataframe)
     _refuse_unknown(spec, formula, table)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 LARGEST_EXACT = 2**53  # whole numbers up to here are exact in float64
+
+
+class Digest(NamedTuple):
+    """The kind of a column and the sha256 (hex) of its values."""
+
+    kind: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,8 @@ class Table:
         rows: 1-based numbers of the rows in the source (rows dropped as missing leave gaps).
         dropped: how many rows went because a value was missing.
         unusable: for columns that no model can use (dates, lists), what they hold.
+        whole: the file that the rows stand for, when it was read in batches (`bayescope.data.stream`):
+            its mean and scatter are those of these rows.
     """
 
     columns: Mapping[str, NDArray[Any]]
@@ -38,6 +47,7 @@ class Table:
     weights: NDArray[np.float64] | None = None
     dropped: int = 0
     unusable: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    whole: Whole | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -47,6 +57,36 @@ class Table:
     def observations(self) -> int:
         """Number of observations, repeated rows counted as often as they occur."""
         return len(self) if self.weights is None else round(float(self.weights.sum()))
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """A file that was read in batches of rows.
+
+    Attributes:
+        rows: how many it has, those dropped left out.
+        columns: what is in each column that is used.
+        response: the name of the response.
+        digests: of the columns.
+        sample: some of the rows, at random.
+        batches: reads all rows again, in batches.
+    """
+
+    rows: int
+    columns: Mapping[str, Moments]
+    response: str
+    digests: Mapping[str, Digest]
+    sample: Table
+    batches: Callable[[], Iterator[Table]]
+
+
+class Moments(NamedTuple):
+    """Mean, standard deviation (divisor n - 1) and range of a column."""
+
+    mean: float
+    sd: float
+    minimum: float
+    maximum: float
 
 
 def make_table(
@@ -93,14 +133,19 @@ def fingerprint(columns: Mapping[str, NDArray[Any]], weights: NDArray[np.float64
     the same values in a CSV file, a Parquet file and a configuration equal. The order of rows
     matters, the order of columns does not.
     """
-    digest = hashlib.sha256()
-    for name in sorted(columns):
-        kind, content = _canonical(columns[name])
-        digest.update(json.dumps([name, kind, len(content)]).encode())
-        digest.update(content)
-    if weights is not None:
-        digest.update(b"weights" + _canonical(weights)[1])
-    return digest.hexdigest()
+    digests = {name: _digest(values) for name, values in columns.items()}
+    return fingerprint_of(digests, None if weights is None else _digest(weights))
+
+
+def fingerprint_of(digests: Mapping[str, Digest], weights: Digest | None = None) -> str:
+    """Hash the data whose columns have these kinds and hashes; see `fingerprint`."""
+    columns = [[name, *digests[name]] for name in sorted(digests)]
+    return hashlib.sha256(json.dumps([columns, weights]).encode()).hexdigest()
+
+
+def _digest(values: NDArray[Any]) -> Digest:
+    kind, content = _canonical(values)
+    return Digest(kind, hashlib.sha256(content).hexdigest())
 
 
 def _canonical(values: NDArray[Any]) -> tuple[str, bytes]:

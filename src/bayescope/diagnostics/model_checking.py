@@ -38,12 +38,20 @@ class ModelChecking:
 
 
 def check_model(
-    model: Model, reference: Fit, seed: int, row_numbers: NDArray[np.int64] | None = None
+    model: Model,
+    reference: Fit,
+    seed: int,
+    row_numbers: NDArray[np.int64] | None = None,
+    *,
+    whole: Model | None = None,
 ) -> ModelChecking:
-    """Check a model with its rows against the data, by the draws of `reference`."""
+    """Check a model with its rows against the data, by the draws of `reference`.
+
+    Where the rows are a sample, `whole` has the likelihood of all of them.
+    """
     predictive = posterior_predictive_check(model, reference, seed)
     left_out = loo(model, reference, row_numbers)
-    scaled = sensitivities(model, reference)
+    scaled = sensitivities(whole or model, reference)
     kind = kind_of(model)
     pit = loo_pit(model, reference, seed) if kind in _WITH_PIT else None
     calibrated = event_calibration(model, left_out, seed) if kind == "binary" else None

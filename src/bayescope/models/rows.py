@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from bayescope.models.model import Grouping, Model, Predictor, Response
 type Floats = NDArray[np.float64]
 type Positions = NDArray[np.intp] | NDArray[np.bool_] | slice
 
+_PARTS_KEPT = 64  # of a design in a file, at most so many parts stay in memory
 _NUMBERS = 2**18  # of a design matrix that stays in the cache, with all that is made of it
 
 
@@ -45,6 +47,17 @@ def parts(model: Model) -> Iterator[Model]:
             response=_response(model.response, rows),
             predictors=tuple(_predictor(predictor, rows, size) for predictor in model.predictors),
         )
+        if start // step % _PARTS_KEPT == 0:
+            _give_back(model)
+    _give_back(model)
+
+
+def _give_back(model: Model) -> None:
+    """Let go of the memory that the pages of a design in a file take; they are read again when needed."""
+    for predictor in model.predictors:
+        mapped: object = None if predictor.matrix is None else predictor.matrix.base
+        if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def rows_at_once(columns: int) -> int:

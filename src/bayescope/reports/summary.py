@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.data.table import Table, fingerprint
+from bayescope.data.table import Table, Whole, fingerprint, fingerprint_of
 from bayescope.models.blueprint import blueprint
 from bayescope.models.marginal_priors import MarginalPrior, marginal_priors
 from bayescope.models.model import Block, Model, Response
@@ -89,6 +89,8 @@ def _prior(model: Model, block: Block, i: int, marginal: MarginalPrior | None) -
 
 def data_summary(table: Table, used_columns: Iterable[str], response: Response | None = None) -> DataSummary:
     """Describe the columns that the model uses; repeated rows count as often as they occur."""
+    if table.whole is not None:
+        return _whole_summary(table, table.whole)
     return DataSummary(
         source=table.source,
         rows=len(table),
@@ -97,6 +99,22 @@ def data_summary(table: Table, used_columns: Iterable[str], response: Response |
         fingerprint=table.fingerprint,
         response_fingerprint="" if response is None else _response_fingerprint(response),
         columns=tuple(_column(name, table.columns[name], table.weights) for name in used_columns),
+    )
+
+
+def _whole_summary(table: Table, whole: Whole) -> DataSummary:
+    """Describe a file that was read in batches."""
+    return DataSummary(
+        source=table.source,
+        rows=whole.rows,
+        observations=whole.rows,
+        dropped=table.dropped,
+        fingerprint=table.fingerprint,
+        response_fingerprint=fingerprint_of({"response": whole.digests[whole.response]}),
+        columns=tuple(
+            ColumnSummary(name=name, kind="number", **found._asdict())
+            for name, found in whole.columns.items()
+        ),
     )
 
 
