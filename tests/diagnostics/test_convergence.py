@@ -27,6 +27,16 @@ def test_statistics_are_those_of_arviz(sampled, sticky_draws):
         np.testing.assert_allclose(found.mcse_quantiles[:, k], [errors["a"], errors["b"]], rtol=1e-12)
 
 
+@pytest.mark.parametrize("exponent", [-330, 330])
+def test_statistics_do_not_depend_on_the_unit(white_draws, exponent):
+    """Of draws near 1e-99 or 1e99; powers of two change no digit."""
+    found, scaled = convergence(white_draws), convergence(np.ldexp(white_draws, exponent))
+    for name in ("r_hat", "ess_bulk", "ess_tail"):
+        np.testing.assert_array_equal(getattr(scaled, name), getattr(found, name))
+    for name in ("mcse_mean", "mcse_sd", "mcse_quantiles"):
+        np.testing.assert_array_equal(getattr(scaled, name), np.ldexp(getattr(found, name), exponent))
+
+
 @pytest.mark.parametrize("value", [3.0, np.nan, np.inf])
 def test_a_broken_parameter_is_undefined_and_leaves_the_others_alone(white_draws, value):
     broken = white_draws.copy()

@@ -42,25 +42,33 @@ def convergence(draws: Floats) -> Convergence:
     """
     from arviz_stats.base import array_stats
 
-    usable = _usable(draws)
+    usable, unit = _usable(draws), _units(draws)
 
     def each(statistic: Callable[..., Any], **arguments: Any) -> Floats:
         values = np.full(draws.shape[2], np.nan)
         if usable.any():
             with np.errstate(all="ignore"):
-                values[usable] = statistic(draws[:, :, usable], chain_axis=0, draw_axis=1, **arguments)
+                scaled = draws[:, :, usable] / unit[usable]
+                values[usable] = statistic(scaled, chain_axis=0, draw_axis=1, **arguments)
         return values
 
     return Convergence(
         r_hat=each(array_stats.rhat),
         ess_bulk=each(array_stats.ess, method="bulk"),
         ess_tail=each(array_stats.ess, method="tail", prob=TAILS),
-        mcse_mean=each(array_stats.mcse, method="mean"),
-        mcse_sd=each(array_stats.mcse, method="sd"),
+        mcse_mean=unit * each(array_stats.mcse, method="mean"),
+        mcse_sd=unit * each(array_stats.mcse, method="sd"),
         mcse_quantiles=np.column_stack(
-            [each(array_stats.mcse, method="quantile", prob=prob) for prob in SUMMARY]
+            [unit * each(array_stats.mcse, method="quantile", prob=prob) for prob in SUMMARY]
         ),
     )
+
+
+def _units(draws: Floats) -> Floats:
+    """Powers of two as large as the draws, shape (d,): fourth powers of draws in these units are numbers."""
+    largest = np.abs(draws).max(axis=(0, 1), initial=0.0)
+    _, exponent = np.frexp(np.where(np.isfinite(largest) & (largest > 0), largest, 1.0))
+    return np.asarray(np.ldexp(1.0, exponent), dtype=np.float64)
 
 
 def _usable(draws: Floats) -> NDArray[np.bool_]:
