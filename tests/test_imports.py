@@ -38,10 +38,22 @@ def test_validate_imports_no_heavy_library(config):
     assert not loaded & {"bayescope.pipeline", "bayescope.diagnostics", "bayescope.reports"}
 
 
+@pytest.mark.parametrize("config", ["coin", "kidiq", "wells"])
+def test_validate_imports_the_settings_of_methods_but_no_method(config):
+    loaded = modules_after(VALIDATE.format(config=config))
+    assert "bayescope.inference.settings" in loaded
+    assert not loaded & {
+        f"bayescope.inference.{method}" for method in ("mle", "map", "exact", "nuts", "importance")
+    }
+    assert "bayescope.information" not in loaded
+
+
 def test_only_the_methods_that_are_named_are_imported():
-    loaded = modules_after(VALIDATE.format(config="coin"))
+    loaded = modules_after(FIT)
     assert "bayescope.inference.mle" in loaded
-    assert not loaded & {f"bayescope.inference.{method}" for method in ("importance", "laplace", "hmc")}
+    assert not loaded & {
+        f"bayescope.inference.{method}" for method in ("importance", "laplace", "hmc", "nuts")
+    }
 
 
 def test_numbers_in_a_csv_file_are_read_without_the_functions_of_arrow():

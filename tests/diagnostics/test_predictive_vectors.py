@@ -7,8 +7,9 @@ import pytest
 
 from bayescope.diagnostics.predictive import posterior_predictive_check
 from bayescope.diagnostics.predictive_vectors import reduction
-from bayescope.inference.exact import EXACT, ExactSettings
+from bayescope.inference.exact import EXACT
 from bayescope.inference.method import Context
+from bayescope.inference.settings import ExactSettings
 from bayescope.pipeline import prepare, read_config
 
 COV = [[4.0, 1.0], [1.0, 9.0]]

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from bayescope.inference.certificate import has_maximum
 from bayescope.inference.method import Context
-from bayescope.inference.mle import MLE, MLESettings, fit_mle
-from bayescope.inference.point_problem import PointProblem, PointSettings
+from bayescope.inference.mle import MLE, fit_mle
+from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.separation import separation_of
+from bayescope.inference.settings import MLESettings, PointSettings
 from bayescope.inference.starts import starts
 from bayescope.models import density
 

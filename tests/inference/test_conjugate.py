@@ -20,10 +20,11 @@ from bayescope.errors import ConfigError, DataError, FitError, NotApplicable
 from bayescope.inference.conjugate import Conjugate
 from bayescope.inference.conjugate_families import FAMILIES
 from bayescope.inference.conjugate_pairs import PAIRS
-from bayescope.inference.exact import EXACT, ExactSettings
+from bayescope.inference.exact import EXACT
 from bayescope.inference.map import MAP
 from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
+from bayescope.inference.settings import ExactSettings
 from bayescope.models import density, prior_density
 from bayescope.models.model import Response
 from bayescope.pipeline import prepare, read_config

@@ -15,10 +15,11 @@ from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.errors import FitError
 from bayescope.inference.conjugate import Conjugate
 from bayescope.inference.conjugate_pairs import PAIRS
-from bayescope.inference.exact import EXACT, ExactSettings
+from bayescope.inference.exact import EXACT
 from bayescope.inference.map import MAP
 from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
+from bayescope.inference.settings import ExactSettings
 from bayescope.models import density, prior_density
 from bayescope.models.model import Response
 from bayescope.pipeline import prepare, read_config

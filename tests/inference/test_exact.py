@@ -14,8 +14,9 @@ import scipy.stats
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.distributions.supports import POSITIVE, REAL, UNIT
 from bayescope.errors import FitError, NotApplicable
-from bayescope.inference.exact import EXACT, ExactSettings
+from bayescope.inference.exact import EXACT
 from bayescope.inference.method import Context
+from bayescope.inference.settings import ExactSettings
 from bayescope.models.model import Block, Model, Predictor, Prior, Response
 
 REFERENCES = Path(__file__).parent.parent / "data_posteriordb"

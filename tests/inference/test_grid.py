@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayescope.errors import FitError, NotApplicable
-from bayescope.inference.exact import EXACT, ExactSettings
-from bayescope.inference.grid import GRID, GridSettings
+from bayescope.inference.exact import EXACT
+from bayescope.inference.grid import GRID
 from bayescope.inference.grid_marginal import clenshaw_curtis
 from bayescope.inference.method import Context
+from bayescope.inference.settings import ExactSettings, GridSettings
 from bayescope.models import density, prior_density
 from bayescope.pipeline import prepare, read_config
 

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference import samplers
-from bayescope.inference.hmc import HMC, HmcSettings, hmc_step
+from bayescope.inference.hmc import HMC, hmc_step
 from bayescope.inference.method import Context
-from bayescope.inference.metropolis import METROPOLIS, MetropolisSettings, metropolis_step
+from bayescope.inference.metropolis import METROPOLIS, metropolis_step
 from bayescope.inference.pymc_sampler import sample_pymc, starting_points
+from bayescope.inference.settings import HmcSettings, MetropolisSettings
 from bayescope.models.density import log_likelihood
 from bayescope.models.graph import compile_graph
 from bayescope.models.prior_density import log_prior

@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference import normal_inverse_gamma, regression
-from bayescope.inference.exact import EXACT, ExactSettings
-from bayescope.inference.grid import GRID, GridSettings
-from bayescope.inference.map import MAP, MAPSettings
+from bayescope.inference.exact import EXACT
+from bayescope.inference.grid import GRID
+from bayescope.inference.map import MAP
 from bayescope.inference.marginals import marginal_from_arrays
 from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
 from bayescope.inference.registry import METHODS
 from bayescope.inference.root_inverse_gamma import RootInverseGamma
+from bayescope.inference.settings import ExactSettings, GridSettings, MAPSettings
 from bayescope.models.density import log_likelihood
 from bayescope.models.prior_density import log_prior
 from bayescope.pipeline import prepare, read_config

@@ -12,7 +12,8 @@ from bayescope.errors import FitError, NotApplicable
 from bayescope.inference import nuts, samplers
 from bayescope.inference.method import Context
 from bayescope.inference.nuts import NUTS
-from bayescope.inference.samplers import Chain, NutsSettings, Sampling, progress_text
+from bayescope.inference.samplers import Chain, Sampling, progress_text
+from bayescope.inference.settings import NutsSettings
 
 SEED = 20261120
 SHORT = NutsSettings(draws=200, tune=200, chains=2)

@@ -13,7 +13,8 @@ from bayescope.inference.gates import failed_gates
 from bayescope.inference.method import Context
 from bayescope.inference.nuts import NUTS
 from bayescope.inference.retries import attempts_of, fit_with_retries
-from bayescope.inference.samplers import NutsSettings, Sampling
+from bayescope.inference.samplers import Sampling
+from bayescope.inference.settings import NutsSettings
 
 SETTINGS = NutsSettings(retries=1)
 

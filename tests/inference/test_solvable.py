@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from bayescope.errors import NotApplicable
 from bayescope.inference import exact
 from bayescope.inference.conjugate_pairs import PAIRS
-from bayescope.inference.exact import EXACT, ExactSettings
+from bayescope.inference.exact import EXACT
 from bayescope.inference.map import MAP
 from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
+from bayescope.inference.settings import ExactSettings
 from bayescope.inference.sufficient import shifted, sufficient
 from bayescope.models import density
 from bayescope.pipeline import prepare, read_config

@@ -12,7 +12,7 @@ from bayescope.inference import gradients, nuts
 from bayescope.inference.method import Context
 from bayescope.inference.nuts import NUTS
 from bayescope.inference.point_problem import PointProblem
-from bayescope.inference.samplers import NutsSettings
+from bayescope.inference.settings import NutsSettings
 from bayescope.inference.whitening import whiten
 from bayescope.models import density, prior_density
 from bayescope.models.graph import compile_graph

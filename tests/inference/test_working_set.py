@@ -7,7 +7,8 @@ import pytest
 from sklearn.linear_model import Lasso, LogisticRegression
 
 import bayescope
-from bayescope.inference.point_problem import PointProblem, PointSettings
+from bayescope.inference.point_problem import PointProblem
+from bayescope.inference.settings import PointSettings
 
 TIGHT = {"tol": 1e-14, "max_iter": 1_000_000}
 

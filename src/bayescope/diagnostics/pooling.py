@@ -19,7 +19,8 @@ from bayescope.diagnostics.records import PooledGroup, Pooling, finite
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.fit import Fit
 from bayescope.inference.method import Context
-from bayescope.inference.mle import MLESettings, fit_mle
+from bayescope.inference.mle import fit_mle
+from bayescope.inference.settings import MLESettings
 from bayescope.models.fixing import fix
 from bayescope.models.model import Grouping, Model
 

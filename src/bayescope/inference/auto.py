@@ -13,24 +13,16 @@ from functools import partial
 from types import MappingProxyType
 
 from bayescope.errors import FitError, NotApplicable
-from bayescope.inference.exact import EXACT, ExactSettings
+from bayescope.inference.exact import EXACT
 from bayescope.inference.fit import Fit
 from bayescope.inference.gates import MIN_ESS
-from bayescope.inference.importance import IMPORTANCE, ImportanceSettings
-from bayescope.inference.method import Context, Method, Settings, refuse_choice
+from bayescope.inference.importance import IMPORTANCE
+from bayescope.inference.method import Context, Method, refuse_choice
 from bayescope.inference.nuts import NUTS
-from bayescope.inference.samplers import NutsSettings
+from bayescope.inference.settings import AutoSettings
 from bayescope.models.model import Model
 
 _ASKED = MappingProxyType({method.name: method for method in (EXACT, IMPORTANCE, NUTS)})
-
-
-class AutoSettings(Settings):
-    """Settings of `auto`: those of each method that it may ask, in the order in which it asks them."""
-
-    exact: ExactSettings = ExactSettings()
-    importance: ImportanceSettings = ImportanceSettings()
-    nuts: NutsSettings = NutsSettings(retries=1)
 
 
 def fit(methods: Mapping[str, Method], model: Model, settings: AutoSettings, context: Context) -> Fit:

@@ -6,33 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from pydantic import Field
 
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.errors import NotApplicable
 from bayescope.inference import conjugate, hypotheses, normal_inverse_gamma, regression
 from bayescope.inference.exact_posterior import ExactPosterior, Solvable, Statistics
 from bayescope.inference.fit import Fit
-from bayescope.inference.method import Context, Method, Settings
+from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network
+from bayescope.inference.settings import ExactSettings
 from bayescope.models.hypotheses import HYPOTHESES
 from bayescope.models.model import Model
 
 _ADVICE = "Use nuts for the posterior of this model, or map for its mode."
-
-
-class ExactSettings(Settings):
-    """Settings of `exact`.
-
-    Attributes:
-        draws: independent draws in each chain.
-        chains: number of chains, so that draws have the shape of a sampler's.
-        tolerance: relative error allowed in means and sds found by quadrature.
-    """
-
-    draws: int = Field(default=1000, ge=1)
-    chains: int = Field(default=4, ge=1)
-    tolerance: float = Field(default=1e-10, ge=1e-13, le=1e-2)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.errors import FitError, NotApplicable
@@ -26,8 +25,9 @@ from bayescope.inference.grid_surface import surface
 from bayescope.inference.grid_target import Target, locate
 from bayescope.inference.improper import refuse_improper_sigma
 from bayescope.inference.map_refusals import refuse_improper
-from bayescope.inference.method import Context, Method, Settings
+from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network
+from bayescope.inference.settings import GridSettings
 from bayescope.models import prior_density
 from bayescope.models.model import Model
 
@@ -36,23 +36,6 @@ type Floats = NDArray[np.float64]
 MOST_UNKNOWNS = 3
 _PILOT_TOLERANCE = 1e-3
 _EPSILON = float(np.finfo(np.float64).eps)
-
-
-class GridSettings(Settings):
-    """Settings of `grid`.
-
-    Attributes:
-        draws: independent draws in each chain.
-        chains: number of chains, so that draws have the shape of a sampler's.
-        tolerance: error allowed in the evidence (relative), in means (in sds) and in covariances
-            (relative to the sds).
-        max_points: largest number of points of one grid.
-    """
-
-    draws: int = Field(default=1000, ge=1)
-    chains: int = Field(default=4, ge=1)
-    tolerance: float = Field(default=1e-6, ge=1e-11, le=1e-2)
-    max_points: int = Field(default=2_000_000, ge=1000, le=100_000_000)
 
 
 def fit(model: Model, settings: GridSettings, context: Context) -> Fit:

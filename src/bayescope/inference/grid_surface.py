@@ -14,7 +14,8 @@ from bayescope.inference.fit import Marginal
 from bayescope.inference.grid_target import Target, fits_perfectly
 from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.point import wald_covariance
-from bayescope.inference.point_problem import PointProblem, PointSettings
+from bayescope.inference.point_problem import PointProblem
+from bayescope.inference.settings import PointSettings
 from bayescope.inference.starts import plain_start
 from bayescope.models import prior_density
 from bayescope.models.marginal_priors import marginal_priors

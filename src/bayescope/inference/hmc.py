@@ -11,14 +11,13 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
 from bayescope.inference.fit import Fit
 from bayescope.inference.markov_chains import fit_chains, on_graph
 from bayescope.inference.method import Context, Method
 from bayescope.inference.nuts import gradients
 from bayescope.inference.pymc_sampler import StepMethod, sample_pymc, starting_points
-from bayescope.inference.samplers import ChainSettings, Statistics, named_statistics
+from bayescope.inference.samplers import Statistics, named_statistics
+from bayescope.inference.settings import HmcSettings
 from bayescope.models.model import Model
 
 if TYPE_CHECKING:
@@ -29,18 +28,6 @@ if TYPE_CHECKING:
 _STATISTICS = MappingProxyType(
     {"diverging": "diverging", "n_steps": "n_steps", "acceptance_rate": "accept", "step_size": "step_size"}
 )
-
-
-class HmcSettings(ChainSettings):
-    """Settings of `hmc`: lengths are for each chain; `draws` come after `tune` warm-up iterations.
-
-    Attributes:
-        target_accept: mean acceptance probability that warm-up chooses the step size for. PyMC's 0.65 is the
-            most efficient (Beskos et al. 2013, Bernoulli 19), but so near to instability that now and then
-            a trajectory diverges.
-    """
-
-    target_accept: float = Field(default=0.8, gt=0.5, lt=1.0)
 
 
 def fit_hmc(model: Model, settings: HmcSettings, context: Context) -> Fit:

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from pydantic import Field
 
 from bayescope.errors import FitError
 from bayescope.inference.fit import Fit, Outcome
@@ -29,7 +28,7 @@ from bayescope.inference.marginals import Draws
 from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network
 from bayescope.inference.normal_approximation import NormalApproximation, approximate
-from bayescope.inference.point_problem import PointSettings
+from bayescope.inference.settings import ImportanceSettings
 from bayescope.models.model import Model
 from bayescope.sampling.importance import (
     ImportanceWeights,
@@ -44,23 +43,6 @@ _ADVICE = "Use nuts."
 _LEAST_ESS = 10  # below it not even the sd is known
 # The default number of proposals: the more rows, the more Normal the posterior, and the more each costs.
 _MOST, _FEWEST, _ROW_DENSITIES = 10_000, 2_000, 200_000_000
-
-
-class ImportanceSettings(PointSettings):
-    """Settings of `importance`: those of the mode's search, and the numbers of draws.
-
-    Attributes:
-        proposals: draws from the Laplace approximation that are weighted; if left out 10,000, or with more
-            than 20,000 rows as many as make 2e8 row densities, but 2,000 at least.
-        degrees_of_freedom: nu of their Student-t tails; 1e6 is the Normal approximation itself.
-        draws: equally weighted draws in each chain, resampled from them.
-        chains: number of chains, so that draws have the shape of a sampler's.
-    """
-
-    proposals: int | None = Field(default=None, ge=1000)
-    degrees_of_freedom: float = Field(default=7.0, ge=1.0, le=1e6)
-    draws: int = Field(default=1000, ge=1)
-    chains: int = Field(default=4, ge=1)
 
 
 def fit(model: Model, settings: ImportanceSettings, context: Context) -> Fit:

@@ -19,18 +19,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.errors import FitError
 from bayescope.inference.fit import Fit, Marginal
 from bayescope.inference.level_draws import draws_in_order
-from bayescope.inference.map import MAPSettings, fit_map
+from bayescope.inference.map import fit_map
 from bayescope.inference.marginals import Normal
 from bayescope.inference.method import Context, Method
 from bayescope.inference.normal_approximation import NormalApproximation, approximate
-from bayescope.inference.point_problem import PointSettings
 from bayescope.inference.pushforward import Pushforward, covariance, mean
+from bayescope.inference.settings import LaplaceSettings, MAPSettings, PointSettings
 from bayescope.inference.transforms import Transform
 from bayescope.models import prior_density
 from bayescope.models.model import Model
@@ -39,18 +38,6 @@ from bayescope.models.network_bodies import networks
 type Floats = NDArray[np.float64]
 
 _MANY_MODES = "not computed: a network's posterior has many modes, and this is a Normal at one"
-
-
-class LaplaceSettings(PointSettings):
-    """Settings of `laplace`: those of the mode's search, and how many draws to make.
-
-    Attributes:
-        draws: independent draws in each chain.
-        chains: number of chains, so that draws have the shape of a sampler's.
-    """
-
-    draws: int = Field(default=1000, ge=1)
-    chains: int = Field(default=4, ge=1)
 
 
 def fit(model: Model, settings: LaplaceSettings, context: Context) -> Fit:

@@ -49,7 +49,8 @@ from bayescope.inference.point import (
     scattered,
     wald_covariance,
 )
-from bayescope.inference.point_problem import PointProblem, PointSettings
+from bayescope.inference.point_problem import PointProblem
+from bayescope.inference.settings import MAPSettings
 from bayescope.inference.starts import plain_start, starts
 from bayescope.models import prior_density
 from bayescope.models.model import Model
@@ -57,10 +58,6 @@ from bayescope.models.network_bodies import networks
 
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
-
-
-class MAPSettings(PointSettings):
-    """Settings of maximum a posteriori."""
 
 
 def fit_map(model: Model, settings: MAPSettings, context: Context) -> Fit:

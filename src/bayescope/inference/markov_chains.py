@@ -16,7 +16,8 @@ from bayescope.inference.marginals import Draws
 from bayescope.inference.method import Context
 from bayescope.inference.network_refusals import refuse_large_network
 from bayescope.inference.point_problem import PointProblem
-from bayescope.inference.samplers import ChainSettings, Sampler, Sampling
+from bayescope.inference.samplers import Sampler, Sampling
+from bayescope.inference.settings import ChainSettings
 from bayescope.models.graph import compile_graph, variables
 from bayescope.models.model import Model
 

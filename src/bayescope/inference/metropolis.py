@@ -11,13 +11,12 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
 from bayescope.inference.fit import Fit
 from bayescope.inference.markov_chains import fit_chains, on_graph
 from bayescope.inference.method import Context, Method
 from bayescope.inference.pymc_sampler import StepMethod, sample_pymc, starting_points
-from bayescope.inference.samplers import ChainSettings, Statistics, named_statistics
+from bayescope.inference.samplers import Statistics, named_statistics
+from bayescope.inference.settings import MetropolisSettings
 from bayescope.models.model import Model
 
 if TYPE_CHECKING:
@@ -26,13 +25,6 @@ if TYPE_CHECKING:
 
 # ArviZ's name of a statistic -> PyMC's.
 _STATISTICS = MappingProxyType({"acceptance_rate": "accepted", "scaling": "scaling"})
-
-
-class MetropolisSettings(ChainSettings):
-    """Settings of `metropolis`: lengths are for each chain; `draws` come after `tune` warm-up iterations."""
-
-    draws: int = Field(default=5000, ge=4, le=1_000_000)
-    tune: int = Field(default=2000, ge=100, le=1_000_000)
 
 
 def fit_metropolis(model: Model, settings: MetropolisSettings, context: Context) -> Fit:

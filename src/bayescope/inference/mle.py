@@ -46,8 +46,9 @@ from bayescope.inference.point import (
     refuse_unconverged,
     wald_covariance,
 )
-from bayescope.inference.point_problem import PointProblem, PointSettings
+from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.separation import separation_of
+from bayescope.inference.settings import MLESettings
 from bayescope.inference.starts import starts
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
@@ -56,10 +57,6 @@ type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
 
 _PRIOR_ADVICE = "Use MAP, exact or NUTS with a proper prior on these coefficients, or leave columns out."
-
-
-class MLESettings(PointSettings):
-    """Settings of maximum likelihood."""
 
 
 def fit_mle(model: Model, settings: MLESettings, context: Context) -> Fit:

@@ -17,7 +17,8 @@ from bayescope.inference.method import Context
 from bayescope.inference.network_refusals import SYMMETRY, refuse_network_mode
 from bayescope.inference.newton import Objective, Solution, minimise
 from bayescope.inference.point import named, refuse_unconverged, wald_covariance
-from bayescope.inference.point_problem import PointProblem, PointSettings
+from bayescope.inference.point_problem import PointProblem
+from bayescope.inference.settings import PointSettings
 from bayescope.inference.starts import starts
 from bayescope.inference.transforms import Transform, unconstrained
 from bayescope.models import prior_density

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from bayescope.inference import samplers
 from bayescope.inference.samplers import (
     Chain,
-    NutsSettings,
     Report,
     Sampling,
     failure,
@@ -19,6 +18,7 @@ from bayescope.inference.samplers import (
     quiet,
     values_of,
 )
+from bayescope.inference.settings import NutsSettings
 
 if TYPE_CHECKING:
     import pymc as pm

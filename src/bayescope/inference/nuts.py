@@ -20,7 +20,8 @@ from bayescope.inference.method import Context, Method
 from bayescope.inference.nutpie_sampler import sample_nutpie
 from bayescope.inference.pymc_sampler import StepMethod, sample_pymc
 from bayescope.inference.retries import fit_with_retries
-from bayescope.inference.samplers import NutsSettings, Sampler, Sampling, Statistics, named_statistics
+from bayescope.inference.samplers import Sampler, Sampling, Statistics, named_statistics
+from bayescope.inference.settings import NutsSettings
 from bayescope.inference.white_sampler import sample_white
 from bayescope.inference.whitening import whiten
 from bayescope.models.model import Model

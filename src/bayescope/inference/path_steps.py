@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from bayescope.errors import NotApplicable
 from bayescope.inference.newton import Solution
 from bayescope.inference.point import refuse_unconverged
-from bayescope.inference.point_problem import PointProblem, PointSettings
+from bayescope.inference.point_problem import PointProblem
+from bayescope.inference.settings import PointSettings
 from bayescope.inference.starts import plain_start, starts
 from bayescope.inference.sufficient import Condensed, sufficient
 from bayescope.models import density

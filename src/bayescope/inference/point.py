@@ -15,7 +15,8 @@ from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.linear_gaussian import compress, triangle_of
 from bayescope.inference.newton import Solution
 from bayescope.inference.normal_statistics import design_matrix
-from bayescope.inference.point_problem import PointProblem, PointSettings
+from bayescope.inference.point_problem import PointProblem
+from bayescope.inference.settings import PointSettings
 from bayescope.models import density
 from bayescope.models.model import Model
 

@@ -12,12 +12,11 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from bayescope.inference.certificate import has_maximum
-from bayescope.inference.method import Settings
 from bayescope.inference.newton import Objective, Solution, minimise
 from bayescope.inference.normal_statistics import NormalStatistics, normal_statistics
+from bayescope.inference.settings import PointSettings
 from bayescope.inference.working_set import MANY, minimise_working_set
 from bayescope.models import density, prior_density
 from bayescope.models.density import Evaluation
@@ -27,18 +26,6 @@ from bayescope.models.network_bodies import networks
 
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
-
-
-class PointSettings(Settings):
-    """Settings of MLE and MAP.
-
-    Attributes:
-        tolerance: largest KKT residual that is accepted as converged (in conditional sds).
-        max_iterations: Newton steps before giving up.
-    """
-
-    tolerance: float = Field(default=1e-8, gt=0, le=1e-2)
-    max_iterations: int = Field(default=200, ge=1, le=100_000)
 
 
 class PointProblem:

@@ -16,7 +16,6 @@ import numpy as np
 from bayescope.inference import samplers
 from bayescope.inference.samplers import (
     Chain,
-    ChainSettings,
     Report,
     Sampling,
     Statistics,
@@ -25,6 +24,7 @@ from bayescope.inference.samplers import (
     quiet,
     values_of,
 )
+from bayescope.inference.settings import ChainSettings
 
 if TYPE_CHECKING:
     import pymc as pm

@@ -3,51 +3,66 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import cache
 from importlib import import_module
+from types import MappingProxyType
 
 from pydantic import BaseModel
 
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.method import Context, Method, Settings, refuse_choice
+from bayescope.inference.settings import (
+    AutoSettings,
+    ExactSettings,
+    GridSettings,
+    HmcSettings,
+    ImportanceSettings,
+    LaplaceSettings,
+    MAPSettings,
+    MetropolisSettings,
+    MLESettings,
+    NutsSettings,
+)
 from bayescope.models.blueprint import blueprint
 from bayescope.models.model import Model
 
-_NAMES = ("mle", "map", "exact", "grid", "laplace", "importance", "nuts", "hmc", "metropolis", "auto")
+SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(
+    {
+        "mle": MLESettings,
+        "map": MAPSettings,
+        "exact": ExactSettings,
+        "grid": GridSettings,
+        "laplace": LaplaceSettings,
+        "importance": ImportanceSettings,
+        "nuts": NutsSettings,
+        "hmc": HmcSettings,
+        "metropolis": MetropolisSettings,
+        "auto": AutoSettings,
+    }
+)
 
 
-class _Registry[Row](Mapping[str, Row]):
-    """What is known of each method, by its name; a method is imported when it is first asked for."""
+class _Methods(Mapping[str, Method]):
+    """The methods by their names; the module of each is imported when it is first asked for."""
 
-    def __init__(self, row: Callable[[str], Row]) -> None:
-        self._row = row
-
-    def __getitem__(self, name: str) -> Row:
-        if name not in _NAMES:
+    def __getitem__(self, name: str) -> Method:
+        """The constant in capitals of the module of the same name: `MLE` of `inference/mle.py`."""
+        if name not in SETTINGS:
             raise KeyError(name)
-        return self._row(name)
+        module = name.replace("-", "_")
+        found: Method = getattr(import_module(f"bayescope.inference.{module}"), module.upper())
+        return found
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_NAMES)
+        return iter(SETTINGS)
 
     def __len__(self) -> int:
-        return len(_NAMES)
+        return len(SETTINGS)
 
 
-@cache
-def _method(name: str) -> Method:
-    """The constant in capitals of the module of the same name: `MLE` of `inference/mle.py`."""
-    module = name.replace("-", "_")
-    found: Method = getattr(import_module(f"bayescope.inference.{module}"), module.upper())
-    return found
-
-
-METHODS: Mapping[str, Method] = _Registry(_method)
-
-SETTINGS: Mapping[str, type[Settings]] = _Registry(lambda name: _method(name).settings)
+METHODS: Mapping[str, Method] = _Methods()
 
 
 def run_method(name: str, method: Method, settings: BaseModel, model: Model, context: Context) -> Fit:

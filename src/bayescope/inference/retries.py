@@ -12,7 +12,7 @@ from bayescope.errors import FitError
 from bayescope.inference.fit import Fit
 from bayescope.inference.gates import MIN_ESS, Measured, failed_gates
 from bayescope.inference.method import Context
-from bayescope.inference.samplers import NutsSettings
+from bayescope.inference.settings import NutsSettings
 from bayescope.models.model import Model
 
 type Changes = dict[str, Any]

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from bayescope.errors import FitError
-from bayescope.inference.method import Settings
+from bayescope.inference.settings import ChainSettings
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -33,28 +32,6 @@ type Statistics = Mapping[str, NDArray[Any]]
 REPORT_SECONDS = 0.5
 # Samplers store counts as they like (PyMC: floating point); these are what they are.
 _INTEGER_STATISTICS = ("tree_depth", "n_steps")
-
-
-class ChainSettings(Settings):
-    """Settings of any sampler: lengths are for each chain; `draws` come after `tune` warm-up iterations."""
-
-    draws: int = Field(default=1000, ge=4, le=1_000_000)
-    tune: int = Field(default=1000, ge=100, le=1_000_000)
-    chains: int = Field(default=4, ge=1, le=256)
-
-    @property
-    def iterations(self) -> int:
-        """Iterations of one chain, warm-up included."""
-        return self.tune + self.draws
-
-
-class NutsSettings(ChainSettings):
-    """Settings of `nuts`; `retries` counts further attempts, with other settings, where a gate fails."""
-
-    sampler: Literal["auto", "nutpie", "pymc"] = "auto"
-    target_accept: float = Field(default=0.9, gt=0.5, lt=1.0)
-    max_treedepth: int = Field(default=10, ge=1, le=20)
-    retries: int = Field(default=0, ge=0, le=5)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from bayescope.inference.conjugate import Conjugate, mode, of_model
 from bayescope.inference.network_starts import network_starts
 from bayescope.inference.normal_statistics import design_matrix
 from bayescope.inference.point import dependent_columns
-from bayescope.inference.point_problem import PointProblem, PointSettings
+from bayescope.inference.point_problem import PointProblem
+from bayescope.inference.settings import PointSettings
 from bayescope.models import prior_density
 from bayescope.models.model import Model, Predictor
 from bayescope.models.network_bodies import networks

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bayescope.inference import samplers
 from bayescope.inference.no_u_turn import Asks, At, Draw, Plan, chain
-from bayescope.inference.samplers import Chain, NutsSettings, Report, Sampling, progress_text, quiet
+from bayescope.inference.samplers import Chain, Report, Sampling, progress_text, quiet
+from bayescope.inference.settings import NutsSettings
 from bayescope.inference.whitening import Whitened
 from bayescope.models.graph import split
 from bayescope.models.model import Model

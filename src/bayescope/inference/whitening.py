@@ -23,7 +23,8 @@ from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.gradients import Gradients, is_cheap, posterior_gradients
 from bayescope.inference.method import Context
 from bayescope.inference.normal_approximation import approximate
-from bayescope.inference.point_problem import PointProblem, PointSettings
+from bayescope.inference.point_problem import PointProblem
+from bayescope.inference.settings import PointSettings
 from bayescope.inference.transforms import Transform
 from bayescope.models.model import Block, Model, Prior
 from bayescope.models.network_bodies import networks
