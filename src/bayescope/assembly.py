@@ -28,6 +28,11 @@ from bayescope.reports.loss import loss_view
 from bayescope.reports.record import DataSummary, LossView, ModelSummary, RunRecord
 from bayescope.reports.summary import model_summary
 
+_WITHOUT_ROWS = (
+    "The model knows sums of its rows, not the rows: it was not checked against single ones (predictive "
+    "checks, rows left out, sensitivity to the prior)."
+)
+
 
 def make_record(
     config: RunConfig,
@@ -72,6 +77,7 @@ def make_record(
         predictive=checked.predictive,
         loo=checked.loo,
         sensitivity=checked.sensitivity,
+        unchecked="" if rows else _WITHOUT_ROWS,
         pit=checked.pit,
         calibration=checked.calibration,
         prior_predictive=before,

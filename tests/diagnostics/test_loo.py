@@ -171,3 +171,10 @@ def test_rows_come_back_from_the_run_folder(coin, tmp_path):
     assert again == coin.record.loo
     assert '"log_density"' not in (folder / "run.json").read_text()
     assert isinstance(again, Loo)
+
+
+def test_a_model_without_its_rows_says_that_it_was_not_checked(coin):
+    updated = replace(coin, model=None).update({"flip": [1, 0]})
+    assert updated.record.loo is None
+    assert "not checked against single ones" in updated.record.unchecked
+    assert coin.record.unchecked == ""

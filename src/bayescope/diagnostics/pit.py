@@ -31,7 +31,7 @@ LEVEL = 0.99
 _PLACES = 50
 _SIMULATIONS = 2000
 _MOST_ROWS = 1000
-_MOST_DRAWS = 1000
+_MOST_DRAWS = 500
 _TOLD = 0.03  # a tenth of the sd of a uniform number
 
 
@@ -56,7 +56,7 @@ class Pit(BaseModel):
 
 
 def loo_pit(model: Model, fit: Fit, seed: int) -> Pit | None:
-    """Transform up to 1000 observations, each left out, by responses drawn at up to 1000 posterior draws.
+    """Transform up to 1000 observations, each left out, by responses drawn at up to 500 posterior draws.
 
     None for responses of several columns, or too few draws or rows.
     """

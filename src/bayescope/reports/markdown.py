@@ -55,7 +55,7 @@ def render_markdown(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[st
         *_section("What the prior does", _sensitivity(record, tables)),
         *_section("Zeros", [escape(zeros_note(record)), *_table(tables["zeros"])] if tables["zeros"] else []),
         *_section("Agreement", _table(tables["agreement"])),
-        *_section("Checks", _table(tables["checks"])),
+        *_section("Checks", [*_table(tables["checks"]), *filter(None, [record.unchecked])]),
         *_section("Sampler", [*_sampler(record, fits, tables), *figures(sections["sampler"])]),
         *_prediction(record, sections),
         *_predictive(record, tables, sections),

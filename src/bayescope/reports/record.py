@@ -190,6 +190,7 @@ class RunRecord(_Record):
     checks: tuple[Check, ...]
     predictive: PredictiveCheck | None
     loo: Loo | None = None
+    unchecked: str = ""  # why the model was not checked against the rows
     pit: Pit | None = None
     calibration: EventCalibration | None = None
     points: PointView | None = None
