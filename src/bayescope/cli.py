@@ -330,7 +330,7 @@ def validate(configs: Configs, overrides: Overrides = []) -> None:  # noqa: B006
 
     def check(path: Path) -> None:
         loaded = read_config(path, overrides=overrides)
-        table, model = prepare(loaded)
+        table, model = prepare(loaded, in_batches=True)
         methods = ", ".join(recipe.name for recipe in loaded.config.inference)
         dropped = f" ({table.dropped:,} rows dropped: missing values)" if table.dropped else ""
         print(

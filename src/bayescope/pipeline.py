@@ -92,7 +92,7 @@ def execute(
     """
     config = loaded.config
     started = time.perf_counter()
-    table, model = prepare(loaded, dataframe)
+    table, model = prepare(loaded, dataframe, in_batches=True)
     prepared = time.perf_counter() - started
     known = sufficient(model)
     data = data_summary(table, model.columns, model.response)

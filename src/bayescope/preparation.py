@@ -32,10 +32,15 @@ def read_config(
     return load_config(source, methods=SETTINGS, seed=seed, overrides=overrides, needs_data=needs_data)
 
 
-def prepare(loaded: LoadedConfig, dataframe: pd.DataFrame | None = None) -> tuple[Table, Model]:
-    """Read and check the data, and build the model: all that `validate` does."""
+def prepare(
+    loaded: LoadedConfig, dataframe: pd.DataFrame | None = None, *, in_batches: bool = False
+) -> tuple[Table, Model]:
+    """Read and check the data, and build the model: all that `validate` does.
+
+    With `in_batches` a file larger than memory is a table of few rows of its moments (`table.whole`).
+    """
     with located(loaded.source):
-        formula, table = read_data(loaded.config, loaded.source.directory, dataframe)
+        formula, table = read_data(loaded.config, loaded.source.directory, dataframe, in_batches=in_batches)
         return table, build_model(loaded.config.model, formula, table)
 
 

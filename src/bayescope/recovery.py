@@ -73,6 +73,7 @@ def recovered(
         simulated,
         fits,
         data_summary(simulated_table(table, model, simulated), simulated.columns, simulated.response),
+        rows=simulated,
         timings={"data and model": prepared},
         command=command,
         versions=versions(),

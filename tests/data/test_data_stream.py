@@ -148,7 +148,10 @@ def test_a_bad_value_in_the_third_batch_is_named_by_its_row(tmp_path, ending, fa
     columns[name][1678] = value
     path = write(tmp_path, columns, ending)
     with pytest.raises(DataError, match=rf"{name}.*1679.*{message}"):
-        prepare(read_config(config(path, "1 kB", likelihood="Bernoulli", formula="hit ~ x + year")))
+        prepare(
+            read_config(config(path, "1 kB", likelihood="Bernoulli", formula="hit ~ x + year")),
+            in_batches=True,
+        )
 
 
 def test_text_among_numbers_is_named_as_in_a_file_read_whole(tmp_path):
@@ -157,7 +160,7 @@ def test_text_among_numbers_is_named_as_in_a_file_read_whole(tmp_path):
     lines[1679] = "3.5,much,2001,1,2"
     (tmp_path / "rows.csv").write_text("\n".join(lines))
     with pytest.raises(DataError, match=r"x.*1679.*'much' is text"):
-        prepare(read_config(config(path, "1 kB")))
+        prepare(read_config(config(path, "1 kB")), in_batches=True)
 
 
 def test_a_constant_and_a_collinear_column_are_refused(tmp_path):
@@ -168,7 +171,7 @@ def test_a_constant_and_a_collinear_column_are_refused(tmp_path):
         messages = []
         for memory in ("1 kB", "1 GB"):
             with pytest.raises(DataError, match=f"`{name}` is") as found:
-                prepare(read_config(config(path, memory, formula=f"y ~ x + {name}")))
+                prepare(read_config(config(path, memory, formula=f"y ~ x + {name}")), in_batches=True)
             messages.append(str(found.value))
         assert messages[0] == messages[1]
 
@@ -179,7 +182,9 @@ def test_a_constant_and_a_collinear_column_are_refused(tmp_path):
 )
 def test_what_needs_the_rows_reads_the_file_whole(tmp_path, likelihood, formula):
     path = write(tmp_path, columns_of(), ".parquet")
-    table, _ = prepare(read_config(config(path, "1 kB", likelihood=likelihood, formula=formula)))
+    table, _ = prepare(
+        read_config(config(path, "1 kB", likelihood=likelihood, formula=formula)), in_batches=True
+    )
     assert table.whole is None
     assert len(table) == ROWS
 
@@ -214,13 +219,20 @@ def test_any_split_has_the_moments_of_the_whole(cuts, seed):
 def test_the_sample_is_a_fixed_set_of_rows_of_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(stream, "SAMPLE", 100)
     path = write(tmp_path, columns_of(), ".csv")
-    samples = [prepare(read_config(config(path, "1 kB")))[0].whole.sample for _ in range(2)]
+    samples = [prepare(read_config(config(path, "1 kB")), in_batches=True)[0].whole.sample for _ in range(2)]
     whole = read_file(tmp_path / "rows.csv")
     assert len(samples[0]) == 100
     for sample in samples:
         for name in ("y", "x", "year"):
             np.testing.assert_array_equal(sample.columns[name], whole.columns[name][sample.rows - 1])
     assert samples[0].fingerprint == samples[1].fingerprint
+
+
+def test_what_asks_for_rows_gets_them_all(tmp_path):
+    path = write(tmp_path, columns_of(), ".csv")
+    table, model = prepare(read_config(config(path, "1 kB")))
+    assert table.whole is None
+    assert len(model.response.values) == ROWS
 
 
 def test_the_memory_is_a_size():

@@ -22,13 +22,16 @@ from bayescope.distributions.likelihoods import LIKELIHOODS, parametrised
 from bayescope.errors import ConfigError, DataError, Finding, Problem
 
 
-def read_data(config: RunConfig, base_dir: Path, dataframe: Any = None) -> tuple[Formula | None, Table]:
+def read_data(
+    config: RunConfig, base_dir: Path, dataframe: Any = None, *, in_batches: bool = False
+) -> tuple[Formula | None, Table]:
     """Read the data, and check the columns that the model uses.
 
     Args:
         config: the whole configuration.
         base_dir: its folder; messages name files relative to it.
         dataframe: a pandas DataFrame, or a mapping of columns, instead of `data:`.
+        in_batches: whether a large file may be a table of its moments; see `bayescope.data.stream`.
 
     Returns:
         The parsed formula (None for a `response:` model), and the used columns, checked.
@@ -41,9 +44,9 @@ def read_data(config: RunConfig, base_dir: Path, dataframe: Any = None) -> tuple
     formula = read_formula(spec)
     _settle_trials(spec, formula)
     named = _named(spec, formula)
-    in_batches = None if dataframe is not None else stream(config.data, base_dir, spec, formula)
-    if in_batches is not None:
-        return formula, in_batches
+    large = stream(config.data, base_dir, spec, formula) if in_batches and dataframe is None else None
+    if large is not None:
+        return formula, large
     needed = None if formula is not None and formula.has_dot else named
     table = read_table(config.data, base_dir, needed, dataframe)
     _refuse_unknown(spec, formula, table)
