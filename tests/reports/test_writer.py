@@ -17,7 +17,10 @@ from bayescope.errors import RunFolderError
 from bayescope.reports import writer
 from bayescope.reports.writer import csv_text, read_run_folder, rebuild_report, write_run_folder
 
-ESTIMATE_COLUMNS = "parameter,method,estimate,sd,lower,upper,median,mode,ess_bulk,ess_tail,r_hat,mcse_mean"
+ESTIMATE_COLUMNS = (
+    "parameter,method,estimate,sd,lower,upper,median,mode,ess_bulk,ess_tail,r_hat,"
+    "mcse_mean,mcse_lower,mcse_median,mcse_upper"
+)
 COMPARISON_COLUMNS = "parameter,method,reference,mean_shift_in_sd,sd_ratio,wasserstein_1_in_sd,kl_nats,z,z_sd,kl_error,kl_method"
 
 
@@ -213,7 +216,7 @@ def test_a_missing_file_is_named(folder):
         ("{", "is not JSON"),
         ("[]", "was not written by this version"),
         ('{"format": 99}', "was not written by this version"),
-        ('{"format": 1, "files": {}, "fits": []}', "Field required"),
+        ('{"format": 1, "files": {}, "fits": []}', r"run\.json was changed"),
         ('{"format": 1, "files": {"../secret": "00"}, "fits": []}', "'../secret' is outside the folder"),
         ('{"format": 1, "files": {}, "fits": ["../x"]}', "was not written by this version"),
     ],

@@ -7,6 +7,7 @@ limited before anything recurses.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -70,7 +71,9 @@ def read_text(path: Path) -> str:
     """Return the text of a configuration file, or raise `ConfigError` saying why that is impossible."""
     try:
         with path.open("rb") as stream:
+            before = os.fstat(stream.fileno())
             content = stream.read(MAX_BYTES + 1)
+            changed = os.fstat(stream.fileno()).st_mtime_ns != before.st_mtime_ns
     except FileNotFoundError:
         raise _fatal("no such file" + _similar_file(path), Where(str(path))) from None
     except IsADirectoryError:
@@ -78,6 +81,8 @@ def read_text(path: Path) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise _fatal(f"cannot be read: {reason}", Where(str(path))) from None
+    if changed:
+        raise _fatal("changed while it was read; try again when it is written", Where(str(path)))
     if len(content) > MAX_BYTES:
         raise _fatal("larger than 1 MB; put the data into a file of their own", Where(str(path)))
     return _decode(content, str(path))

@@ -39,12 +39,20 @@ def read_file(path: Path, needed: Collection[str] | None = None, source: str | N
         kind = f"the ending '{path.suffix}'" if path.suffix else "a name without an ending"
         _refuse(source, f"{kind} is not known; use one of {known}")
     _check_exists(path, source)
+    before = path.stat()
     try:
         arrow = reader(path, source)
     except PermissionError:
         _refuse(source, "this file may not be read; check its permissions")
     except OSError as error:
         _refuse(source, f"this file cannot be read as {path.suffix[1:].capitalize()}: {_first_line(error)}")
+    after = path.stat()
+    if (after.st_ino, after.st_size, after.st_mtime_ns) != (
+        before.st_ino,
+        before.st_size,
+        before.st_mtime_ns,
+    ):
+        _refuse(source, "this file changed while it was read; run again when it is written")
     return _to_table(arrow, needed, source)
 
 

@@ -26,6 +26,7 @@ from bayescope.reports.record import RunRecord
 
 _FORMAT = 1
 _RECORD = "run.json"
+_OWN_HASH = ',\n  "sha256": "'
 _ATTEMPTS = 100
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -54,8 +55,8 @@ def read_run_folder(path: Path) -> tuple[RunRecord, tuple[Fit, ...]]:
     """
     from bayescope.inference.store import load_fit
 
-    data = _load_record(path)
-    _verify(path, data["files"])
+    data, whole = _load_record(path)
+    _verify(path, data["files"], [] if whole else [f"{_RECORD} was changed"])
     record = with_rows(_parse_record(path, data), path)
     return record, tuple(load_fit(path / "fits" / f"{name}.nc") for name in data["fits"])
 
@@ -205,10 +206,16 @@ def _write_report(record: RunRecord, fits: Sequence[Fit], folder: Path) -> None:
 
 
 def _write_record(record: RunRecord, fits: Sequence[Fit], folder: Path) -> None:
-    """Write run.json last: it holds the hashes of all the others."""
+    """Write run.json last: it holds the hashes of all the others, and ends with that of its own text."""
     data = json.loads(record.model_dump_json())
     data = {"format": _FORMAT, **data, "fits": [fit.name for fit in fits], "files": hashes(folder)}
-    (folder / _RECORD).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(data, indent=2, ensure_ascii=False).removesuffix("\n}")
+    (folder / _RECORD).write_text(text + _end(text), encoding="utf-8")
+
+
+def _end(text: str) -> str:
+    """The last line of run.json, and the bracket after it."""
+    return f'{_OWN_HASH}{hashlib.sha256(text.encode()).hexdigest()}"\n}}\n'
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -244,7 +251,8 @@ def csv_cell(value: Any) -> str:
     return repr(value)
 
 
-def _load_record(path: Path) -> dict[str, Any]:
+def _load_record(path: Path) -> tuple[dict[str, Any], bool]:
+    """Read run.json, and tell whether its text is the one that was written."""
     try:
         text = (path / _RECORD).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -260,7 +268,8 @@ def _load_record(path: Path) -> dict[str, Any]:
             f"{path / _RECORD}: was not written by this version of bayescope "
             f"(format {_FORMAT} is expected); run the configuration again."
         )
-    return data
+    before = text.rpartition(_OWN_HASH)[0]
+    return data, text == before + _end(before)
 
 
 def _well_formed(data: dict[str, Any]) -> bool:
@@ -273,8 +282,8 @@ def _well_formed(data: dict[str, Any]) -> bool:
     )
 
 
-def _verify(path: Path, files: dict[str, str]) -> None:
-    problems = [problem for name, digest in files.items() if (problem := _problem(path, name, digest))]
+def _verify(path: Path, files: dict[str, str], problems: list[str]) -> None:
+    problems += [problem for name, digest in files.items() if (problem := _problem(path, name, digest))]
     if problems:
         raise RunFolderError(
             f"{path}: the run folder is not as it was written: {'; '.join(problems)}. "
@@ -294,7 +303,7 @@ def _problem(path: Path, name: str, digest: str) -> str:
 
 
 def _parse_record(path: Path, data: dict[str, Any]) -> RunRecord:
-    known = {key: value for key, value in data.items() if key not in {"format", "fits", "files"}}
+    known = {key: value for key, value in data.items() if key not in {"format", "fits", "files", "sha256"}}
     try:
         return RunRecord.model_validate(known)
     except ValidationError as error:
