@@ -51,7 +51,7 @@ from bayescope.inference.point import (
 )
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.settings import MAPSettings
-from bayescope.inference.starts import plain_start, starts
+from bayescope.inference.starts import plain_start, searches
 from bayescope.models import prior_density
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
@@ -144,11 +144,7 @@ def _gaussian(problem: PointProblem, normal: NormalStatistics) -> Fit:
 
 def _newton(problem: PointProblem, settings: MAPSettings) -> Fit:
     kinked = problem.model.likelihood.kinked
-    solutions = (
-        [_rounded_off(problem, settings)]
-        if kinked
-        else [problem.minimise(start, settings) for start in starts(problem)]
-    )
+    solutions = [_rounded_off(problem, settings)] if kinked else searches(problem, settings)
     if problem.provable and not problem.has_maximum():
         refuse_improper(problem.model)
     converged = [solution for solution in solutions if solution.status == "converged"]

@@ -49,7 +49,7 @@ from bayescope.inference.point import (
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.separation import separation_of
 from bayescope.inference.settings import MLESettings
-from bayescope.inference.starts import starts
+from bayescope.inference.starts import searches, starts
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
 
@@ -237,7 +237,7 @@ def _several(found: LeastAbsolute, labels: Sequence[str]) -> Outcome | None:
 
 
 def _newton(problem: PointProblem, settings: MLESettings) -> Fit:
-    solutions = [problem.minimise(start, settings) for start in starts(problem)]
+    solutions = searches(problem, settings)
     if problem.provable and not problem.has_maximum():
         _refuse_dependent(problem)
         _refuse_separated(problem.model)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
 type Derivatives = tuple[float, Floats, Floats]
+type Slopes = Callable[[Floats], tuple[float, Floats]]
 type Status = Literal["converged", "stalled", "out of iterations", "unbounded"]
 
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -47,7 +48,7 @@ class Objective:
     upper: Floats
     location: Floats
     weight: Floats
-    slopes: Callable[[Floats], tuple[float, Floats]] | None = None
+    slopes: Slopes | None = None
 
     def penalty(self, theta: Floats) -> float:
         """Return the sum of the kinks at `theta`."""
@@ -96,20 +97,26 @@ class _Iterate:
 
 
 def minimise(
-    objective: Objective, start: Floats, *, tolerance: float = 1e-8, max_iterations: int = 200
+    objective: Objective,
+    start: Floats,
+    *,
+    tolerance: float = 1e-8,
+    max_iterations: int = 200,
+    curvature: Floats | None = None,
+    enough: float = 0.0,
 ) -> Solution:
     """Minimise `objective` from `start`, shape (d,).
 
-    Iterations go on below `tolerance` as long as each at least halves the KKT residual; not where `slopes`
-    is there, for each is then a pass over the data that changes nothing. `start` must have a finite value; it
-    is projected on the box.
+    Iterations go on below `tolerance`, down to `enough`, as long as each at least halves the KKT residual.
+    `start` must have a finite value; it is projected on the box. `curvature`, shape (d, d), is a Hessian near
+    enough for the first step.
     """
     with np.errstate(all="ignore"):
-        current = _evaluate(objective, np.clip(start, objective.lower, objective.upper))
+        current = _first(objective, np.clip(start, objective.lower, objective.upper), curvature)
         for iteration in range(max_iterations):
-            if objective.slopes is not None and current.residual <= tolerance:
-                return _solution(objective, current, iteration, tolerance, "converged")
-            if not current.fresh:
+            if current.residual <= enough:
+                return _solution(objective, current, iteration, tolerance, "stalled")
+            if not current.fresh and iteration:
                 current = _evaluate(objective, current.theta)
             following = _descend(objective, current)
             if following is None or (
@@ -142,6 +149,18 @@ def _subgradient(objective: Objective, theta: Floats, gradient: Floats) -> Float
     slope = np.where(theta == objective.location, at_kink, elsewhere)
     slope = np.where(theta <= objective.lower, np.minimum(slope, 0.0), slope)
     return np.where(theta >= objective.upper, np.maximum(slope, 0.0), slope)
+
+
+def _first(objective: Objective, start: Floats, curvature: Floats | None) -> _Iterate:
+    if curvature is None or objective.slopes is None:
+        return _evaluate(objective, start)
+    return _by_slopes(objective.slopes, objective, start, curvature, 0.0)
+
+
+def _by_slopes(slopes: Slopes, objective: Objective, theta: Floats, hessian: Floats, step: float) -> _Iterate:
+    smooth, gradient = slopes(theta)
+    residual = kkt_residual(objective, theta, gradient, np.diag(hessian))
+    return _Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual, step, fresh=False)
 
 
 def _evaluate(objective: Objective, theta: Floats) -> _Iterate:
@@ -207,11 +226,8 @@ def _follow(objective: Objective, current: _Iterate, target: Floats) -> _Iterate
     """
     move = target - current.theta
     step = math.sqrt(max(float(move @ current.hessian @ move), 0.0))
-    if objective.slopes is not None and 2 * step**2 <= _SETTLED * current.step**2:
-        smooth, gradient = objective.slopes(target)
-        residual = kkt_residual(objective, target, gradient, np.diag(current.hessian))
-        total = smooth + objective.penalty(target)
-        return _Iterate(target, total, gradient, current.hessian, residual, step, fresh=False)
+    if objective.slopes is not None and current.fresh and 2 * step**2 <= _SETTLED * current.step**2:
+        return _by_slopes(objective.slopes, objective, target, current.hessian, step)
     return replace(_evaluate(objective, target), step=step)
 
 

@@ -104,6 +104,15 @@ def strengths(model: Model, block: Block, null: Floats, grid: int) -> Floats:
     return np.geomspace(*ends, grid)
 
 
+def _step(whole: PointProblem, block: Block, strength: float) -> PointProblem:
+    """The problem of one strength; what does not depend on it is kept."""
+    if power_of(block) == 1 and not whole.sparse:
+        weight = whole.objective.weight.copy()
+        weight[block.start : block.stop] = strength
+        return whole.with_kinks(weight)
+    return whole.with_priors_of(with_strength(whole.model, block, strength))
+
+
 def follow(
     model: Model, block: Block, strength: Floats, start: Floats
 ) -> tuple[list[Solution], tuple[str, ...]]:
@@ -113,8 +122,9 @@ def follow(
     is no first mode.
     """
     found: list[Solution] = []
+    whole = PointProblem(model, prior=True)
     for value in strength:
-        problem = PointProblem(with_strength(model, block, float(value)), prior=True)
+        problem = _step(whole, block, float(value))
         solution = problem.minimise(found[-1].theta if found else start, SETTINGS)
         if solution.status != "converged":
             solution = min(

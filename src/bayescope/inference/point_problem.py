@@ -69,11 +69,14 @@ class PointProblem:
 
     @property
     def _slopes_alone(self) -> Callable[[Floats], tuple[float, Floats]] | None:
-        """The value and gradient, where every derivative costs one pass over the rows."""
-        return None if self.normal is not None or networks(self.model) else self._value_and_slopes
+        """The value and gradient, where every derivative costs one pass over the rows or none."""
+        return None if networks(self.model) else self._value_and_slopes
 
     def _value_and_slopes(self, theta: Floats) -> tuple[float, Floats]:
-        value, gradient, _, _ = self._evaluate(theta, order=1)
+        if self.normal is None:
+            value, gradient, _, _ = self._evaluate(theta, order=1)
+        else:
+            value, gradient, _ = self.normal.derivatives(theta)
         if self.prior:
             smooth, slope, _ = prior_density.smooth_prior_derivatives(self.model, theta)
             value, gradient = value + smooth, gradient + slope
@@ -135,10 +138,13 @@ class PointProblem:
         chosen = np.flatnonzero([name in flat for name, _ in priors])
         return not len(chosen) or (self.evaluated is not None and has_maximum(self.evaluated, chosen))
 
-    def minimise(self, start: Floats, settings: PointSettings) -> Solution:
-        """Solve from `start`; theta of the solution is in the model's own parameters."""
+    def minimise(self, start: Floats, settings: PointSettings, curvature: Floats | None = None) -> Solution:
+        """Solve from `start`; theta of the solution is in the model's own parameters.
+
+        `curvature`, shape (d, d), is a Hessian near enough for the first step.
+        """
         if not self.sparse:
-            return self.minimise_all(start, settings)
+            return self.minimise_all(start, settings, curvature)
         return minimise_working_set(
             self.objective,
             self.slopes,
@@ -146,6 +152,25 @@ class PointProblem:
             start,
             settings.tolerance,
         )
+
+    def _enough(self, tolerance: float) -> float:
+        """The residual that is not made smaller: every further step reads all rows, or is rounding error."""
+        if networks(self.model):
+            return 0.0
+        return tolerance if self.normal is None else min(tolerance, 1e-12)
+
+    def with_priors_of(self, model: Model) -> PointProblem:
+        """The problem of a model that differs in its priors alone: what was made of the rows is kept."""
+        other = PointProblem(model, prior=self.prior)
+        other.__dict__["normal"] = self.normal
+        return other
+
+    def with_kinks(self, weight: Floats) -> PointProblem:
+        """The same problem with other weights of its kinks, shape (d,); not one that is `sparse`."""
+        other = PointProblem(self.model, prior=self.prior)
+        other.__dict__.update(normal=self.normal, sparse=False, positive=self.positive)
+        other.__dict__["objective"] = replace(self.objective, weight=weight)
+        return other
 
     def curvature(self, end: Solution) -> Floats:
         """Return the Hessian of the negative log density where the solver ended, shape (d, d)."""
@@ -163,7 +188,9 @@ class PointProblem:
             gradient, diagonal = gradient + slope, diagonal + curvature
         return -gradient, -diagonal
 
-    def minimise_all(self, start: Floats, settings: PointSettings) -> Solution:
+    def minimise_all(
+        self, start: Floats, settings: PointSettings, curvature: Floats | None = None
+    ) -> Solution:
         """Solve for all unknowns at once, however many have kinks; see `minimise`."""
         limited = replace(self.objective, upper=np.minimum(self.objective.upper, self.limits))
         inner = in_logs(limited, self.positive)
@@ -172,6 +199,8 @@ class PointProblem:
             np.where(self.positive, np.log(np.where(self.positive, start, 1.0)), start),
             tolerance=settings.tolerance,
             max_iterations=settings.max_iterations,
+            curvature=curvature,
+            enough=self._enough(settings.tolerance),
         )
         theta = _from_logs(found.theta, self.positive, limited)
         return replace(found, theta=theta, hessian=None if self.positive.any() else found.hessian)

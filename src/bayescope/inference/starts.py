@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from bayescope.distributions.supports import REAL, UNIT
 from bayescope.inference.absolute_error import least_absolute
 from bayescope.inference.conjugate import Conjugate, mode, of_model
 from bayescope.inference.network_starts import network_starts
+from bayescope.inference.newton import Solution
 from bayescope.inference.normal_statistics import design_matrix
 from bayescope.inference.point import dependent_columns
 from bayescope.inference.point_problem import PointProblem
@@ -131,6 +133,26 @@ def prior_medians(model: Model, theta: Floats) -> Floats:
     return np.array(medians)
 
 
+class Start(NamedTuple):
+    """Where a search begins, shape (d,), and a Hessian near enough for the first step, if one is known."""
+
+    theta: Floats
+    curvature: Floats | None = None
+
+
+def searches(problem: PointProblem, settings: PointSettings) -> list[Solution]:
+    """Minimise from each of the `starts`; where the problem is convex, from one near the mode."""
+    if networks(problem.model) or not _is_convex(problem):
+        return [problem.minimise(start, settings) for start in starts(problem)]
+    if problem.normal is not None:  # one step leads to the mode from anywhere
+        middle = np.zeros(len(problem.model.names))
+        return [
+            problem.minimise(inside_box(middle, problem.objective.lower, problem.objective.upper), settings)
+        ]
+    start = _from_few_rows(problem, plain_start(problem))
+    return [problem.minimise(start.theta, settings, start.curvature)]
+
+
 def starts(problem: PointProblem) -> list[Floats]:
     """Return the deterministic starts: one where the problem is convex, else from data, likelihood and prior.
 
@@ -142,7 +164,7 @@ def starts(problem: PointProblem) -> list[Floats]:
     if networks(problem.model):
         return network_starts(problem, plain)
     if _is_convex(problem):
-        return [_from_few_rows(problem, plain)]
+        return [_from_few_rows(problem, plain).theta]
     box = problem.objective.lower, problem.objective.upper
     found = [plain, *(inside_box(start, *box) for start in _robust(problem, plain))]
     if not problem.prior:
@@ -158,17 +180,17 @@ def starts(problem: PointProblem) -> list[Floats]:
     return [*found, *(inside_box(start, *box) for start in (towards, centre) if np.isfinite(start).all())]
 
 
-def _from_few_rows(problem: PointProblem, start: Floats) -> Floats:
+def _from_few_rows(problem: PointProblem, start: Floats) -> Start:
     """The mode for every sixteenth row, each counted sixteen times: four sds or so from that of all rows.
 
     Found from fewer rows in turn; `start` where there are few, or where they have none.
     """
     rows = len(problem.model.response.values)
     if problem.normal is not None or rows < _MANY_ROWS or rows < 40 * _THIN * len(start):
-        return start
+        return Start(start)
     few = PointProblem(thinned(problem.model, _THIN), prior=problem.prior)
-    found = few.minimise(_from_few_rows(few, start), _NEARLY)
-    return found.theta if found.status == "converged" else start
+    found = few.minimise(_from_few_rows(few, start).theta, _NEARLY)
+    return Start(found.theta, found.hessian) if found.status == "converged" else Start(start)
 
 
 def _close_fit(problem: PointProblem, plain: Floats) -> Floats:

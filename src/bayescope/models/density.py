@@ -31,6 +31,8 @@ from bayescope.models.rows import parts
 type Floats = NDArray[np.float64]
 type Number = Floats | float
 
+_FEW_ROWS = 1024  # what is made of them is read again while it is in the nearest cache
+
 _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
 
 
@@ -290,8 +292,11 @@ def _cross(left: Predictor, right: Predictor, values: Floats) -> Floats:
     if right.matrix is None:
         return np.tile(_project(left, values)[:, np.newaxis], (1, len(right.index)))
     if left is right and not (values > 0).any():  # half the work: minus the squares of sqrt(-values) X
-        scaled = left.matrix * np.sqrt(-values)[:, np.newaxis]
-        return np.asarray(-(scaled.T @ scaled))
+        total, root = np.zeros((len(left.index), len(left.index))), np.sqrt(-values)[:, np.newaxis]
+        for start in range(0, len(root), _FEW_ROWS):
+            scaled = left.matrix[start : start + _FEW_ROWS] * root[start : start + _FEW_ROWS]
+            total -= scaled.T @ scaled
+        return total
     return np.asarray(left.matrix.T @ (values[:, np.newaxis] * right.matrix))
 
 

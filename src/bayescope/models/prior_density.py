@@ -57,9 +57,8 @@ def smooth_prior_derivatives(model: Model, theta: Floats) -> tuple[float, Floats
             value += float(np.sum(distribution.log_density(theta[part], *arguments)))
             gradient[part] += distribution.slope(theta[part], *arguments)
             curvature = distribution.curvature(theta[part], *arguments)
-            hessian[part, part] += (
-                curvature if distribution.joint else np.diag(np.broadcast_to(curvature, len(block.labels)))
-            )
+            own = (part, part) if distribution.joint else (np.arange(block.start, block.stop),) * 2
+            hessian[own] += curvature
             _add_scale(model, block, theta, gradient, hessian)
     return value, gradient, hessian
 
