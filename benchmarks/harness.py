@@ -128,6 +128,16 @@ def alternate(contenders: Sequence[Contender], repeats: int, budget: float = 120
     }
 
 
+def attempt(task: str, make: Callable[[], tuple[list[Row], list[str]]]) -> tuple[list[Row], list[str]]:
+    """Rows and what was skipped; if nothing comes of it, a row that says why, and the section goes on."""
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001  the other rows of the section must not be lost
+        why = f"{type(error).__name__}: {error}"
+        print(f"  {task}: {why}", file=sys.stderr, flush=True)
+        return [Row(task, "", agreed=False, agreement="no answer", note=why)], []
+
+
 def calling(function: Callable[..., Any], *arguments: Any) -> Callable[[Any], Any]:
     """A `run` of fixed arguments, that needs nothing prepared."""
     return lambda _ready: function(*arguments)
@@ -165,7 +175,9 @@ def save(name: str, section: Section) -> Path:
     """Write what a section found, for the table to be rendered from."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps(asdict(section), indent=1) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(asdict(section), indent=1, default=lambda number: number.item()) + "\n", encoding="utf-8"
+    )
     return path
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Contender, Row, Runs, Section, Target, alternate, best
+from benchmarks.harness import Contender, Row, Runs, Section, Target, alternate, attempt, best
 from benchmarks.problems import (
     MODERATE,
     Floats,
@@ -41,10 +42,15 @@ def section(*, quick: bool) -> Section:
         cases += [("linear", "Flat", _SIZES[1]), ("logistic", "Flat", _SIZES[1])]
     for kind, prior, (n, d) in cases:
         one = problem(kind, prior, n, d)  # type: ignore[arg-type]
-        row, failures = compare(one, 3 if quick else 7)
-        rows.append(row)
+        found, failures = attempt(f"{kind}, {prior}, {one.size}", partial(_compared, one, 3 if quick else 7))
+        rows += found
         skipped += [failure for failure in failures if failure not in skipped]
     return Section(tuple(rows), skipped=tuple(skipped))
+
+
+def _compared(one: Problem, repeats: int) -> tuple[list[Row], list[str]]:
+    row, failures = compare(one, repeats)
+    return [row], failures
 
 
 def compare(one: Problem, repeats: int) -> tuple[Row, list[str]]:
