@@ -163,7 +163,7 @@ def test_draws_that_are_worth_nothing_are_no_answer(models, monkeypatch, log_rat
 def test_a_k_that_is_not_finite_is_told_in_words(count, note):
     ratios = np.full(1000, -np.inf)
     ratios[:count] = 0.0
-    quality = importance._quality(importance_weights(ratios))
+    quality = importance.quality(importance_weights(ratios))
     assert quality["pareto_k"] is None
     assert note in quality["pareto_k_note"]
 

@@ -100,11 +100,11 @@ def check_pareto_k(fit: Fit) -> Check:
     """Check the tail of the importance weights of an approximation: above the limit a few draws carry it.
 
     Vehtari et al. (2024), JMLR 25(72), section 3.2.4. A k that is not finite is told by its note: equal
-    weights have no tail, and pass; too few weights above zero do not.
+    weights have no tail, and pass, as do weights that hardly differ; too few weights above zero do not.
     """
     k, limit = fit.details["pareto_k"], float(fit.details["pareto_k_limit"])
     note = fit.details.get("pareto_k_note", "")
-    passes = (k is None and "no tail" in note) or (k is not None and k <= limit)
+    passes = "no tail" in note or (k is not None and k <= limit)
     return make_check(
         fit.name,
         "pareto_k",

@@ -90,7 +90,7 @@ def fit(model: Model, settings: ImportanceSettings, context: Context) -> Fit:
         log_evidence=weights.log_constant if proper else None,
         details={
             **describe(found),
-            **_quality(weights),
+            **quality(weights),
             "distinct_draws": len(np.unique(positions)),
             "mcse_mean": dict(zip(model.names, mean_error.tolist(), strict=True)),
             "mcse_sd": dict(zip(model.names, sd_error.tolist(), strict=True)),
@@ -160,7 +160,7 @@ def _evidence_error(weights: ImportanceWeights) -> float:
     return float(np.sqrt(np.square(first + mirrored - 1 / len(first)).sum()))
 
 
-def _quality(weights: ImportanceWeights) -> dict[str, Any]:
+def quality(weights: ImportanceWeights) -> dict[str, Any]:
     """ESS and Pareto k, JSON-able: a k that is not finite is None, with a note."""
     size, k = len(weights.log_weights), weights.pareto_k
     note = {

@@ -57,23 +57,22 @@ def fit(model: Model, settings: LaplaceSettings, context: Context) -> Fit:
         lambda: support.inverse(found.mode + rng.standard_normal((size, len(found.mode))) @ found.factor.T),
         size,
     )
-    marginals = [_marginal(*row) for row in _rows(found)]
     proper = is_proper(model)
+    answer = pushed(found.mode, found.covariance, support, model)
+    sds = [marginal.sd for marginal in answer["marginals"].values()]
     return Fit(
         name="laplace",
         method="laplace",
         kind="posterior",
         names=model.names,
         outcome=rising.outcome or found.outcome,
-        estimate=np.array([float(mean(*row)) for row in _rows(found)]),
-        covariance=covariance(found.mode, found.covariance, *_ends(support)),
-        marginals=dict(zip(model.names, marginals, strict=True)),
+        **answer,
         draws=rising.draws.reshape(settings.chains, settings.draws, -1),
         log_evidence=found.log_total if proper and not networks(model) else None,
         details={
             **describe(found),
             **rising.details,
-            **_how_the_mode_moved(found, [marginal.sd for marginal in marginals], settings, context),
+            **_how_the_mode_moved(found, sds, settings, context),
             **evidence_note(proper),
             **({"log_evidence": _MANY_MODES} if networks(model) else {}),
         },
@@ -123,14 +122,16 @@ def evidence_note(proper: bool) -> dict[str, str]:
     return {} if proper else {"log_evidence": note}
 
 
-def _ends(transform: Transform) -> tuple[Floats, Floats]:
-    return np.asarray(transform.lower), np.asarray(transform.upper)
-
-
-def _rows(found: NormalApproximation) -> list[tuple[float, float, float, float]]:
-    """One (mu, sigma, lower, upper) for each unknown."""
-    columns = (found.mode, np.sqrt(np.diag(found.covariance)), *_ends(found.transform))
-    return [tuple(row) for row in np.column_stack(columns).tolist()]
+def pushed(mean_z: Floats, covariance_z: Floats, transform: Transform, model: Model) -> dict[str, Any]:
+    """Push Normal(mean, covariance) of z to theta: estimate, covariance and marginals of a fit."""
+    ends = np.asarray(transform.lower), np.asarray(transform.upper)
+    columns = np.column_stack([mean_z, np.sqrt(np.diag(covariance_z)), *ends])
+    rows = [tuple(row) for row in columns.tolist()]
+    return {
+        "estimate": np.array([float(mean(*row)) for row in rows]),
+        "covariance": covariance(mean_z, covariance_z, *ends),
+        "marginals": dict(zip(model.names, (_marginal(*row) for row in rows), strict=True)),
+    }
 
 
 def _marginal(mu: float, sigma: float, lower: float, upper: float) -> Marginal:

@@ -24,6 +24,7 @@ from bayescope.inference.settings import (
     MetropolisSettings,
     MLESettings,
     NutsSettings,
+    VariationalSettings,
 )
 from bayescope.models.blueprint import blueprint
 from bayescope.models.model import Model
@@ -40,6 +41,8 @@ SETTINGS: Mapping[str, type[Settings]] = MappingProxyType(
         "hmc": HmcSettings,
         "metropolis": MetropolisSettings,
         "auto": AutoSettings,
+        "advi": VariationalSettings,
+        "fullrank": VariationalSettings,
     }
 )
 

@@ -139,3 +139,21 @@ class AutoSettings(Settings):
     exact: ExactSettings = ExactSettings()
     importance: ImportanceSettings = ImportanceSettings()
     nuts: NutsSettings = NutsSettings(retries=1)
+
+
+class VariationalSettings(Settings):
+    """Settings of `advi` and `fullrank`.
+
+    Attributes:
+        samples: fixed draws that the ELBO is a mean over; 4 for each unknown at least.
+        max_iterations: steps of L-BFGS before giving up.
+        proposals: draws of the Normal that are weighted for Pareto's k.
+        draws: independent draws in each chain.
+        chains: number of chains, so that draws have the shape of a sampler's.
+    """
+
+    samples: int = Field(default=128, ge=16, le=100_000)
+    max_iterations: int = Field(default=500, ge=1, le=100_000)
+    proposals: int = Field(default=2000, ge=1000)
+    draws: int = Field(default=1000, ge=1)
+    chains: int = Field(default=4, ge=1)
