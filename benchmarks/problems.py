@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -144,13 +143,8 @@ def point_of(fit: Fit) -> tuple[float, Floats]:
 def whole_fit(config: Mapping[str, Any], data: Any) -> Fit:
     """From the data to the answer of one method: what `bayescope.run` does before it compares and checks."""
     loaded, model = build(config, data)
-    asked = _ask(loaded.config, model, sufficient(model))
+    asked = pipeline.ask(loaded.config, model, sufficient(model))
     return pipeline.fit_all(loaded.config, asked.model, pipeline.silent, asked.methods)[0]
-
-
-_ask: Any = getattr(
-    pipeline, "ask", lambda _config, model, _known: SimpleNamespace(model=model, methods=None)
-)
 
 
 def answered(fit: Fit) -> Fit:

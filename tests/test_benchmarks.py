@@ -4,7 +4,19 @@ import math
 
 import numpy as np
 import pytest
-from benchmarks.harness import Contender, Row, Runs, Section, Target, alternate, best, load, runs_within, save
+from benchmarks.harness import (
+    Contender,
+    Row,
+    Runs,
+    Section,
+    Target,
+    alternate,
+    attempt,
+    best,
+    load,
+    runs_within,
+    save,
+)
 from benchmarks.points import compare
 from benchmarks.problems import Problem, point_of, problem, simulate, size_of
 from benchmarks.render import passes, table
@@ -92,6 +104,16 @@ def test_sections_are_read_back_as_they_were_saved(tmp_path, monkeypatch):
 def test_passes_compare_a_fit_with_reading_the_design_matrix():
     text = passes([row(ours=(0.032,))], bandwidth=1e9)  # 16 MB at 1 GB/s: 16 ms
     assert "| 16 MB | 16.0 ms | 32.0 ms | 2.0 |" in text
+
+
+def test_a_row_that_could_not_be_made_says_why_and_the_table_is_written():
+    def breaks():
+        raise MemoryError("too large")
+
+    rows, skipped = attempt("nuts", breaks)
+    assert not skipped
+    assert "MemoryError: too large" in table(rows)
+    assert "nuts" not in passes(rows, bandwidth=1e9)
 
 
 @pytest.mark.parametrize("kind", ["linear", "logistic"])
