@@ -53,6 +53,7 @@ for line in sys.stdin:
             main(json.loads(line))
         except SystemExit as end:
             sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(end.code)
         os._exit(99)
     print(child, flush=True)
@@ -89,6 +90,9 @@ class Server:
     def end(self):
         return int(self.process.stdout.readline())
 
+    def stop(self):
+        self.process.communicate()
+
     def run(self, *arguments):
         self.start(*arguments)
         return self.end(), (self.folder / "err.txt").read_text()
@@ -108,8 +112,7 @@ def server(tmp_path):
     write_project(tmp_path)
     server = Server(tmp_path)
     yield server
-    server.process.stdin.close()
-    server.process.wait()
+    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -379,8 +382,7 @@ class TestRaces:
             assert [server.end(), other.end()] == [0, 0]
             whole_or_absent(server.folder / "runs")
             assert len(list((server.folder / "runs").iterdir())) == 1
-        other.process.stdin.close()
-        other.process.wait()
+        other.stop()
         print("\ntwo runs to one folder at once, 10 times: both finished, and the folder is whole")
 
     def test_a_data_file_that_is_written_while_runs_read_it(self, server):
