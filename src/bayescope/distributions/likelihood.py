@@ -14,6 +14,7 @@ from bayescope.distributions.supports import Support
 
 type Floats = NDArray[np.float64]
 type Bounds = Mapping[str, tuple[float, float]]
+type Slopes = Callable[[Floats], tuple[Floats, Floats]]
 type OnLink = Mapping[str, tuple[Callable[..., Floats], Callable[..., tuple[Floats, Floats]]]]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -82,6 +83,7 @@ class Likelihood:
     at once, where there is a faster way than row by row (`totals`).
     `together[link](y, trials, weights, eta)` gives all of them in a quarter of the time, for a head of one
     parameter with |d3 log p / d eta3| <= -d2 log p / d eta2 (see `inference.certificate`).
+    `slopes[link](y, trials, weights)` gives sums and first derivatives at many points at once (`slopes`).
     `trials` is None but for Binomial. `sample(rng, trials, psi)` draws a response of the shape
     to which `trials` and `psi` broadcast.
 
@@ -124,6 +126,7 @@ class Likelihood:
     on_link: OnLink = field(default_factory=lambda: _NOTHING)
     totals: Mapping[str, Callable[..., Floats]] = field(default_factory=lambda: _NOTHING)
     together: Mapping[str, Callable[..., Together]] = field(default_factory=lambda: _NOTHING)
+    slopes: Mapping[str, Callable[..., Slopes]] = field(default_factory=lambda: _NOTHING)
     needs_trials: bool = False
     loss_formula_given: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     bounds: Callable[[Floats], Bounds] = lambda _y: {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from bayescope.config.priors import Scaled, Value
 from bayescope.distributions.choices import PRIORS
-from bayescope.distributions.likelihood import Together
+from bayescope.distributions.likelihood import Slopes
 from bayescope.distributions.links import LINKS
 from bayescope.inference.normal_statistics import NormalStatistics
 from bayescope.inference.point_problem import PointProblem
@@ -31,7 +32,7 @@ type Floats = NDArray[np.float64]
 type Gradients = Callable[[Floats], tuple[Floats, Floats]]
 """From points, shape (c, d), to log densities, nats, shape (c,), and their gradients, shape (c, d)."""
 
-_ROWS_AT_ONCE = 8192
+_ROWS_AT_ONCE = 4096
 _FEW = 1000
 
 _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
@@ -71,31 +72,55 @@ def is_cheap(problem: PointProblem) -> bool:
     return problem.normal is not None or _fast_head(model) is not None or few
 
 
-def _fast_head(model: Model) -> Callable[..., Together] | None:
-    """What gives value and slope of a row at once, for a head of one parameter with a design."""
+def _fast_head(model: Model) -> Callable[..., Slopes] | None:
+    """What gives values and slopes at once, for a head of one parameter with a design."""
     location = model.location
     if len(model.predictors) > 1 or location.matrix is None:
         return None
-    return model.likelihood.together.get(location.link)
+    return model.likelihood.slopes.get(location.link)
 
 
 def _likelihood(problem: PointProblem) -> _Term:
     if problem.normal is not None:
         return _normal(problem.normal)
     model = problem.model
-    parts = [slice(at, at + _ROWS_AT_ONCE) for at in range(0, len(model.response.values), _ROWS_AT_ONCE)]
-    blocks = [_rows(model, part) for part in parts]
+    starts, make = range(0, len(model.response.values), _ROWS_AT_ONCE), _block(model)
+    blocks = [make(slice(at, at + _ROWS_AT_ONCE)) for at in starts]
     pool = ThreadPoolExecutor(available_cores()) if len(blocks) > 1 else None
 
     def term(thetas: Floats, slopes: Floats) -> Floats:
         values = np.zeros(len(thetas))
-        found = (map if pool is None else pool.map)(lambda block: block.gradients(thetas), blocks)
+        found = (map if pool is None else pool.map)(lambda block: block(thetas), blocks)
         for value, slope in found:  # in their order, so that the sum does not depend on the processors
             values += value
             slopes += slope
         return values
 
     return term
+
+
+def _block(model: Model) -> Callable[[slice], Gradients]:
+    """What makes the sum over some rows, with its gradient, by the fastest way that the head has."""
+    head = _fast_head(model)
+    return (lambda part: _rows(model, part).gradients) if head is None else partial(_fast, model, head)
+
+
+def _fast(model: Model, head: Callable[..., Slopes], part: slice) -> Gradients:
+    """Rows of a head that has `slopes`: two matrix products and a few passes over what stays in the cache."""
+    location, response, rows = model.location, model.response, _that_occur(model, part)
+    matrix, offset, index = np.asarray(location.matrix)[rows], _of_rows(location.offset, rows), location.index
+    given = [None if x is None else x[rows] for x in (response.values, response.trials, response.weights)]
+    slopes_at = head(*given)
+
+    @_quiet
+    def gradients(thetas: Floats) -> tuple[Floats, Floats]:
+        slopes, eta = np.zeros(thetas.shape), thetas[:, index] @ matrix.T
+        eta += offset
+        values, first = slopes_at(eta)
+        slopes[:, index] = first @ matrix
+        return values, slopes
+
+    return gradients
 
 
 def _normal(normal: NormalStatistics) -> _Term:
@@ -126,7 +151,6 @@ class _Rows:
 
     log_density: Callable[..., Floats]
     derivatives: Callable[..., tuple[Floats, Floats]]
-    together: Callable[..., Together] | None
     y: Floats
     trials: Floats | None
     weights: Floats | None
@@ -138,8 +162,6 @@ class _Rows:
         """Return the sum of the rows' log densities, shape (c,), and its gradient, shape (c, d)."""
         slopes = np.zeros(thetas.shape)
         etas = [_eta(predictor, thetas) for predictor in self.predictors]
-        if self.together is not None:
-            return self._at_once(self.together, etas[0], slopes), slopes
         psi = tuple(
             eta if link == "identity" else LINKS[link].inverse(eta)
             for link, eta in zip(self.links, etas, strict=True)
@@ -152,43 +174,43 @@ class _Rows:
         values = self._weigh(np.broadcast_to(self.log_density(self.y, self.trials, psi), shape))
         return values.sum(axis=0), slopes
 
-    def _at_once(self, together: Callable[..., Together], etas: Floats, slopes: Floats) -> Floats:
-        columns = [None if x is None else x[:, 0] for x in (self.y, self.trials, self.weights)]
-        found = [together(*columns, eta) for eta in np.ascontiguousarray(etas.T)]
-        _add(self.predictors[0], np.stack([one.first for one in found], axis=1), slopes)
-        return np.array([one.value for one in found])
-
     def _weigh(self, values: Floats) -> Floats:
         return values if self.weights is None else values * self.weights
 
 
-def _rows(model: Model, rows: slice) -> _Rows:
+def _rows(model: Model, part: slice) -> _Rows:
     """Cut rows out of a model, those that occur."""
-    response, location = model.response, model.location
-    keep = np.arange(len(response.values))[rows]
-    if response.weights is not None:
-        keep = keep[response.weights[keep] > 0]
-    whole = response.weights is None
+    response, location, rows = model.response, model.location, _that_occur(model, part)
 
-    def part(values: Floats | None) -> Floats | None:
-        return None if values is None else values[rows if whole else keep, np.newaxis]
+    def column(values: Floats | None) -> Floats | None:
+        return None if values is None else values[rows, np.newaxis]
 
     direct = model.likelihood.on_link.get(location.link)
     log_density, derivatives = direct or (model.likelihood.log_density, model.likelihood.derivatives)
-    predictors = tuple(_cut(predictor, rows if whole else keep) for predictor in model.predictors)
+    predictors = tuple(_cut(predictor, rows) for predictor in model.predictors)
     links = tuple("identity" if direct and p is location else p.link for p in model.predictors)
-    y = np.asarray(part(response.values))
-    trials, weights = part(response.trials), part(response.weights)
-    return _Rows(log_density, derivatives, _fast_head(model), y, trials, weights, predictors, links)
+    y = np.asarray(column(response.values))
+    trials, weights = column(response.trials), column(response.weights)
+    return _Rows(log_density, derivatives, y, trials, weights, predictors, links)
+
+
+def _that_occur(model: Model, part: slice) -> Any:
+    """The rows of a part whose weight is not 0: as they are where there are no weights, else by position."""
+    weights = model.response.weights
+    return part if weights is None else part.start + np.flatnonzero(weights[part] > 0)
 
 
 def _cut(predictor: Predictor, rows: Any) -> Predictor:
-    matrix, offset = predictor.matrix, predictor.offset
+    matrix, offset = predictor.matrix, _of_rows(predictor.offset, rows)
     return replace(
         predictor,
         matrix=None if matrix is None else matrix[rows],
-        offset=offset[rows, np.newaxis] if isinstance(offset, np.ndarray) and offset.ndim else offset,
+        offset=offset[:, np.newaxis] if np.ndim(offset) else offset,
     )
+
+
+def _of_rows(offset: Floats | float, rows: Any) -> Any:
+    return offset[rows] if isinstance(offset, np.ndarray) and offset.ndim else offset
 
 
 def _eta(predictor: Predictor, thetas: Floats) -> Floats:
