@@ -20,7 +20,6 @@ regression", Electronic Journal of Statistics 4.
 from __future__ import annotations
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from bayescope.models.density import Evaluation
@@ -42,7 +41,7 @@ def has_maximum(found: Evaluation, chosen: NDArray[np.intp]) -> bool:
     if not (np.isfinite(information).all() and (square > 0).all() and found.least > 0):
         return False
     scaled = information / np.sqrt(np.outer(square, square))
-    if not scipy.linalg.eigvalsh(scaled)[0] > _LEAST_EIGENVALUE:
+    if not np.linalg.eigvalsh(scaled)[0] > _LEAST_EIGENVALUE:
         return False
     slope = found.gradient[chosen] / np.sqrt(square)
     return float(slope @ np.linalg.solve(scaled, slope)) < _ROOM * found.least

@@ -86,7 +86,7 @@ def _cholesky(gram: Floats, rows: int) -> tuple[Floats, float] | None:
         return None
     length = np.sqrt(square)
     scaled = gram / np.outer(length, length)
-    smallest = float(scipy.linalg.eigvalsh(scaled)[0])
+    smallest = float(np.linalg.eigvalsh(scaled)[0])
     unit = _EPSILON * math.sqrt(_block(len(gram)) / _LANES + rows / _block(len(gram)))
     if not smallest > len(gram) * unit:
         return None

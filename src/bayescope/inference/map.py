@@ -117,7 +117,7 @@ def _conjugate(problem: PointProblem, prior: Conjugate) -> Fit:
 
 
 def _is_gaussian(normal: NormalStatistics, model: Model) -> bool:
-    names = {name for name, _ in prior_density.element_priors(model)}
+    names = {block.prior.distribution for block in model.blocks}
     return normal.sigma_index is None and names <= {"Normal", "Flat"}
 
 

@@ -35,9 +35,8 @@ def refuse_improper(model: Model, triangle: Floats | None = None) -> None:
     separating one; only flat priors let the posterior follow. `triangle` is R of the design X = QR, shape
     (k, k), where it is known. Raises FitError.
     """
-    flat = [name in ("Flat", "HalfFlat") for name, _ in prior_density.element_priors(model)]
     index = model.location.index
-    chosen = np.array([flat[position] for position in index], dtype=bool)
+    chosen = prior_density.flat_elements(model)[index]
     if not chosen.any():
         return
     refuse_flat_classes(model)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -49,6 +50,11 @@ class Objective:
     location: Floats
     weight: Floats
     slopes: Slopes | None = None
+
+    @cached_property
+    def smooth(self) -> bool:
+        """Whether there is neither a kink nor a bound."""
+        return not (self.weight.any() or np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
     def penalty(self, theta: Floats) -> float:
         """Return the sum of the kinks at `theta`."""
@@ -143,6 +149,8 @@ def kkt_residual(objective: Objective, theta: Floats, gradient: Floats, curvatur
 
 def _subgradient(objective: Objective, theta: Floats, gradient: Floats) -> Floats:
     """Minimal-norm subgradient of F, without the parts that a bound of the box takes up."""
+    if objective.smooth:
+        return gradient
     weight = objective.weight
     at_kink = np.sign(gradient) * np.maximum(np.abs(gradient) - weight, 0.0)
     elsewhere = gradient + weight * np.sign(theta - objective.location)
@@ -233,16 +241,17 @@ def _follow(objective: Objective, current: _Iterate, target: Floats) -> _Iterate
 
 def _model_minimum(objective: Objective, current: _Iterate, damping: float) -> Floats | None:
     """Minimise the damped quadratic model of f at `current` plus the kinks, over the box."""
-    scale = np.sqrt(np.abs(np.diag(current.hessian)))
-    scale = np.where(scale > 0, scale, 1.0)
-    curvature = current.hessian / np.outer(scale, scale)
-    np.fill_diagonal(curvature, curvature.diagonal() + damping)
-    if np.all(curvature.diagonal() > 0):
-        target = _solve_model(objective, current, curvature * np.outer(scale, scale))
+    square = np.abs(current.hessian.diagonal())
+    square = np.where(square > 0, square, 1.0)
+    curvature = current.hessian
+    if damping:
+        curvature = curvature + np.diag(damping * square)
+    if (curvature.diagonal() > 0).all():
+        target = _solve_model(objective, current, curvature)
         if target is not None:
             return target
-    curvature = _positive_definite(curvature)
-    return _solve_model(objective, current, curvature * np.outer(scale, scale))
+    scales = np.outer(np.sqrt(square), np.sqrt(square))
+    return _solve_model(objective, current, _positive_definite(curvature / scales) * scales)
 
 
 def _positive_definite(matrix: Floats) -> Floats:
@@ -314,11 +323,12 @@ def _solve_free(objective: Objective, current: _Iterate, curvature: Floats, thet
         gradient = current.gradient + curvature @ (theta - current.theta)
         slope = (gradient + objective.weight * np.sign(theta - objective.location))[free]
         direction = np.zeros_like(theta)
-        try:
-            factor = scipy.linalg.cho_factor(curvature[np.ix_(free, free)])
-        except (np.linalg.LinAlgError, ValueError):
+        _, solved, failed = scipy.linalg.lapack.dposv(curvature[free][:, free], slope)
+        if failed or not np.isfinite(solved).all():
             return None
-        direction[free] = -scipy.linalg.cho_solve(factor, slope)
+        direction[free] = -solved
+        if objective.smooth:
+            return theta + direction
         fraction, stop, place = _first_stop(objective, theta, direction)
         theta = theta + fraction * direction
         if stop < 0:
@@ -334,11 +344,10 @@ def _first_stop(objective: Objective, theta: Floats, direction: Floats) -> tuple
     """
     bound = np.where(direction > 0, objective.upper, objective.lower)
     kink = np.where(objective.weight > 0, objective.location, np.inf)
-    places = np.stack([bound, kink])
-    distance = places - theta
-    ahead = np.isfinite(distance) & (distance * direction > 0)
-    fractions = np.where(ahead, distance / np.where(direction == 0, 1.0, direction), np.inf)
-    row, stop = np.unravel_index(np.argmin(fractions), fractions.shape)
-    if not fractions[row, stop] <= 1.0:
+    places = np.concatenate([bound, kink])
+    fractions = ((places.reshape(2, -1) - theta) / direction).ravel()  # not a number where nothing moves
+    fractions = np.where(fractions > 0, fractions, np.inf)
+    first = int(fractions.argmin())
+    if not fractions[first] <= 1.0:
         return 1.0, -1, np.nan
-    return float(fractions[row, stop]), int(stop), float(places[row, stop])
+    return float(fractions[first]), first % len(theta), float(places[first])

@@ -79,11 +79,11 @@ def wald_covariance(hessian: Floats, free: Flags) -> Floats | None:
     if not np.all(diagonal > 0):
         return None
     scale = np.sqrt(diagonal)
-    try:
-        factor = scipy.linalg.cho_factor(block / np.outer(scale, scale))
-    except (np.linalg.LinAlgError, ValueError):
+    scales = np.outer(scale, scale)
+    _, inverse, failed = scipy.linalg.lapack.dposv(block / scales, np.eye(len(block)))
+    if failed or not np.isfinite(inverse).all():
         return None
-    inverse = scipy.linalg.cho_solve(factor, np.eye(len(block))) / np.outer(scale, scale)
+    inverse = inverse / scales
     covariance[np.ix_(free, free)] = (inverse + inverse.T) / 2
     return covariance
 

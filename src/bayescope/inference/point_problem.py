@@ -67,6 +67,11 @@ class PointProblem:
                 limits[predictor.index] = limit.value
         return limits
 
+    @cached_property
+    def smooth_prior(self) -> Callable[[Floats], tuple[float, Floats, Floats]]:
+        """The smooth part of log p(theta), with its derivatives."""
+        return prior_density.smooth_prior(self.model)
+
     @property
     def _slopes_alone(self) -> Callable[[Floats], tuple[float, Floats]] | None:
         """The value and gradient, where every derivative costs one pass over the rows or none."""
@@ -78,7 +83,7 @@ class PointProblem:
         else:
             value, gradient, _ = self.normal.derivatives(theta)
         if self.prior:
-            smooth, slope, _ = prior_density.smooth_prior_derivatives(self.model, theta)
+            smooth, slope, _ = self.smooth_prior(theta)
             value, gradient = value + smooth, gradient + slope
         return -value, -gradient
 
@@ -92,7 +97,7 @@ class PointProblem:
 
     def _value(self, theta: Floats) -> float:
         value = self.log_likelihood(theta)
-        return -value - (prior_density.smooth_prior_derivatives(self.model, theta)[0] if self.prior else 0.0)
+        return -value - (self.smooth_prior(theta)[0] if self.prior else 0.0)
 
     def _derivatives(self, theta: Floats) -> tuple[float, Floats, Floats]:
         if self.normal is None:
@@ -100,7 +105,7 @@ class PointProblem:
         else:
             value, gradient, hessian = self.normal.derivatives(theta)
         if self.prior:
-            smooth, slope, curvature = prior_density.smooth_prior_derivatives(self.model, theta)
+            smooth, slope, curvature = self.smooth_prior(theta)
             value, gradient, hessian = value + smooth, gradient + slope, hessian + curvature
         return -value, -gradient, -hessian
 
@@ -129,13 +134,8 @@ class PointProblem:
 
     def has_maximum(self) -> bool:
         """Tell whether the likelihood surely has a maximum over the coefficients without proper priors."""
-        flat = ("Flat", "HalfFlat")
-        priors = (
-            prior_density.element_priors(self.model)
-            if self.prior
-            else ((flat[0], {}),) * len(self.model.names)
-        )
-        chosen = np.flatnonzero([name in flat for name, _ in priors])
+        size = len(self.model.names)
+        chosen = np.flatnonzero(prior_density.flat_elements(self.model) if self.prior else np.ones(size))
         return not len(chosen) or (self.evaluated is not None and has_maximum(self.evaluated, chosen))
 
     def minimise(self, start: Floats, settings: PointSettings, curvature: Floats | None = None) -> Solution:

@@ -97,12 +97,14 @@ def separation_of(model: Model, chosen: NDArray[np.bool_] | None = None) -> Sepa
     index, kind = model.location.index, model.likelihood.separation
     if model.likelihood.by_level:
         return _separation_of_levels(model, flat_only=chosen is not None)
+    if not kind or model.location.matrix is None:
+        return None
     lower = None
     if chosen is None:
         chosen = np.ones(len(index), dtype=bool)
     else:
         lower = np.where(prior_density.prior_bounds(model)[0][index[chosen]] == 0, 0.0, -1.0)
-    if not kind or model.location.matrix is None or not chosen.any():
+    if not chosen.any():
         return None
     X, y, trials = observed_design(model)
     if kind == "zeros":
@@ -114,7 +116,7 @@ def separation_of(model: Model, chosen: NDArray[np.bool_] | None = None) -> Sepa
 
 def _separation_of_levels(model: Model, *, flat_only: bool) -> Separation | None:
     """Find out whether a direction of the unknowns (of those with flat priors) tells the levels apart."""
-    flat = np.array([name in ("Flat", "HalfFlat") for name, _ in prior_density.element_priors(model)])
+    flat = prior_density.flat_elements(model)
     chosen = flat if flat_only else np.ones_like(flat)
     own = [position for predictor in model.predictors for position in predictor.index]
     chosen &= np.isin(np.arange(len(flat)), own)

@@ -5,7 +5,7 @@ theta is the flat vector of the unknowns in the order of `model.names`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -48,19 +48,36 @@ def smooth_prior_derivatives(model: Model, theta: Floats) -> tuple[float, Floats
     Raises:
         NotApplicable: the unknowns sum to 1 (Categorical), or effects of groups are correlated.
     """
+    return smooth_prior(model)(theta)
+
+
+def smooth_prior(model: Model) -> Callable[[Floats], tuple[float, Floats, Floats]]:
+    """Return `smooth_prior_derivatives` as a function of theta; what does not depend on it is done once."""
     refuse_simplex(model)
     _refuse_correlations(model)
-    value, gradient, hessian = 0.0, np.zeros(len(theta)), np.zeros((len(theta), len(theta)))
-    for block, distribution, arguments in _priors(model, theta):
-        if distribution.kink is None:
+    size, unknown = len(model.names), np.full(len(model.names), np.nan)
+    parts = [
+        (block, distribution, None if scaled_of(block.prior.arguments) else arguments)
+        for block, distribution, arguments in _priors(model, unknown)
+        if distribution.kink is None and distribution.name != "Flat"  # which adds nothing anywhere
+    ]
+
+    @_quiet
+    def derivatives(theta: Floats) -> tuple[float, Floats, Floats]:
+        value, gradient, hessian = 0.0, np.zeros(size), np.zeros((size, size))
+        for block, distribution, known in parts:
+            arguments = arguments_at(model, block.prior, theta) if known is None else known
             part = slice(block.start, block.stop)
-            value += float(np.sum(distribution.log_density(theta[part], *arguments)))
-            gradient[part] += distribution.slope(theta[part], *arguments)
-            curvature = distribution.curvature(theta[part], *arguments)
-            own = (part, part) if distribution.joint else (np.arange(block.start, block.stop),) * 2
-            hessian[own] += curvature
-            _add_scale(model, block, theta, gradient, hessian)
-    return value, gradient, hessian
+            x, own = theta[part], hessian[part, part]
+            value += float(distribution.log_density(x, *arguments).sum())
+            gradient[part] += distribution.slope(x, *arguments)
+            curvature = distribution.curvature(x, *arguments)
+            own[... if distribution.joint else np.diag_indices(len(x))] += curvature
+            if known is None:
+                _add_scale(model, block, theta, gradient, hessian)
+        return value, gradient, hessian
+
+    return derivatives
 
 
 @_quiet
@@ -82,7 +99,6 @@ def smooth_prior_slopes(model: Model, theta: Floats) -> tuple[Floats, Floats]:
     return gradient, diagonal
 
 
-@_quiet  # as a decorator: a single errstate cannot be entered twice by `with`
 def _add_scale(model: Model, block: Block, theta: Floats, gradient: Floats, hessian: Floats) -> None:
     """Add the derivatives in the unknown that the scale of a block's prior depends on, in place."""
     part = slice(block.start, block.stop)
@@ -137,6 +153,12 @@ def prior_bounds(model: Model) -> tuple[Floats, Floats]:
         np.maximum(lower, [support.lower for support in supports]),
         np.minimum(upper, [support.upper for support in supports]),
     )
+
+
+def flat_elements(model: Model) -> NDArray[np.bool_]:
+    """Mark the elements of theta whose prior is flat, shape (d,)."""
+    flat = [block.prior.distribution in ("Flat", "HalfFlat") for block in model.blocks]
+    return np.repeat(flat, [len(block.labels) for block in model.blocks])
 
 
 def element_priors(model: Model, theta: Floats | None = None) -> tuple[tuple[str, dict[str, Any]], ...]:
