@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -151,12 +151,10 @@ def _subgradient(objective: Objective, theta: Floats, gradient: Floats) -> Float
     """Minimal-norm subgradient of F, without the parts that a bound of the box takes up."""
     if objective.smooth:
         return gradient
-    weight = objective.weight
-    at_kink = np.sign(gradient) * np.maximum(np.abs(gradient) - weight, 0.0)
-    elsewhere = gradient + weight * np.sign(theta - objective.location)
-    slope = np.where(theta == objective.location, at_kink, elsewhere)
-    slope = np.where(theta <= objective.lower, np.minimum(slope, 0.0), slope)
-    return np.where(theta >= objective.upper, np.maximum(slope, 0.0), slope)
+    weight, side = objective.weight, np.sign(theta - objective.location)
+    slope, either = gradient + weight * side, weight * (side == 0)
+    rising = np.where(theta > objective.lower, np.maximum(slope - either, 0.0), 0.0)
+    return rising + np.where(theta < objective.upper, np.minimum(slope + either, 0.0), 0.0)
 
 
 def _first(objective: Objective, start: Floats, curvature: Floats | None) -> _Iterate:
@@ -171,10 +169,10 @@ def _by_slopes(slopes: Slopes, objective: Objective, theta: Floats, hessian: Flo
     return _Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual, step, fresh=False)
 
 
-def _evaluate(objective: Objective, theta: Floats) -> _Iterate:
+def _evaluate(objective: Objective, theta: Floats, step: float = 0.0) -> _Iterate:
     smooth, gradient, hessian = objective.derivatives(theta)
     residual = kkt_residual(objective, theta, gradient, np.diag(hessian))
-    return _Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual)
+    return _Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual, step)
 
 
 def _solution(
@@ -236,7 +234,7 @@ def _follow(objective: Objective, current: _Iterate, target: Floats) -> _Iterate
     step = math.sqrt(max(float(move @ current.hessian @ move), 0.0))
     if objective.slopes is not None and current.fresh and 2 * step**2 <= _SETTLED * current.step**2:
         return _by_slopes(objective.slopes, objective, target, current.hessian, step)
-    return replace(_evaluate(objective, target), step=step)
+    return _evaluate(objective, target, step)
 
 
 def _model_minimum(objective: Objective, current: _Iterate, damping: float) -> Floats | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ class NormalStatistics:
         sigma_index: position in theta of sigma; None when sigma is known.
         sigma: the known sigma, else nan.
         how: the rows were compressed by their "Gram" matrix or by "QR".
+        size: d, the number of unknowns.
     """
 
     data: Compressed
@@ -37,6 +39,14 @@ class NormalStatistics:
     sigma_index: int | None
     sigma: float
     how: str
+    size: int
+
+    @cached_property
+    def information(self) -> Floats:
+        """R'R in the places of the coefficients in theta, shape (d, d)."""
+        square = np.zeros((self.size, self.size))
+        square[np.ix_(self.coefficients, self.coefficients)] = self.data.factor.T @ self.data.factor
+        return square
 
     def sigma_at(self, theta: Floats) -> float:
         """Return sigma, known or at `theta`, shape (d,)."""
@@ -47,25 +57,28 @@ class NormalStatistics:
         sigma = self.sigma_at(theta)
         if not sigma > 0:
             return -math.inf
-        misfit = self.data.projection - self.data.factor @ theta[self.coefficients]
-        squares = (self.data.residual + float(misfit @ misfit)) / sigma / sigma
+        return self._value(sigma, self._misfit(sigma, theta)[1])
+
+    def _misfit(self, sigma: float, theta: Floats) -> tuple[Floats, float]:
+        """(z - R beta) / sigma, shape (k,), and the sum of squares of the rows' (y - mu) / sigma."""
+        misfit = (self.data.projection - self.data.factor @ theta[self.coefficients]) / sigma
+        return misfit, self.data.residual / sigma / sigma + float(misfit @ misfit)
+
+    def _value(self, sigma: float, squares: float) -> float:
         return -self.data.observations * (0.5 * math.log(2 * math.pi) + math.log(sigma)) - 0.5 * squares
 
     def derivatives(self, theta: Floats) -> tuple[float, Floats, Floats]:
         """Return log p(y | theta), its gradient, shape (d,), and its Hessian, shape (d, d)."""
         n, sigma, index = self.data.observations, self.sigma_at(theta), self.coefficients
-        misfit = (self.data.projection - self.data.factor @ theta[index]) / sigma
-        scaled = self.data.factor / sigma
-        gradient, hessian = np.zeros(len(theta)), np.zeros((len(theta), len(theta)))
-        gradient[index] = scaled.T @ misfit
-        hessian[np.ix_(index, index)] = -scaled.T @ scaled
+        misfit, squares = self._misfit(sigma, theta)
+        gradient, hessian = np.zeros(self.size), -self.information / sigma / sigma
+        gradient[index] = misfit @ self.data.factor / sigma
         if self.sigma_index is not None:
             s = self.sigma_index
-            squares = self.data.residual / sigma / sigma + float(misfit @ misfit)
             gradient[s] = (squares - n) / sigma
             hessian[s, s] = (n - 3 * squares) / sigma**2
             hessian[s, index] = hessian[index, s] = -2 * gradient[index] / sigma
-        return self.log_likelihood(theta), gradient, hessian
+        return self._value(sigma, squares), gradient, hessian
 
 
 def normal_statistics(model: Model) -> NormalStatistics | None:
@@ -80,10 +93,10 @@ def normal_statistics(model: Model) -> NormalStatistics | None:
     response = model.response
     triangle, how = triangulate(design_matrix(model, mean), response.values, response.weights, mean.offset)
     count = float(len(response.values) if response.weights is None else response.weights.sum())
-    data = compressed(count, triangle)
+    data, size = compressed(count, triangle), len(model.names)
     if len(deviation.index):
-        return NormalStatistics(data, mean.index, int(deviation.index[0]), math.nan, how)
-    return NormalStatistics(data, mean.index, None, float(np.ravel(deviation.offset)[0]), how)
+        return NormalStatistics(data, mean.index, int(deviation.index[0]), math.nan, how, size)
+    return NormalStatistics(data, mean.index, None, float(np.ravel(deviation.offset)[0]), how, size)
 
 
 def design_matrix(model: Model, predictor: Predictor) -> Floats:

@@ -33,7 +33,6 @@ from bayescope.inference.path_steps import (
     strengths,
 )
 from bayescope.inference.point_problem import PointProblem
-from bayescope.models import density
 from bayescope.models.model import Block, Model
 from bayescope.models.network_bodies import networks
 
@@ -139,7 +138,7 @@ def path_of(
     null = null_mode(problem, block)
     strength = strengths(whole.model, block, null, grid)
     report_progress(f"path of {prior}: {grid} steps")
-    found, notes = follow(whole.model, block, strength, null)
+    found, notes = follow(problem, block, strength, null)
     strength, theta = strength[: len(found)], np.array([solution.theta for solution in found])
     scores, errors = cross_validate(
         model, block, strength, folds=folds, seed=seed, report_progress=report_progress
@@ -156,7 +155,7 @@ def path_of(
         strength=strength,
         theta=theta,
         nonzero=np.count_nonzero(theta[:, part], axis=1),
-        nll=np.array([-density.log_likelihood(whole.model, row) - whole.shift for row in theta]),
+        nll=np.array([-problem.log_likelihood(row) - whole.shift for row in theta]),
         penalty=strength * np.sum(np.abs(theta[:, part] - center_of(block)) ** power_of(block), axis=1),
         score=scores,
         score_error=errors,

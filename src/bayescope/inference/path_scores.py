@@ -64,7 +64,8 @@ def _scores(train: Model, test: Model, block: Block, strength: Floats) -> Floats
     """The mean log density of the rows of `test` at the modes of `train`; nan from where there is none."""
     scores = np.full(len(strength), np.nan)
     try:
-        found, _ = follow(train, block, strength, null_mode(PointProblem(train, prior=True), block))
+        problem = PointProblem(train, prior=True)
+        found, _ = follow(problem, block, strength, null_mode(problem, block))
     except FitError:
         return scores
     scores[: len(found)] = [density.log_likelihood(test, solution.theta) for solution in found]

@@ -114,7 +114,7 @@ def _step(whole: PointProblem, block: Block, strength: float) -> PointProblem:
 
 
 def follow(
-    model: Model, block: Block, strength: Floats, start: Floats
+    whole: PointProblem, block: Block, strength: Floats, start: Floats
 ) -> tuple[list[Solution], tuple[str, ...]]:
     """Solve for each strength from the solution before; the path ends where a mode is not found.
 
@@ -122,7 +122,6 @@ def follow(
     is no first mode.
     """
     found: list[Solution] = []
-    whole = PointProblem(model, prior=True)
     for value in strength:
         problem = _step(whole, block, float(value))
         solution = problem.minimise(found[-1].theta if found else start, SETTINGS)

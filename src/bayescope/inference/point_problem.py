@@ -168,8 +168,14 @@ class PointProblem:
     def with_kinks(self, weight: Floats) -> PointProblem:
         """The same problem with other weights of its kinks, shape (d,); not one that is `sparse`."""
         other = PointProblem(self.model, prior=self.prior)
-        other.__dict__.update(normal=self.normal, sparse=False, positive=self.positive)
-        other.__dict__["objective"] = replace(self.objective, weight=weight)
+        other.__dict__.update(
+            normal=self.normal,
+            sparse=False,
+            positive=self.positive,
+            limits=self.limits,
+            smooth_prior=self.smooth_prior,
+            objective=replace(self.objective, weight=weight),
+        )
         return other
 
     def curvature(self, end: Solution) -> Floats:
@@ -193,17 +199,17 @@ class PointProblem:
     ) -> Solution:
         """Solve for all unknowns at once, however many have kinks; see `minimise`."""
         limited = replace(self.objective, upper=np.minimum(self.objective.upper, self.limits))
-        inner = in_logs(limited, self.positive)
         found = minimise(
-            inner,
+            in_logs(limited, self.positive),
             np.where(self.positive, np.log(np.where(self.positive, start, 1.0)), start),
             tolerance=settings.tolerance,
             max_iterations=settings.max_iterations,
             curvature=curvature,
             enough=self._enough(settings.tolerance),
         )
-        theta = _from_logs(found.theta, self.positive, limited)
-        return replace(found, theta=theta, hessian=None if self.positive.any() else found.hessian)
+        if not self.positive.any():
+            return found
+        return replace(found, theta=_from_logs(found.theta, self.positive, limited), hessian=None)
 
 
 def in_logs(objective: Objective, positive: Flags) -> Objective:
