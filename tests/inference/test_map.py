@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from bayescope.errors import FitError
+from bayescope.inference import starts
 from bayescope.inference.map import MAP
 from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
@@ -325,3 +326,36 @@ def test_no_perturbation_improves_the_mode_of_any_mix_of_priors(regression, prio
             moved = np.clip(answer.estimate + step * rng.normal(size=len(lower)), lower, upper)
             here = density.log_likelihood(model, moved) + prior_density.log_prior(model, moved)
             assert here <= best + 1e-10 * (1 + abs(best))
+
+
+def plain_fit(method, model):
+    return method.fit(model, method.settings(), Context(seed=0, plain=True))
+
+
+@pytest.mark.parametrize("sigma", [1.3, ("HalfCauchy", 1)])
+@pytest.mark.parametrize("prior", [("Normal", 0, 1), ("Laplace", 0, 0.05)])
+def test_a_normal_mode_says_how_the_rows_were_compressed(regression, prior, sigma):
+    X, y, _ = data(rows=4000)
+    model = regression(X, y, priors=slopes(prior, 5), sigma=sigma)
+    by_gram, by_qr = fit(model), plain_fit(MAP, model)
+    assert "by Gram" in by_gram.details["formula"]
+    assert "by QR" in by_qr.details["formula"]
+    assert "Gram" not in by_qr.details["formula"]
+    np.testing.assert_allclose(by_gram.estimate, by_qr.estimate, rtol=1e-9)
+    np.testing.assert_allclose(by_gram.covariance, by_qr.covariance, rtol=1e-8)
+
+
+@pytest.mark.parametrize("method", [MAP, MLE])
+@pytest.mark.parametrize("likelihood", ["Bernoulli", "Poisson"])
+def test_plain_uses_neither_few_rows_nor_derivatives_made_together(
+    regression, monkeypatch, likelihood, method
+):
+    X, _, y = data(rows=2**14, columns=2)
+    model = regression(X, y, priors=slopes(("Normal", 0, 1), 2), likelihood=likelihood)
+    short = method.fit(model, method.settings(), Context(seed=0))
+    monkeypatch.setattr(starts, "thinned", lambda *_: pytest.fail("some of the rows were taken"))
+    monkeypatch.setattr(density, "_evaluate_together", lambda *_: pytest.fail("derivatives made together"))
+    plain = plain_fit(method, model)
+    # each ends within 1e-8 sds of the mode, with a Hessian that is right to 1e-6
+    assert np.all(np.abs(plain.estimate - short.estimate) <= 1e-7 * plain.sd)
+    np.testing.assert_allclose(plain.sd, short.sd, rtol=1e-6)

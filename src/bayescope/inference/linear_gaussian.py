@@ -69,14 +69,19 @@ def triangle_of(
 
 
 def triangulate(
-    matrix: Floats, response: Floats, weights: Floats | None = None, offset: Floats | float = 0.0
+    matrix: Floats,
+    response: Floats,
+    weights: Floats | None = None,
+    offset: Floats | float = 0.0,
+    *,
+    gram: bool = True,
 ) -> Triangle:
     """Compress rows [X, y - offset] to a triangle by their Gram matrix, or by QR where that is not sure.
 
     `matrix` has shape (n, d), `response`, `weights` and `offset` shape (n,); a weight is how often
-    its row occurs. The memory needed beside the data is O(d^2).
+    its row occurs. Without `gram` it is by QR in any case. The memory needed beside the data is O(d^2).
     """
-    many = matrix.size >= _MANY and len(matrix) > 4 * matrix.shape[1]
+    many = gram and matrix.size >= _MANY and len(matrix) > 4 * matrix.shape[1]
     found = gram_triangle(matrix, response, weights, offset) if many else None
     return Triangle(*found) if found else Triangle(_qr_triangle(matrix, response, weights, offset), "QR")
 

@@ -72,7 +72,7 @@ def fit_map(model: Model, settings: MAPSettings, context: Context) -> Fit:
     if model.hypotheses:
         return choose(model, "map")
     refuse_free_spread(model, "the posterior mode")
-    problem = PointProblem(model, prior=True)
+    problem = PointProblem(model, prior=True, plain=context.plain)
     if networks(model):
         refuse_network_mode(model, prior=True)
         refuse_poles(problem)
@@ -158,7 +158,9 @@ def _newton(problem: PointProblem, settings: MAPSettings) -> Fit:
             "Give every coefficient a proper prior, or rescale the predictors.",
         )
     details = {
-        "formula": "proximal Newton" + (", kinks of the noise rounded off at 1e-9 sd" if kinked else ""),
+        "formula": "proximal Newton"
+        + (", kinks of the noise rounded off at 1e-9 sd" if kinked else "")
+        + (f" on the least squares of the data (by {problem.normal.how})" if problem.normal else ""),
         "kkt_residual": best.kkt_residual,
         "iterations": best.iterations,
         "starts": len(solutions),

@@ -71,7 +71,7 @@ def fit_mle(model: Model, settings: MLESettings, context: Context) -> Fit:
     if model.hypotheses:
         return choose(model, "mle")
     refuse_group_mle(model)
-    problem = PointProblem(model, prior=False)
+    problem = PointProblem(model, prior=False, plain=context.plain)
     if networks(model):
         refuse_network_mode(model, prior=False)
         context.report_progress("maximising the likelihood of the network from several starts")

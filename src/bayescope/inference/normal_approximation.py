@@ -79,7 +79,7 @@ def approximate(model: Model, settings: PointSettings, context: Context) -> Norm
     _refuse_simplexes(model)
     _refuse_kinked_noise(model)
     refuse_free_spread(model, "the mode that a Normal approximation stands on")
-    problem = PointProblem(model, prior=True)
+    problem = PointProblem(model, prior=True, plain=context.plain)
     if networks(model):
         refuse_network_mode(model, prior=True)
     else:

@@ -81,8 +81,11 @@ class NormalStatistics:
         return self._value(sigma, squares), gradient, hessian
 
 
-def normal_statistics(model: Model) -> NormalStatistics | None:
-    """Compress the data of `model`; None when it is not Normal, linear, with identity links and one sigma."""
+def normal_statistics(model: Model, *, gram: bool = True) -> NormalStatistics | None:
+    """Compress the data of `model`; None when it is not Normal, linear, with identity links and one sigma.
+
+    Without `gram` they are compressed by QR, however well the Gram matrix would do.
+    """
     if model.likelihood.name != "Normal":
         return None
     mean = model.location
@@ -91,7 +94,8 @@ def normal_statistics(model: Model) -> NormalStatistics | None:
     if mean.network is not None or not constant or mean.link != "identity" or deviation.link != "identity":
         return None
     response = model.response
-    triangle, how = triangulate(design_matrix(model, mean), response.values, response.weights, mean.offset)
+    X = design_matrix(model, mean)
+    triangle, how = triangulate(X, response.values, response.weights, mean.offset, gram=gram)
     count = float(len(response.values) if response.weights is None else response.weights.sum())
     data, size = compressed(count, triangle), len(model.names)
     if len(deviation.index):

@@ -29,18 +29,23 @@ type Flags = NDArray[np.bool_]
 
 
 class PointProblem:
-    """A model as an objective to be minimised, with (MAP) or without (MLE) its prior."""
+    """A model as an objective to be minimised, with (MAP) or without (MLE) its prior.
 
-    def __init__(self, model: Model, *, prior: bool) -> None:
-        self.model = model
+    One that is `plain` takes no shortcut: no Gram matrix, no derivatives made together, no start from few
+    rows.
+    """
+
+    def __init__(self, model: Model, *, prior: bool, plain: bool = False) -> None:
+        self.model = _by_chain_rule(model) if plain else model
         self.prior = prior
+        self.plain = plain
         self.evaluated: Evaluation | None = None  # the last with a Hessian
         self._known: tuple[Floats, float] | None = None  # the last theta with its log-likelihood
 
     @cached_property
     def normal(self) -> NormalStatistics | None:
         """The data, compressed, when the likelihood is Normal with one sigma."""
-        return normal_statistics(self.model)
+        return normal_statistics(self.model, gram=not self.plain)
 
     @cached_property
     def objective(self) -> Objective:
@@ -161,13 +166,13 @@ class PointProblem:
 
     def with_priors_of(self, model: Model) -> PointProblem:
         """The problem of a model that differs in its priors alone: what was made of the rows is kept."""
-        other = PointProblem(model, prior=self.prior)
+        other = PointProblem(model, prior=self.prior, plain=self.plain)
         other.__dict__["normal"] = self.normal
         return other
 
     def with_kinks(self, weight: Floats) -> PointProblem:
         """The same problem with other weights of its kinks, shape (d,); not one that is `sparse`."""
-        other = PointProblem(self.model, prior=self.prior)
+        other = PointProblem(self.model, prior=self.prior, plain=self.plain)
         other.__dict__.update(
             normal=self.normal,
             sparse=False,
@@ -184,7 +189,7 @@ class PointProblem:
 
     def given(self, free: Flags, theta: Floats) -> PointProblem:
         """The problem of the `free` unknowns, the others being fixed at their values in `theta`."""
-        return PointProblem(fix(self.model, free, theta), prior=self.prior)
+        return PointProblem(fix(self.model, free, theta), prior=self.prior, plain=self.plain)
 
     def slopes(self, theta: Floats) -> tuple[Floats, Floats]:
         """Return the gradient of the smooth part and the diagonal of its Hessian, each of shape (d,)."""
@@ -210,6 +215,11 @@ class PointProblem:
         if not self.positive.any():
             return found
         return replace(found, theta=_from_logs(found.theta, self.positive, limited), hessian=None)
+
+
+def _by_chain_rule(model: Model) -> Model:
+    """The model without what its head knows of density and derivatives together."""
+    return replace(model, likelihood=replace(model.likelihood, together={}))
 
 
 def in_logs(objective: Objective, positive: Flags) -> Objective:

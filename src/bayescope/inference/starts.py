@@ -171,7 +171,7 @@ def starts(problem: PointProblem) -> list[Floats]:
         return found
     if problem.sparse:
         return [*found, _close_fit(problem, plain)]
-    likelihood = PointProblem(problem.model, prior=False)
+    likelihood = PointProblem(problem.model, prior=False, plain=problem.plain)
     towards = likelihood.minimise(
         inside_box(plain, likelihood.objective.lower, likelihood.objective.upper), _FEW_STEPS
     ).theta
@@ -186,7 +186,7 @@ def _from_few_rows(problem: PointProblem, start: Floats) -> Start:
     Found from fewer rows in turn; `start` where there are few, or where they have none.
     """
     rows = len(problem.model.response.values)
-    if problem.normal is not None or rows < _MANY_ROWS or rows < 40 * _THIN * len(start):
+    if problem.plain or problem.normal is not None or rows < _MANY_ROWS or rows < 40 * _THIN * len(start):
         return Start(start)
     few = PointProblem(thinned(problem.model, _THIN), prior=problem.prior)
     found = few.minimise(_from_few_rows(few, start).theta, _NEARLY)
