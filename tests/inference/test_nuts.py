@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from bayescope.diagnostics.convergence import monte_carlo_errors
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference import nuts, samplers
 from bayescope.inference.method import Context
@@ -54,6 +55,15 @@ def test_posterior_mean_of_flat_coefficients_is_least_squares(fit, line):
     X, y = line.location.matrix, line.response.values
     error = fit.estimate[:3] - np.linalg.lstsq(X, y)[0]
     assert (np.abs(error) < 5 * fit.sd[:3] / np.sqrt(50)).all()
+
+
+def test_white_coordinates_leave_the_posterior_as_it_is(line_fit, line_fit_by_nutpie, line_fit_by_pymc):
+    """Means and sds by each sampler, apart by 4 of their combined Monte Carlo errors at most."""
+    white_errors = monte_carlo_errors(line_fit)
+    for plain in (line_fit_by_nutpie, line_fit_by_pymc):
+        of_mean, of_sd = np.hypot(white_errors, monte_carlo_errors(plain))
+        assert (np.abs(line_fit.estimate - plain.estimate) < 4 * of_mean).all()
+        assert (np.abs(line_fit.sd - plain.sd) < 4 * of_sd).all()
 
 
 def test_summaries_are_those_of_the_draws(fit):

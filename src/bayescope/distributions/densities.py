@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -43,10 +44,11 @@ def ratio(numerator: Any, denominator: Any) -> Floats:
 
 
 def bounded(density: Density, lower: float, upper: float = math.inf) -> Density:
-    """Restrict formulas that hold on [lower, upper] to that interval, silently."""
+    """Restrict formulas that hold on [lower, upper] to that interval; `inspect.unwrap` frees them."""
 
     def inside(formula: Function, outside: float) -> Function:
         @_quiet
+        @wraps(formula)
         def restricted(x: Any, *arguments: Any) -> Any:
             member = (x >= lower) & (x <= upper)
             # nan travels through any formula without a warning

@@ -6,6 +6,7 @@ a time that stays in the cache.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -24,13 +25,12 @@ from bayescope.distributions.links import LINKS
 from bayescope.inference.normal_statistics import NormalStatistics
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.samplers import available_cores
+from bayescope.inference.transforms import Gradients
 from bayescope.models.model import Block, Model, Predictor
 from bayescope.models.order import log_orders
 from bayescope.models.scales import in_scale, scaled_of, source_of, value_of
 
 type Floats = NDArray[np.float64]
-type Gradients = Callable[[Floats], tuple[Floats, Floats]]
-"""From points, shape (c, d), to log densities, nats, shape (c,), and their gradients, shape (c, d)."""
 
 _ROWS_AT_ONCE = 4096
 _FEW = 1000
@@ -41,8 +41,8 @@ _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ig
 def posterior_gradients(problem: PointProblem) -> Gradients:
     """Return log p(y, theta) and its gradient as a function of several theta.
 
-    Outside of the supports the density is -inf and the gradient means nothing. At a kink, the gradient is
-    that of neither side.
+    They must be inside of the supports of the priors. Where the likelihood is zero the value is -inf and the
+    gradient means nothing. At a kink, the gradient is that of neither side.
     """
     terms = [_likelihood(problem), *_priors(problem.model)]
     constant = log_orders(problem.model)
@@ -108,7 +108,8 @@ def _block(model: Model) -> Callable[[slice], Gradients]:
 def _fast(model: Model, head: Callable[..., Slopes], part: slice) -> Gradients:
     """Rows of a head that has `slopes`: two matrix products and a few passes over what stays in the cache."""
     location, response, rows = model.location, model.response, _that_occur(model, part)
-    matrix, offset, index = np.asarray(location.matrix)[rows], _of_rows(location.offset, rows), location.index
+    matrix, offset = np.asarray(location.matrix)[rows], _of_rows(location.offset, rows)
+    index = _columns(location.index)
     given = [None if x is None else x[rows] for x in (response.values, response.trials, response.weights)]
     slopes_at = head(*given)
 
@@ -123,11 +124,15 @@ def _fast(model: Model, head: Callable[..., Slopes], part: slice) -> Gradients:
     return gradients
 
 
+def _columns(index: NDArray[np.intp]) -> Any:
+    """The same positions as a slice, where they are one: numpy is faster with it."""
+    start, size = int(index[0]) if len(index) else 0, len(index)
+    return slice(start, start + size) if np.array_equal(index, np.arange(start, start + size)) else index
+
+
 def _normal(normal: NormalStatistics) -> _Term:
     """`NormalStatistics.derivatives` at several points."""
-    data, index, at = normal.data, normal.coefficients, normal.sigma_index
-    everything = np.array_equal(index, np.arange(len(index)))
-    columns: Any = slice(0, len(index)) if everything else index
+    data, columns, at = normal.data, _columns(normal.coefficients), normal.sigma_index
     factor = np.ascontiguousarray(data.factor)
     constant = 0.5 * data.observations * np.log(2 * np.pi)
 
@@ -247,16 +252,19 @@ def _is_special(block: Block) -> bool:
 
 def _plain(name: str, blocks: list[Block]) -> _Term:
     distribution = PRIORS[name]
-    index = np.concatenate([np.arange(block.start, block.stop) for block in blocks])
+    index = _columns(np.concatenate([np.arange(block.start, block.stop) for block in blocks]))
     arguments = [
         np.concatenate([_elements(block, argument.name) for block in blocks])
         for argument in distribution.arguments
     ]
 
+    # inside of the support, the formulas without what looks for the outside
+    log_density, slope = inspect.unwrap(distribution.log_density), inspect.unwrap(distribution.slope)
+
     def term(thetas: Floats, slopes: Floats) -> Floats:
         x = thetas[:, index]
-        slopes[:, index] += distribution.slope(x, *arguments)
-        return np.asarray(distribution.log_density(x, *arguments).sum(axis=1))
+        slopes[:, index] += slope(x, *arguments)
+        return np.asarray(log_density(x, *arguments).sum(axis=1))
 
     return term
 

@@ -123,7 +123,7 @@ def _transition(
     """Move from `here`; returns the draw and the gradient there."""
     z, at = here
     momentum = rng.standard_normal(len(z))
-    energy = 0.5 * float(momentum @ momentum) - at.log_density
+    energy = 0.5 * float(momentum.dot(momentum)) - at.log_density
     origin = _State(z, momentum, scales * at.gradient, at.log_density, energy)
     tree = _Tree(origin, origin, origin, momentum, 0.0, 0.0, 0, stops=False, diverging=False)
     depth = 0
@@ -178,12 +178,13 @@ class _Builder:
 
     def leaf(self, edge: _State) -> Asks[_Tree]:
         """Take one leapfrog step."""
-        half = edge.momentum + 0.5 * self.step * edge.force
+        half_step = 0.5 * self.step
+        half = edge.momentum + half_step * edge.force
         z = edge.z + self.drift * half
         at = yield z
         force = self.scales * at.gradient
-        momentum = half + 0.5 * self.step * force
-        energy = 0.5 * float(momentum @ momentum) - at.log_density
+        momentum = half + half_step * force
+        energy = 0.5 * float(momentum.dot(momentum)) - at.log_density
         gain = self.energy - energy if math.isfinite(energy) else -math.inf
         state = _State(z, momentum, force, at.log_density, energy)
         diverging = gain < -_DIVERGENCE
@@ -228,4 +229,4 @@ def _turns(first: _Tree, second: _Tree, momenta: Floats) -> bool:
 
 
 def _turned(momenta: Floats, start: _State, end: _State) -> bool:
-    return not (float(momenta @ start.momentum) > 0 and float(momenta @ end.momentum) > 0)
+    return not (momenta.dot(start.momentum) > 0 and momenta.dot(end.momentum) > 0)

@@ -13,13 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
 type Floats = NDArray[np.float64]
+type Gradients = Callable[[Floats], tuple[Floats, Floats]]
+"""From points, shape (c, d), to log densities, nats, shape (c,), and their gradients, shape (c, d)."""
 
+_LARGEST = np.finfo(np.float64).max
 _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
 
 
@@ -103,3 +107,50 @@ def unconstrained(
         slope * gradient - first,
         hessian * np.outer(slope, slope) + np.diag(curvature * gradient - second),
     )
+
+
+def on_real_line(gradients: Gradients, transform: Transform) -> Gradients:
+    """Return log p(z) and its gradient at z of shape (c, d), from those of theta, as `gradients` gives them.
+
+    Only the unknowns that are not on the whole line already cost anything.
+    """
+    lower, upper = np.broadcast_arrays(transform.lower, transform.upper)
+    kinds = np.isfinite(lower) + 2 * np.isfinite(upper)
+    places = [np.flatnonzero(kinds == kind) for kind in (1, 2, 3)]
+    bends = [
+        (index, partial(bend, lower[index], upper[index]))
+        for index, bend in zip(places, (_above, _below, _between), strict=True)
+        if len(index)
+    ]
+
+    def on_line(z: Floats) -> tuple[Floats, Floats]:
+        bent = [(index, bend(z[:, index])) for index, bend in bends]
+        theta = z.copy()
+        for index, (inside, *_) in bent:
+            theta[:, index] = inside
+        values, slopes = gradients(theta)
+        for index, (_, log_jacobian, slope, rise) in bent:
+            values = values + log_jacobian.sum(axis=1)
+            slopes[:, index] = slopes[:, index] * slope + rise
+        return values, slopes
+
+    return on_line
+
+
+# theta, log |theta'|, theta' and the slope of log |theta'|, at z
+
+
+def _above(lower: Floats, _: Floats, z: Floats) -> tuple[Floats, Floats, Floats, float]:
+    e = np.exp(z)
+    return np.minimum(np.maximum(lower + e, np.nextafter(lower, np.inf)), _LARGEST), z, e, 1.0
+
+
+def _below(_: Floats, upper: Floats, z: Floats) -> tuple[Floats, Floats, Floats, float]:
+    e = np.exp(z)
+    return np.maximum(np.minimum(upper - e, np.nextafter(upper, -np.inf)), -_LARGEST), z, -e, 1.0
+
+
+def _between(lower: Floats, upper: Floats, z: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    curve = Transform(lower, upper)
+    rise = curve.log_jacobian_derivatives(z)[0]
+    return curve.inverse(z), curve.log_jacobian(z), curve.derivatives(z)[0], rise

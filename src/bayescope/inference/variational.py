@@ -32,7 +32,7 @@ from bayescope.inference.network_refusals import refuse_network
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.settings import VariationalSettings
 from bayescope.inference.starts import plain_start
-from bayescope.inference.transforms import Transform
+from bayescope.inference.transforms import Transform, on_real_line
 from bayescope.inference.whitening import whiten
 from bayescope.models import prior_density
 from bayescope.models.model import Model
@@ -166,13 +166,10 @@ def _nearest(
 
 def _log_density(problem: PointProblem, start: _Coordinates) -> Callable[[Floats], tuple[Floats, Floats]]:
     """Return log p(y, z), Jacobian included, and its gradient in x, at x of shape (S, d)."""
-    posterior, transform = posterior_gradients(problem), start.transform
+    posterior = on_real_line(posterior_gradients(problem), start.transform)
 
     def log_density(x: Floats) -> tuple[Floats, Floats]:
-        z = start.mode + x @ start.factor.T
-        values, slopes = posterior(transform.inverse(z))
-        values = values + transform.log_jacobian(z).sum(axis=1)
-        slopes = slopes * transform.derivatives(z)[0] + transform.log_jacobian_derivatives(z)[0]
+        values, slopes = posterior(start.mode + x @ start.factor.T)
         return values, slopes @ start.factor
 
     return log_density

@@ -87,7 +87,7 @@ def _together(whitened: Whitened, running: list[Asks[None]]) -> Iterator[int]:
     """Drive the chains to their ends; yields how many points were evaluated at a time."""
     asked = [(one, next(one)) for one in running]
     while asked:
-        values, slopes = whitened.gradients(np.stack([x for _, x in asked]))
+        values, slopes = whitened.gradients(np.array([x for _, x in asked]))
         yield len(asked)
         asked = [
             (one, x)

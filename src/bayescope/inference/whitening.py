@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +19,12 @@ from numpy.typing import NDArray
 from bayescope.config.priors import Scaled, Value
 from bayescope.distributions.choices import PRIORS
 from bayescope.errors import FitError, NotApplicable
-from bayescope.inference.gradients import Gradients, is_cheap, posterior_gradients
+from bayescope.inference.gradients import is_cheap, posterior_gradients
 from bayescope.inference.method import Context
 from bayescope.inference.normal_approximation import approximate
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.settings import PointSettings
-from bayescope.inference.transforms import Transform
+from bayescope.inference.transforms import Gradients, Transform, on_real_line
 from bayescope.models.model import Block, Model, Prior
 from bayescope.models.network_bodies import networks
 
@@ -40,23 +39,13 @@ class Whitened:
         transform: the way from z to theta.
         mode: z at x = 0, shape (d,).
         factor: L, shape (d, d).
-        posterior: log p(y, theta) and its gradient.
+        posterior: log p(y, z) and its gradient in z.
     """
 
     transform: Transform
     mode: Floats
     factor: Floats
     posterior: Gradients
-
-    @cached_property
-    def _bent(self) -> NDArray[np.intp]:
-        """Positions of the unknowns that are not on the real line."""
-        return np.flatnonzero([name != "identity" for name in self.transform.names])
-
-    @cached_property
-    def _curve(self) -> Transform:
-        lower, upper = (np.asarray(end)[self._bent] for end in (self.transform.lower, self.transform.upper))
-        return Transform(lower, upper)
 
     def unconstrained(self, x: Floats) -> Floats:
         """Return z, shape (..., d)."""
@@ -68,14 +57,7 @@ class Whitened:
 
     def gradients(self, x: Floats) -> tuple[Floats, Floats]:
         """Return log p(y, z), nats, at x of shape (c, d), and its gradient in x."""
-        theta, bent, curve = self.unconstrained(x), self._bent, self._curve
-        z = theta[:, bent]
-        theta[:, bent] = curve.inverse(z)
-        values, slopes = self.posterior(theta)
-        if len(bent):
-            values = values + curve.log_jacobian(z).sum(axis=1)
-            slopes[:, bent] *= curve.derivatives(z)[0]
-            slopes[:, bent] += curve.log_jacobian_derivatives(z)[0]
+        values, slopes = self.posterior(self.unconstrained(x))
         return values, slopes @ self.factor
 
 
@@ -96,7 +78,8 @@ def whiten(model: Model, context: Context) -> Whitened | None:
         return None
     if found.modes > 1:
         return None
-    return Whitened(found.transform, found.mode, found.factor, posterior_gradients(problem))
+    posterior = on_real_line(posterior_gradients(problem), found.transform)
+    return Whitened(found.transform, found.mode, found.factor, posterior)
 
 
 def _smooth(model: Model) -> Model:
