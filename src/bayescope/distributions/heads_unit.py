@@ -144,7 +144,7 @@ def _together_on_logit(y: Floats, trials: Floats | None, weights: Floats | None,
     linear = y * np.minimum(eta, 0.0) - (n - y) * np.maximum(eta, 0.0)
     if trials is None and weights is None:
         return Together(
-            float(linear.sum()) - _sum_log1p(e), first, second, float(np.min(-second, initial=np.inf))
+            float(linear.sum()) - _sum_log1p(e), first, second, -float(second.max(initial=-np.inf))
         )
     return weighed(linear - n * np.log1p(e) + _log_ways(y, trials), first, second, weights, n)
 
@@ -155,7 +155,7 @@ def _sum_log1p(e: Floats) -> float:
     Where the sum is so small that this loses digits, by log1p.
     """
     whole = len(e) // 32 * 32
-    if not whole or not e.mean() > 1e-3:
+    if not whole or not e.sum() > 1e-3 * len(e):
         return float(np.log1p(e).sum())
     products = np.multiply.reduce(1.0 + e[:whole].reshape(32, -1), axis=0)
     return float(np.log(products).sum() + np.log1p(e[whole:]).sum())

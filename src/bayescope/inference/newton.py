@@ -56,6 +56,11 @@ class Objective:
         """Whether there is neither a kink nor a bound."""
         return not (self.weight.any() or np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
+    @cached_property
+    def kink(self) -> Floats:
+        """The location of each kink, shape (d,); nan where there is none."""
+        return np.where(self.weight > 0, self.location, np.nan)
+
     def penalty(self, theta: Floats) -> float:
         """Return the sum of the kinks at `theta`."""
         return float(self.weight @ np.abs(theta - self.location))
@@ -144,7 +149,7 @@ def kkt_residual(objective: Objective, theta: Floats, gradient: Floats, curvatur
     """
     scale = np.sqrt(np.abs(curvature)) + objective.weight
     violation = np.abs(_subgradient(objective, theta, gradient))
-    return float(np.max(violation / np.where(scale > 0, scale, 1.0), initial=0.0))
+    return float((violation / np.where(scale > 0, scale, 1.0)).max(initial=0.0))
 
 
 def _subgradient(objective: Objective, theta: Floats, gradient: Floats) -> Floats:
@@ -165,13 +170,13 @@ def _first(objective: Objective, start: Floats, curvature: Floats | None) -> _It
 
 def _by_slopes(slopes: Slopes, objective: Objective, theta: Floats, hessian: Floats, step: float) -> _Iterate:
     smooth, gradient = slopes(theta)
-    residual = kkt_residual(objective, theta, gradient, np.diag(hessian))
+    residual = kkt_residual(objective, theta, gradient, hessian.diagonal())
     return _Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual, step, fresh=False)
 
 
 def _evaluate(objective: Objective, theta: Floats, step: float = 0.0) -> _Iterate:
     smooth, gradient, hessian = objective.derivatives(theta)
-    residual = kkt_residual(objective, theta, gradient, np.diag(hessian))
+    residual = kkt_residual(objective, theta, gradient, hessian.diagonal())
     return _Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual, step)
 
 
@@ -182,7 +187,7 @@ def _solution(
     status: Status = "converged" if certified else otherwise
     theta = end.theta
     at_bound = (theta <= objective.lower) | (theta >= objective.upper)
-    at_kink = (objective.weight > 0) & (theta == objective.location)
+    at_kink = theta == objective.kink
     return Solution(theta, end.total, end.residual, iterations, status, at_bound, at_kink, end.hessian)
 
 
@@ -314,8 +319,7 @@ def _solve_free(objective: Objective, current: _Iterate, curvature: Floats, thet
     """
     theta = theta.copy()
     for _ in range(len(theta) + 1):
-        kinked = (objective.weight > 0) & (theta == objective.location)
-        free = ~kinked & (theta > objective.lower) & (theta < objective.upper)
+        free = (theta != objective.kink) & (theta > objective.lower) & (theta < objective.upper)
         if not free.any():
             return theta
         gradient = current.gradient + curvature @ (theta - current.theta)
@@ -341,8 +345,7 @@ def _first_stop(objective: Objective, theta: Floats, direction: Floats) -> tuple
     The index is -1 when the whole of `direction` is free.
     """
     bound = np.where(direction > 0, objective.upper, objective.lower)
-    kink = np.where(objective.weight > 0, objective.location, np.inf)
-    places = np.concatenate([bound, kink])
+    places = np.concatenate([bound, objective.kink])
     fractions = ((places.reshape(2, -1) - theta) / direction).ravel()  # not a number where nothing moves
     fractions = np.where(fractions > 0, fractions, np.inf)
     first = int(fractions.argmin())

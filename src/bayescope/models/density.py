@@ -182,7 +182,7 @@ def _evaluate_together(model: Model, theta: Floats, order: int, head: Callable[.
     if order:
         gradient[predictor.index] = _project(predictor, found.first)
     if order == 2:
-        hessian[np.ix_(predictor.index, predictor.index)] = _cross(predictor, predictor, found.second)
+        hessian[predictor.index[:, np.newaxis], predictor.index] = _cross(predictor, predictor, found.second)
     return Evaluation(found.value, gradient, hessian, found.least)
 
 

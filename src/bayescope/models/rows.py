@@ -62,7 +62,7 @@ def _give_back(model: Model) -> None:
 
 def rows_at_once(columns: int) -> int:
     """Return how many rows of so many numbers stay in the cache."""
-    return int(np.clip(_NUMBERS // max(columns, 1), 512, 8192))
+    return min(max(_NUMBERS // max(columns, 1), 512), 8192)
 
 
 def thinned(model: Model, step: int) -> Model:
