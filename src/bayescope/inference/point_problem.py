@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.inference.certificate import has_maximum
-from bayescope.inference.newton import Objective, Solution, minimise
+from bayescope.inference.newton import Derivatives, Objective, Solution, minimise
 from bayescope.inference.normal_statistics import NormalStatistics, normal_statistics
 from bayescope.inference.settings import PointSettings
 from bayescope.inference.working_set import MANY, minimise_working_set
@@ -41,6 +41,7 @@ class PointProblem:
         self.plain = plain
         self.evaluated: Evaluation | None = None  # the last with a Hessian
         self._known: tuple[Floats, float] | None = None  # the last theta with its log-likelihood
+        self._last: tuple[Floats, Derivatives] | None = None  # the last theta with all derivatives
 
     @cached_property
     def normal(self) -> NormalStatistics | None:
@@ -73,7 +74,7 @@ class PointProblem:
         return limits
 
     @cached_property
-    def smooth_prior(self) -> Callable[[Floats], tuple[float, Floats, Floats]]:
+    def smooth_prior(self) -> Callable[[Floats], Derivatives]:
         """The smooth part of log p(theta), with its derivatives."""
         return prior_density.smooth_prior(self.model)
 
@@ -104,7 +105,13 @@ class PointProblem:
         value = self.log_likelihood(theta)
         return -value - (self.smooth_prior(theta)[0] if self.prior else 0.0)
 
-    def _derivatives(self, theta: Floats) -> tuple[float, Floats, Floats]:
+    def _derivatives(self, theta: Floats) -> Derivatives:
+        """Differentiate, but not again where the last search of a path ended and the next begins."""
+        if self._last is None or not np.array_equal(self._last[0], theta):
+            self._last = theta.copy(), self._differentiate(theta)
+        return self._last[1]
+
+    def _differentiate(self, theta: Floats) -> Derivatives:
         if self.normal is None:
             value, gradient, hessian, _ = self._evaluate(theta, order=2)
         else:
