@@ -156,7 +156,7 @@ class TestRun:
         assert len(run.comparison) == 0
 
     def test_checks_name_their_methods(self, finished):
-        assert {check.method for check in finished.checks} <= {"mle", "map", "exact", "nuts"}
+        assert {check.method for check in finished.checks} <= {"prior", "mle", "map", "exact", "nuts"}
         assert {check.verdict for check in finished.checks} <= {"pass", "note", "fail"}
 
     def test_the_record_says_how_to_do_it_again(self, finished):

@@ -121,7 +121,9 @@ def test_logistic_regression_agrees_with_statsmodels(regression):
     y = bernoulli(X, [0.3, 800, -1, 5e-5], rng)
     answer, other = (
         fit(regression(X, y, likelihood="Bernoulli")),
-        sm.Logit(y, X).fit(disp=0, method="newton", tol=1e-14),
+        sm.Logit(y, X).fit(
+            disp=0, method="newton", tol=1e-10
+        ),  # of a slope of 800, no step is smaller than 1e-13
     )
     np.testing.assert_allclose(answer.estimate, other.params, rtol=1e-6)
     np.testing.assert_allclose(answer.sd, other.bse, rtol=1e-6)
