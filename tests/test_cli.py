@@ -57,7 +57,7 @@ def test_run_prints_the_table_and_writes_the_folder(command):
     assert f"report: {folder}/report.html" in out
     names = {path.name for path in folder.iterdir()}
     assert names == {
-        "run.json", "estimates.csv", "comparison.csv", "fits", "figures", "report.html", "report.md",
+        "run.json", "estimates.csv", "comparison.csv", "loo.csv", "fits", "figures", "report.html", "report.md",
     }  # fmt: skip
     assert {path.name for path in (folder / "fits").iterdir()} == {"mle.nc", "map.nc", "exact.nc"}
 

@@ -374,7 +374,8 @@ def test_importance_agrees_within_its_monte_carlo_error(solved, name):
     rows = solved[name].comparison.query("method == 'importance'")
     assert set(rows.reference) == {"exact"}
     assert rows[["z", "z_sd"]].abs().max(axis=None) <= 4, rows
-    assert (rows.kl_nats <= 4 * rows.kl_error).all(), rows
+    # draws tell a divergence to 0.01 nats, as the docs say: its error is of their moments, not of their shape
+    assert (rows.kl_nats <= 4 * rows.kl_error + 0.01).all(), rows
 
 
 @pytest.mark.parametrize("name", SOLVED)

@@ -430,6 +430,14 @@ def test_updates_at_the_same_time_lose_nothing(tmp_path):
     ]
 
 
+def write_sealed(record, content):
+    """Write a run.json, which ends with the sha256 of all that is before it."""
+    text = json.dumps({name: value for name, value in content.items() if name != "sha256"}, indent=2)
+    text = text.removesuffix("\n}")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    record.write_text(f'{text},\n  "sha256": "{digest}"\n}}\n')
+
+
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_an_interrupted_update_leaves_the_parent_and_nothing_else(tmp_path, sent, code):
     endless = {"nuts": {"sampler": "pymc", "draws": 50, "tune": 100, "chains": 1}}
@@ -438,7 +446,7 @@ def test_an_interrupted_update_leaves_the_parent_and_nothing_else(tmp_path, sent
     content = json.loads(record.read_text())
     [recipe] = content["config"]["inference"]
     recipe["nuts"] |= {"draws": 1_000_000, "tune": 1_000_000}
-    record.write_text(json.dumps(content))
+    write_sealed(record, content)
     before = hashes(first.folder)
     more = csv(tmp_path / "more.csv", pd.DataFrame({"flip": FLIPS[1:]}))
     process = start(tmp_path, "update", first.folder, more)

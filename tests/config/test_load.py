@@ -94,6 +94,7 @@ def test_the_dump_is_text_and_numbers_as_written(workspace):
             {"long": {"method": "nuts", "draws": 500, "step": 0.5, "sampler": "nutpie"}},
         ],
         "seed": 0,
+        "compile": "auto",
     }
 
 

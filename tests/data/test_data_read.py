@@ -192,7 +192,7 @@ class TestFingerprint:
     def test_is_the_same_on_every_machine(self):
         assert (
             read_columns(COLUMNS).fingerprint
-            == "84a6aad1a28fedbea22c33fb7eb2318e459afc27ab2169a403ebc5e49ad76b98"
+            == "94cf33c24a21ebdc2a836a59a37d535a3454f045e0b2ec0a97ac6b38c7489495"
         )
 
 

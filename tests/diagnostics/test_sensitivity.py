@@ -88,7 +88,7 @@ def test_sensitivity_is_that_of_arviz():
 def test_priors_of_blocks_add_up_to_the_log_prior():
     run = bayescope.run("configs/clotting.yaml", overrides=["inference=[laplace]"])
     thetas = run["laplace"].draws[0, :7]
-    parts = [values for _, values in block_log_priors(run.model, thetas)]
+    parts = [values for _, values in block_log_priors(run.model, thetas, run.model.blocks)]
     np.testing.assert_allclose(sum(parts), log_priors(run.model, thetas), rtol=1e-14)
     assert [row.block for row in sensitivities(run.model, run["laplace"])] == [
         "Intercept",

@@ -76,9 +76,8 @@ def test_a_new_group_is_predicted_with_the_spread_between_groups():
 def test_the_posterior_of_the_sd_is_that_of_the_integral_over_it():
     """p(sd | y) by quadrature over the Gaussian evidence, against NUTS."""
     priors = {"Intercept": "Normal(0, 5)", "x": "Normal(0, 3)", "g.sd": "HalfNormal(2)", "sigma": 0.5}
-    fit = run_of("y ~ x + (1 | g)", [{"nuts": {"draws": 500, "tune": 500, "chains": 4}}], priors=priors)[
-        "nuts"
-    ]
+    lengths = {"draws": 500, "tune": 500, "chains": 4, "retries": 0}
+    fit = run_of("y ~ x + (1 | g)", [{"nuts": lengths}], priors=priors)["nuts"]
     sds = np.linspace(1e-3, 12.0, 4001)
     fixed = np.column_stack([np.ones(40), DATA["x"]]) * [5.0, 3.0]
     groups = (GROUPS[:, None] == np.arange(5)).astype(float)

@@ -62,5 +62,5 @@ def test_new_rows_have_their_own_noise(run):
 
 
 def test_the_report_writes_both_formulas(run):
-    assert "log(sigma[i]) = {sigma.Intercept} + {sigma.x} * x_x[i]" in run.record.model.notation
+    assert "log(sigma[i]) = sigma.Intercept + sigma.x * x_x[i]" in run.record.model.notation
     assert run.record.model.formula == "y ~ x, sigma ~ x"

@@ -111,8 +111,9 @@ def _folds(model: Model, seed: int) -> Iterator[tuple[Model, Model]]:
     if np.any(weights != np.rint(weights)):
         held = weights * (rng.permutation(size) % FOLDS == np.arange(FOLDS)[:, np.newaxis])
     else:
-        order = rng.permutation(np.repeat(np.arange(size), weights.astype(np.int64)))
-        held = np.stack([np.bincount(order[k::FOLDS], minlength=size) for k in range(FOLDS)])
+        each, left = np.divmod(weights.astype(np.int64), FOLDS)
+        order = rng.permutation(np.repeat(np.arange(size), left))
+        held = np.stack([each + np.bincount(order[k::FOLDS], minlength=size) for k in range(FOLDS)])
     for part in held:
         yield _weighted(model, weights - part), _weighted(model, part)
 

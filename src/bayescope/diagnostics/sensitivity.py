@@ -78,7 +78,7 @@ def sensitivities(model: Model, fit: Fit) -> tuple[Sensitivity, ...]:
     if len(thetas) < 2 or not (spread > 0).any():
         return ()
     wanted = _scalable(model)
-    log_priors = {block.name: values for block, values in block_log_priors(model, thetas) if block in wanted}
+    log_priors = {block.name: values for block, values in block_log_priors(model, thetas, wanted)}
     log_likelihood = _log_likelihood(model, thetas)
     return tuple(
         _sensitivity(model, block, thetas, log_priors[block.name], log_likelihood) for block in wanted

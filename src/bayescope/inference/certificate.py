@@ -40,8 +40,9 @@ def has_maximum(found: Evaluation, chosen: NDArray[np.intp]) -> bool:
     square = information.diagonal()
     if not (np.isfinite(information).all() and (square > 0).all() and found.least > 0):
         return False
-    scaled = information / np.sqrt(np.outer(square, square))
+    scale = np.sqrt(square)
+    scaled = information / scale / scale[:, np.newaxis]
     if not np.linalg.eigvalsh(scaled)[0] > _LEAST_EIGENVALUE:
         return False
-    slope = found.gradient[chosen] / np.sqrt(square)
+    slope = found.gradient[chosen] / scale
     return float(slope @ np.linalg.solve(scaled, slope)) < _ROOM * found.least

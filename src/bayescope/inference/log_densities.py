@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -69,15 +69,15 @@ def _in_blocks(each: Callable[[Floats], Floats], rows: int, thetas: Floats) -> F
 @_quiet
 def log_priors(model: Model, thetas: Floats) -> Floats:
     """Compute log p(theta), nats, of every draw: thetas shape (S, d), result shape (S,)."""
-    total = np.sum([values for _, values in block_log_priors(model, thetas)], axis=0)
+    total = np.sum([values for _, values in block_log_priors(model, thetas, model.blocks)], axis=0)
     return np.asarray(total + log_coupling(model, thetas) + log_orders(model))
 
 
 @_quiet
-def block_log_priors(model: Model, thetas: Floats) -> list[tuple[Block, Floats]]:
+def block_log_priors(model: Model, thetas: Floats, blocks: Iterable[Block]) -> list[tuple[Block, Floats]]:
     """Compute the log prior of each block at every draw, shape (S,): what `log_priors` is the sum of."""
     found = []
-    for block in model.blocks:
+    for block in blocks:
         distribution, given = PRIORS[block.prior.distribution], block.prior.arguments
         values = [_at(model, given[argument.name], thetas) for argument in distribution.arguments]
         log_density = distribution.log_density(thetas[:, block.start : block.stop], *values)

@@ -76,7 +76,7 @@ class NormalStatistics:
         if self.sigma_index is not None:
             s = self.sigma_index
             gradient[s] = (squares - n) / sigma
-            hessian[s, s] = (n - 3 * squares) / sigma**2
+            hessian[s, s] = (n - 3 * squares) / sigma / sigma
             hessian[s, index] = hessian[index, s] = -2 * gradient[index] / sigma
         return self._value(sigma, squares), gradient, hessian
 

@@ -85,7 +85,7 @@ def _is_linear(model: Model) -> bool:
 
 def shifted(fit: Fit, shift: float) -> Fit:
     """Return the fit to condensed rows with the log densities that it states as those of all rows."""
-    signs = {"log_likelihood": 1.0, "log_posterior": 1.0, "nll": -1.0}
+    signs = {"log_likelihood": 1.0, "log_posterior": 1.0, "elbo": 1.0, "nll": -1.0}
     details = {
         name: value + signs[name] * shift if name in signs and value is not None else value
         for name, value in fit.details.items()
