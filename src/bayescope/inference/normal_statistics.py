@@ -68,8 +68,13 @@ class NormalStatistics:
         return -self.data.observations * (0.5 * math.log(2 * math.pi) + math.log(sigma)) - 0.5 * squares
 
     def derivatives(self, theta: Floats) -> tuple[float, Floats, Floats]:
-        """Return log p(y | theta), its gradient, shape (d,), and its Hessian, shape (d, d)."""
+        """Return log p(y | theta), its gradient, shape (d,), and its Hessian, shape (d, d).
+
+        Where sigma is not positive these are -inf and nan.
+        """
         n, sigma, index = self.data.observations, self.sigma_at(theta), self.coefficients
+        if not sigma > 0:
+            return -math.inf, np.full(self.size, np.nan), np.full((self.size, self.size), np.nan)
         misfit, squares = self._misfit(sigma, theta)
         gradient, hessian = np.zeros(self.size), -self.information / sigma / sigma
         gradient[index] = misfit @ self.data.factor / sigma
