@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+import bayescope
 from bayescope.errors import FitError
 from bayescope.inference import starts
 from bayescope.inference.map import MAP
@@ -359,3 +360,20 @@ def test_plain_uses_neither_few_rows_nor_derivatives_made_together(
     # each ends within 1e-8 sds of the mode, with a Hessian that is right to 1e-6
     assert np.all(np.abs(plain.estimate - short.estimate) <= 1e-7 * plain.sd)
     np.testing.assert_allclose(plain.sd, short.sd, rtol=1e-6)
+
+
+def test_where_every_unknown_rests_at_its_kink_there_is_no_standard_error():
+    answer = bayescope.run(
+        {
+            "name": "nothing",
+            "data": {"columns": {"y": [0, 0, 0], "x": [0.0, 0.0, 0.0]}},
+            "model": {
+                "likelihood": "Bernoulli",
+                "formula": "y ~ 0 + x",
+                "priors": {"coefficients": "Laplace(0, 1)"},
+            },
+            "inference": ["map"],
+        }
+    )["map"]
+    assert answer.estimate.tolist() == [0]
+    assert np.isnan(answer.covariance).all()

@@ -74,6 +74,8 @@ def wald_covariance(hessian: Floats, free: Flags) -> Floats | None:
     None: it is not positive definite there, so the point is no strict minimum.
     """
     covariance = np.full(hessian.shape, np.nan)
+    if not free.any():
+        return covariance
     block = hessian[np.ix_(free, free)]
     diagonal = block.diagonal()
     if not np.all(diagonal > 0):
