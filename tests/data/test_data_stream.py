@@ -205,9 +205,8 @@ def test_any_split_has_the_moments_of_the_whole(cuts, seed):
     values = np.column_stack([columns[name] for name in names])
     rows = np.column_stack([found.columns[name] for name in names])
     assert found.observations == 400
-    np.testing.assert_allclose(
-        np.average(rows, axis=0, weights=found.weights), values.mean(axis=0), rtol=1e-13
-    )
+    error = np.average(rows, axis=0, weights=found.weights) - values.mean(axis=0)
+    assert np.all(np.abs(error) <= 1e-13 * np.abs(values).mean(axis=0))  # a mean may be next to nothing
     centred, own = rows - rows.mean(axis=0), values - values.mean(axis=0)
     scatter = own.T @ own
     scale = np.sqrt(np.outer(np.diag(scatter), np.diag(scatter)))

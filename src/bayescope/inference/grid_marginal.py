@@ -135,8 +135,9 @@ class Gridded(StoredMarginal):
     @override
     def cdf(self, x: Floats) -> Floats:
         x = np.clip(np.asarray(x, dtype=np.float64), self.lower, self.upper)
-        below = self._cdf(np.clip(self._coordinate(x)[0], self.edges[0], self.edges[-1]))
-        return below if self._rises else 1.0 - below
+        share = self._cdf(np.clip(self._coordinate(x)[0], self.edges[0], self.edges[-1]))
+        below = share if self._rises else 1.0 - share
+        return np.where(x <= self.lower, 0.0, np.where(x >= self.upper, 1.0, below))
 
     @override
     def quantile(self, q: Floats) -> Floats:
