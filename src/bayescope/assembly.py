@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +33,12 @@ _WITHOUT_ROWS = (
     "checks, rows left out, sensitivity to the prior)."
 )
 
+type Show = Callable[[RunRecord, Sequence[Fit]], None]
+
+
+def unseen(_record: RunRecord, _fits: Sequence[Fit]) -> None:
+    """Show no answers before they are checked: the default of the Python API."""
+
 
 def make_record(
     config: RunConfig,
@@ -46,51 +52,71 @@ def make_record(
     shift: float = 0.0,
     notes: tuple[str, ...] = (),
     timings: dict[str, float],
-    command: str,
+    show: Show = unseen,
     **more: Any,
 ) -> RunRecord:
-    """Compare and check the fits and put all together; `more` are further fields of the record.
+    """Put the answers together, `show` them, and add how they compare and what checks say of them.
 
     `rows` is the model on the rows to check it against, all of them or a sample, and `row_numbers` name
     them; None: it is not checked against the data. `before` is what its priors made of the data, and `shift`
     what the log-likelihood of `model` lacks of that of all rows, nats; `notes` say what methods were asked in
-    place of all rows.
+    place of all rows; `more` are further fields of the record.
     """
-    comparison, reference = compare(fits), choose_reference(fits)
-    checked = ModelChecking()
-    if rows and reference:
-        checked = check_model(rows, reference, config.seed, row_numbers, whole=model)
-    checks = check_all(fits, comparison, (*check_prior_predictive(before), *checked.checks), model)
-    return RunRecord(
+    reference = choose_reference(fits)
+    answers = RunRecord(
         name=config.name,
         title=config.title or config.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=command,
         config=config.model_dump(mode="json", exclude_none=True),
         seed=config.seed,
-        timings=timings | {fit.name: fit.timings["total"] for fit in fits},
         data=data,
         model=_with_notes(model_summary(model), notes),
-        estimates=tuple(row for fit in fits for row in summarise(fit)),
-        comparison=comparison,
-        checks=checks,
-        predictive=checked.predictive,
-        loo=checked.loo,
-        sensitivity=checked.sensitivity,
         unchecked="" if rows else _WITHOUT_ROWS,
-        pit=checked.pit,
-        calibration=checked.calibration,
         prior_predictive=before,
         hypotheses=hypotheses_view(model),
-        pooling=pooling(rows, reference) if rows else (),
-        learned=() if reference is None else learned(model, reference),
-        zeros=zeros(rows, fits) if rows else (),
-        recalled=tuple(fit.name for fit in fits if fit.recalled),
-        evidence={fit.name: fit.log_evidence for fit in fits if fit.log_evidence is not None},
-        verdict=verdict(fits, checks, comparison),
         loss=_shifted_loss(loss_view(model, fits), shift),
+        learned=() if reference is None else learned(model, reference),
+        **_of_fits(fits, timings),
         **more,
     )
+    show(answers, fits)
+    checked = ModelChecking()
+    if rows and reference:
+        checked = check_model(rows, reference, config.seed, row_numbers, whole=model)
+    return answers.model_copy(update=_checked(model, rows, fits, before, checked))
+
+
+def _of_fits(fits: Sequence[Fit], timings: dict[str, float]) -> dict[str, Any]:
+    return {
+        "timings": timings | {fit.name: fit.timings["total"] for fit in fits},
+        "estimates": tuple(row for fit in fits for row in summarise(fit)),
+        "recalled": tuple(fit.name for fit in fits if fit.recalled),
+        "evidence": {fit.name: fit.log_evidence for fit in fits if fit.log_evidence is not None},
+    }
+
+
+def _checked(
+    model: Model,
+    rows: Model | None,
+    fits: Sequence[Fit],
+    before: PriorPredictive | None,
+    found: ModelChecking,
+) -> dict[str, Any]:
+    """Compare and check the fits: the fields of the record that tell of it."""
+    comparison = compare(fits)
+    checks = check_all(fits, comparison, (*check_prior_predictive(before), *found.checks), model)
+    return {
+        "comparison": comparison,
+        "checks": checks,
+        "predictive": found.predictive,
+        "loo": found.loo,
+        "sensitivity": found.sensitivity,
+        "pit": found.pit,
+        "calibration": found.calibration,
+        "pooling": pooling(rows, choose_reference(fits)) if rows else (),
+        "zeros": zeros(rows, fits) if rows else (),
+        "verdict": verdict(fits, checks, comparison),
+    }
 
 
 def _with_notes(summary: ModelSummary, notes: tuple[str, ...]) -> ModelSummary:

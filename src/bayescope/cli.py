@@ -22,7 +22,10 @@ from bayescope import __version__
 from bayescope.errors import BayescopeError, ConfigError, Problem, StrictError
 
 if TYPE_CHECKING:
+    from bayescope.assembly import Show
+    from bayescope.inference.fit import Fit
     from bayescope.inference.predictions import Kind
+    from bayescope.reports.record import RunRecord
     from bayescope.runs import Run
 
 app = typer.Typer(
@@ -92,6 +95,7 @@ def run(  # noqa: PLR0917  typer makes options of them
                 progress=progress,
                 command=_command(path, seed, overrides),
                 cache=cache,
+                show=_show(progress, as_json=as_json),
                 points=False,
             )
         _save(finished, out, as_json=as_json)
@@ -130,6 +134,7 @@ def update(  # noqa: PLR0917  typer makes options of them
             progress=progress,
             command=_update_command(run_dir, data, seed, by_row=by_row),
             cache=None if no_cache else pipeline.open_cache(),
+            show=_show(progress, as_json=as_json),
         )
     _save(finished, Path(os.path.relpath(run_dir.resolve().parent)) if out is None else out, as_json=as_json)
     _judge([finished], strict=strict)
@@ -203,16 +208,28 @@ def predict(  # noqa: PLR0917  typer makes options of them
         (write_json if as_json else write_csv)(found, sys.stdout.buffer)
 
 
+def _show(progress: Callable[[str], None], *, as_json: bool) -> Show:
+    """What prints the answers of a run as soon as they are there; nothing where JSON is printed."""
+    from bayescope.assembly import unseen
+    from bayescope.reports.terminal import print_answers
+
+    def show(record: RunRecord, fits: Sequence[Fit]) -> None:
+        progress("")  # the line of progress makes room
+        print_answers(record, fits, sys.stdout)
+
+    return unseen if as_json else show
+
+
 def _save(finished: Run, out: Path, *, as_json: bool) -> None:
-    """Print the answers, write the run folder, and print where its report is, or run.json."""
+    """Print the verdict, write the run folder, and print where its report is, or run.json."""
     from bayescope.pipeline import with_points
-    from bayescope.reports.terminal import print_run
+    from bayescope.reports.terminal import print_verdict
 
     if not as_json:
-        print_run(finished.record, finished.fits, sys.stdout)
+        print_verdict(finished.record, finished.fits, sys.stdout)
     finished = with_points(finished)
     folder = finished.save(out)
-    print(_json_of(folder / "run.json") if as_json else f"\nreport: {folder / 'report.html'}\n")
+    print(_json_of(folder / "run.json") if as_json else f"report: {folder / 'report.html'}\n")
 
 
 def _json_of(path: Path) -> str:
@@ -318,7 +335,12 @@ def recover(  # noqa: PLR0917  typer makes options of them
 
     loaded = read_config(config, seed=seed, overrides=overrides)
     with _progress(quiet) as progress:
-        finished = recovered(loaded, progress=progress, command=shlex.join(["bayescope", *sys.argv[1:]]))
+        finished = recovered(
+            loaded,
+            progress=progress,
+            command=shlex.join(["bayescope", *sys.argv[1:]]),
+            show=_show(progress, as_json=as_json),
+        )
     _save(finished, out, as_json=as_json)
     _judge([finished], strict=strict)
 
@@ -453,7 +475,10 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A function that shows a line of progress: in place on a terminal, line by line elsewhere."""
+    """A function that shows a line of progress: in place on a terminal, line by line elsewhere.
+
+    An empty line ends what is shown in place, so that something else can be printed.
+    """
     if quiet:
         yield lambda _message: None
         return
@@ -462,10 +487,15 @@ def _progress(quiet: bool) -> Iterator[Callable[[str], None]]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda message: print(message, file=sys.stderr, flush=True)
+        yield lambda message: print(message, file=sys.stderr, flush=True) if message else None
         return
+
+    def tell(message: str) -> None:
+        status.update(Text(message))
+        (status.start if message else status.stop)()
+
     with console.status("") as status:
-        yield lambda message: status.update(Text(message))
+        yield tell
 
 
 def _command(path: Path, seed: int | None, overrides: Sequence[str]) -> str:

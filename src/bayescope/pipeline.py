@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayescope import __version__
-from bayescope.assembly import make_record, run_folder_name
+from bayescope.assembly import Show, make_record, run_folder_name, unseen
 from bayescope.cache import Cache, default_folder
 from bayescope.config.load import LoadedConfig, load_mapping
 from bayescope.config.schema import RunConfig
@@ -84,11 +84,13 @@ def execute(
     progress: Progress = silent,
     command: str = "",
     cache: Cache | None = None,
+    show: Show = unseen,
     points: bool = True,
 ) -> Run:
     """Carry out a configuration, from the data to the record; nothing is written but to the cache.
 
-    Without `points`, what the points hide is left to `with_points`, after the answers are shown.
+    The answers are shown as soon as they are there, before they are checked. Without `points`, what the
+    points hide is left to `with_points`, after the verdict is shown.
     """
     config = loaded.config
     started = time.perf_counter()
@@ -114,6 +116,7 @@ def execute(
         before=before,
         timings={"data and model": prepared},
         command=command or "bayescope.run(...)",
+        show=show,
         notes=tuple(note for note in (found.note, asked.note) if note),
         versions=versions(),
         directory=str(loaded.source.directory),
@@ -202,6 +205,7 @@ def update(
     progress: Progress = silent,
     command: str = "",
     cache: Cache | None = None,
+    show: Show = unseen,
 ) -> Run:
     """Add rows to a finished run, each source a step; nothing is written, and `before` stays as it is.
 
@@ -237,6 +241,7 @@ def update(
         shift=last.shift,
         timings={"data and model": prepared},
         command=command or "run.update(...)",
+        show=show,
         versions=versions(),
         directory=record.directory,
         statistics=last.statistics,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.assembly import make_record
+from bayescope.assembly import Show, make_record, unseen
 from bayescope.config.load import LoadedConfig
 from bayescope.inference.fit import Fit
 from bayescope.inference.simulate import refuse_undrawn, simulate, simulated_table, written_out
@@ -59,6 +59,7 @@ def recovered(
     dataframe: pd.DataFrame | None = None,
     progress: Progress = silent,
     command: str = "bayescope.recover(...)",
+    show: Show = unseen,
 ) -> Run:
     """Carry out `recover`; nothing is written."""
     config, started = loaded.config, time.perf_counter()
@@ -76,6 +77,7 @@ def recovered(
         rows=simulated,
         timings={"data and model": prepared},
         command=command,
+        show=show,
         versions=versions(),
         directory=str(loaded.source.directory),
     )

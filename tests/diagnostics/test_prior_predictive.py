@@ -62,6 +62,13 @@ def test_priors_that_exclude_the_data_are_noted():
     assert checks["prior_predictive_scale"].verdict == "pass"
 
 
+def test_priors_wider_than_the_data_are_no_conflict():
+    wide = ["sigma=HalfNormal(100)", "Intercept=Normal(0, 1000)", "coefficients=Normal(0, 100)"]
+    found, checks = gate(KIDIQ, *(f"model.priors.{line}" for line in wide))
+    assert found.statistics["sd"]["p"] > 0.995
+    assert {check.verdict for check in checks.values()} == {"pass"}
+
+
 def test_a_flat_prior_has_no_prior_predictive():
     found, checks = gate(KIDIQ, "model.priors.Intercept=Flat()")
     assert found.note == "The prior of Intercept is flat: there is no prior predictive distribution."

@@ -8,10 +8,15 @@ import pytest
 from rich.cells import cell_len
 
 from bayescope.diagnostics.records import Check, Verdict
-from bayescope.reports.terminal import print_run, render
+from bayescope.reports.terminal import print_answers, print_verdict, render
 
 LONG_NAMES = [f"a rather long name of column {k}" for k in range(30)]
 HOSTILE_NAMES = ["[red]x[/red]", "new\nline", "\x1b[31mred", "名前", "cost_$_$x"]
+
+
+def print_both(record, fits, stream):
+    print_answers(record, fits, stream)
+    print_verdict(record, fits, stream)
 
 
 def widths(text):
@@ -104,20 +109,20 @@ def test_colours_are_for_terminals_that_want_them(workshop, monkeypatch, no_colo
     monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setenv("COLUMNS", "100")
     with Terminal() as stream:
-        print_run(*workshop.run(), stream)
+        print_both(*workshop.run(), stream)
         assert ("\x1b[" in stream.text) == coloured
 
 
 def test_a_pipe_gets_plain_text(workshop):
     stream = io.StringIO()
-    print_run(*workshop.run(), stream)
+    print_both(*workshop.run(), stream)
     assert "\x1b[" not in stream.getvalue()
 
 
 def test_an_ascii_stream_is_written_to_without_an_error(workshop, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     with Terminal("ascii") as stream:
-        print_run(*workshop.run(HOSTILE_NAMES), stream)
+        print_both(*workshop.run(HOSTILE_NAMES), stream)
         assert "20.20 +/- 0.20" in stream.text
 
 

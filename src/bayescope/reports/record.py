@@ -166,8 +166,11 @@ class Lineage(_Record):
     steps: tuple[Step, ...]
 
 
+UNCHECKED = Verdict(status="attention", sentence="Not checked yet.")
+
+
 class RunRecord(_Record):
-    """A whole run but for its fits.
+    """A whole run but for its fits; what compares and checks them is added after the answers.
 
     `directory` is the folder that the paths of the configuration start from; `statistics` are those
     that are sufficient for the model's rows, where there are any; `lineage` is that of an update; `recalled`
@@ -186,9 +189,9 @@ class RunRecord(_Record):
     model: ModelSummary
     loss: LossView
     estimates: tuple[Estimate, ...]
-    comparison: tuple[ComparisonRow, ...]
-    checks: tuple[Check, ...]
-    predictive: PredictiveCheck | None
+    comparison: tuple[ComparisonRow, ...] = ()
+    checks: tuple[Check, ...] = ()
+    predictive: PredictiveCheck | None = None
     loo: Loo | None = None
     unchecked: str = ""  # why the model was not checked against the rows
     pit: Pit | None = None
@@ -200,7 +203,7 @@ class RunRecord(_Record):
     zeros: tuple[Zero, ...] = ()
     hypotheses: HypothesesView | None = None
     evidence: dict[str, float] = {}  # log evidence by method, nats
-    verdict: Verdict
+    verdict: Verdict = UNCHECKED
     directory: str = ""
     statistics: dict[str, Any] | None = None
     lineage: Lineage | None = None

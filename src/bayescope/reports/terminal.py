@@ -6,14 +6,13 @@ import io
 import os
 import re
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -50,10 +49,53 @@ def render(
 
     Only the path of the run folder is never broken, so that it can be copied.
     """
+    width = max(width, 60)
+    text = _text(_answers(record, fits, width), width, colour=colour)
+    text += _text([_verdict_table(record, fits)], width, colour=colour)
+    return text if folder is None else f"{text}report: {folder / 'report.html'}\n"
+
+
+def print_answers(record: RunRecord, fits: Sequence[Fit], stream: TextIO) -> None:
+    """Print the answers of a run, which need not be checked yet, to a stream."""
+    width, colour = _look(stream)
+    _write(_text(_answers(record, fits, width), width, colour=colour), stream)
+
+
+def print_verdict(record: RunRecord, fits: Sequence[Fit], stream: TextIO) -> None:
+    """Print the verdict of a run and what needs attention to a stream."""
+    width, colour = _look(stream)
+    _write(_text([_verdict_table(record, fits)], width, colour=colour), stream)
+
+
+def _look(stream: TextIO) -> tuple[int, bool]:
+    """The width to print in, and whether in colour: only on a terminal without NO_COLOR."""
+    terminal = stream.isatty()
+    width = shutil.get_terminal_size().columns if terminal else 80
+    return min(max(width, 60), 120), terminal and not os.environ.get("NO_COLOR")
+
+
+def _write(text: str, stream: TextIO) -> None:
+    stream.write(encodable(text, stream.encoding or "utf-8"))
+    stream.flush()
+
+
+def _answers(record: RunRecord, fits: Sequence[Fit], width: int) -> list[RenderableType]:
+    return [
+        _heading(record),
+        *_estimate_tables(shortened(record), answered_methods(fits), width),
+        *(Text(sentence) for sentence in left_out(record)),
+        *(Text(sentence) for sentence in (*recovery_in_words(record), *answers_in_words(fits))),
+        *(Text(note) for note in (record.lineage.notes[:1] if record.lineage else ())),
+        *_hypotheses(record),
+    ]
+
+
+def _text(parts: Sequence[RenderableType], width: int, *, colour: bool) -> str:
+    """Each part with an empty line below it, as text."""
     buffer = io.StringIO()
     console = Console(
         file=buffer,
-        width=max(width, 60),
+        width=width,
         force_terminal=colour,
         no_color=not colour,
         color_system="standard" if colour else None,
@@ -62,33 +104,10 @@ def render(
         emoji=False,
         legacy_windows=False,
     )
-    console.print(_heading(record))
-    for table in (
-        *_estimate_tables(shortened(record), answered_methods(fits), console.width),
-        *(Text(sentence) for sentence in left_out(record)),
-        *(Text(sentence) for sentence in (*recovery_in_words(record), *answers_in_words(fits))),
-        *(Text(note) for note in (record.lineage.notes[:1] if record.lineage else ())),
-        *_hypotheses(record),
-        _verdict_table(record, fits),
-    ):
+    for part in parts:
+        console.print(part)
         console.print()
-        console.print(table)
-    if folder is not None:
-        console.print()
-        console.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
-
-
-def print_run(
-    record: RunRecord, fits: Sequence[Fit], stream: TextIO | None = None, *, folder: Path | None = None
-) -> None:
-    """Print a run to a stream (standard output): in colour only on a terminal without NO_COLOR."""
-    stream = stream or sys.stdout
-    terminal = stream.isatty()
-    width = shutil.get_terminal_size().columns if terminal else 80
-    colour = terminal and not os.environ.get("NO_COLOR")
-    text = render(record, fits, min(width, 120), folder=folder, colour=colour)
-    stream.write(encodable(text, stream.encoding or "utf-8"))
 
 
 def encodable(text: str, encoding: str) -> str:
