@@ -6,15 +6,16 @@ import pytest
 from bayescope.sampling.pareto import fit_tails, smooth_tails, tail_size
 
 
+@pytest.mark.parametrize("r_eff", [1.0, 0.5])
 @pytest.mark.parametrize("draws", [100, 226, 1000])
-def test_weights_and_shapes_are_those_of_arviz(draws):
+def test_weights_and_shapes_are_those_of_arviz(draws, r_eff):
     from arviz_stats.base import array_stats
 
     rng = np.random.default_rng(1)
     log_ratios = np.array([scale * rng.standard_t(df, draws) for df in (3, 20) for scale in (0.1, 1.0, 3.0)])
-    log_weights, k = smooth_tails(log_ratios)
+    log_weights, k = smooth_tails(log_ratios, r_eff)
     for row, own, shape in zip(log_ratios, log_weights, k, strict=True):
-        expected, expected_k = array_stats.psislw(-row)  # it negates what it is given
+        expected, expected_k = array_stats.psislw(-row, r_eff=r_eff)  # it negates what it is given
         # ArviZ leaves candidates of negligible weight out, some 1e-15 of the whole
         np.testing.assert_allclose(own, expected, atol=1e-12)
         assert shape == pytest.approx(float(expected_k), abs=1e-12)

@@ -135,8 +135,13 @@ def _binary(model: Model, fit: Fit, rng: np.random.Generator) -> tuple[_Comparis
         model = _take(model, rng.choice(rows, MAX_ROWS, replace=False))
     values, weights = model.response.values, model.response.weights
     repeats = np.ones(len(values)) if weights is None else np.rint(weights)
-    counts = repeats.astype(np.int64)
     names, groups = _thirds(model, np.asarray(fit.estimate), repeats)
+
+    def replicate(rng: np.random.Generator, theta: Floats) -> Floats:
+        p = _success(model, theta)
+        once = weights is None  # a tenth of the time of a Binomial draw
+        found = rng.random(len(p)) < p if once else rng.binomial(repeats.astype(np.int64), p)
+        return found.astype(np.float64)
 
     def reduce(successes: Floats) -> tuple[Floats, Floats]:
         total, tried = successes.sum(), repeats.sum()
@@ -150,7 +155,7 @@ def _binary(model: Model, fit: Fit, rng: np.random.Generator) -> tuple[_Comparis
         edges=np.array([-0.5, 0.5, 1.5]),
         observed=values * repeats,
         reduce=reduce,
-        replicate=lambda rng, theta: rng.binomial(counts, _success(model, theta)).astype(np.float64),
+        replicate=replicate,
     )
     return comparison, note
 

@@ -218,7 +218,7 @@ def size_text(logarithm: float) -> str:
 def _check_statistic(name: str, row: dict[str, float]) -> Check:
     p = row["p"]
     side, excluded = ("below" if p > 0.5 else "above"), min(p, 1.0 - p) < EXTREME_P
-    # priors wider than the data are the rule, and no conflict: the check of the scale says when it is too much
+    # priors wider than the data are the rule, and no conflict: the check of the scale sees to that
     excluded = excluded and not (name == "sd" and side == "below")
     message = (
         f"The {name} of the data, {row['observed']:.4g}, lies {side} nearly all that the priors allow "

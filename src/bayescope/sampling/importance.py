@@ -15,17 +15,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from bayescope.sampling.monte_carlo import Estimate
+from bayescope.sampling.pareto import ROUNDING, smooth_tails
 
 type Floats = NDArray[np.float64]
 type Integers = NDArray[np.intp]
 type Seed = int | np.random.Generator
 
 _FEWEST = 25  # the tail is a fifth of the draws, and five are needed to fit it
-_ROUNDING = 1e-9  # weights that differ by less are equal: a tail of rounding errors has no shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,22 +118,11 @@ def resample(weights: ImportanceWeights, size: int, seed: Seed) -> Integers:
 
 def _smooth(log_ratios: Floats, r_eff: float) -> tuple[Floats, float, float]:
     """Return normalised smoothed log weights, k, and the log of what they were divided by."""
-    size, largest = len(log_ratios), float(log_ratios.max())
-    tail = int(3 * math.sqrt(size / r_eff)) if size * r_eff > 225 else size // 5  # as ArviZ counts
-    ordered = np.sort(log_ratios)
-    if largest - ordered[-tail] <= _ROUNDING:
-        return _unsmoothed(log_ratios, -math.inf)
-    if np.isneginf(ordered[-tail - 1]):
-        return _unsmoothed(log_ratios, math.inf)
-    from arviz_stats.base import array_stats
-
-    with np.errstate(all="ignore"):
-        log_weights, pareto_k = array_stats.psislw(-log_ratios, r_eff=r_eff)  # it negates what it is given
+    smoothed, (pareto_k,) = smooth_tails(log_ratios[np.newaxis], r_eff)
     # weights below the tail are only divided by the total, so the total is their ratio to the raw ones
     least = int(np.argmin(np.where(np.isfinite(log_ratios), log_ratios, np.inf)))
-    total = float(log_ratios[least] - log_weights[least])
-    k = float(pareto_k) if np.isfinite(pareto_k) else math.inf
-    return _equal_where_equal(np.asarray(log_weights), log_ratios), k, total
+    total = float(log_ratios[least] - smoothed[0, least])
+    return _equal_where_equal(smoothed[0], log_ratios), float(pareto_k), total
 
 
 def _equal_where_equal(log_weights: Floats, log_ratios: Floats) -> Floats:
@@ -144,17 +132,12 @@ def _equal_where_equal(log_weights: Floats, log_ratios: Floats) -> Floats:
     """
     order = np.argsort(log_ratios)
     with np.errstate(invalid="ignore"):  # -inf - -inf: as different as can be, their weights being 0
-        steps = ~(np.diff(log_ratios[order]) <= _ROUNDING)
+        steps = ~(np.diff(log_ratios[order]) <= ROUNDING)
     group = np.empty(len(order), dtype=np.intp)
     group[order] = np.concatenate([[0], np.cumsum(steps)])
     means = np.bincount(group, np.exp(log_weights)) / np.bincount(group)
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(means)[group])
-
-
-def _unsmoothed(log_ratios: Floats, pareto_k: float) -> tuple[Floats, float, float]:
-    total = float(scipy.special.logsumexp(log_ratios))
-    return log_ratios - total, pareto_k, total
 
 
 def _check(log_ratios: Floats) -> None:

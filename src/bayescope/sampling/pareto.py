@@ -19,32 +19,35 @@ from numpy.typing import NDArray
 
 type Floats = NDArray[np.float64]
 
-_ROUNDING = 1e-9  # weights that differ by less are equal: a tail of rounding errors has no shape
+ROUNDING = 1e-9
+"""Log weights that differ by less are equal: a tail of rounding errors has no shape."""
+
 _PRIOR_DRAWS = 10.0
 _PRIOR_SCALES = 3.0
 
 _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
 
 
-def tail_size(draws: int) -> int:
-    """Return how many of so many weights are smoothed.
+def tail_size(draws: int, r_eff: float = 1.0) -> int:
+    """Return how many of so many weights are smoothed, of which the share `r_eff` is independent.
 
     >>> tail_size(100), tail_size(4000)
     (20, 189)
     """
-    return int(3 * math.sqrt(draws)) if draws > 225 else draws // 5
+    return int(3 * math.sqrt(draws / r_eff)) if draws * r_eff > 225 else draws // 5
 
 
 @_quiet
-def smooth_tails(log_ratios: Floats) -> tuple[Floats, Floats]:
+def smooth_tails(log_ratios: Floats, r_eff: float = 1.0) -> tuple[Floats, Floats]:
     """Smooth and normalise the weights exp(log_ratios) of each row, shape (n, S), S of at least 25.
 
-    Returns the log weights, shape (n, S), whose exponentials sum to 1 in each row, and k, shape (n,):
-    -inf where the largest weights are equal, and need no smoothing; inf where no tail could be fitted to
-    them (too few are above zero, or a ratio is no number), and they are as they were.
+    `r_eff` is the share of the draws that are independent of each other. Returns the log weights, shape
+    (n, S), whose exponentials sum to 1 in each row, and k, shape (n,): -inf where the largest weights are
+    equal, and need no smoothing; inf where no tail could be fitted to them (too few are above zero, or a
+    ratio is no number), and they are as they were.
     """
     log_weights = log_ratios - log_ratios.max(axis=1, keepdims=True)
-    size = tail_size(log_weights.shape[1])
+    size = tail_size(log_weights.shape[1], r_eff)
     places = np.argpartition(log_weights, -size - 1, axis=1)[:, -size - 1 :]
     tail = np.take_along_axis(log_weights, places, axis=1)
     order = np.argsort(tail, axis=1)
@@ -52,8 +55,8 @@ def smooth_tails(log_ratios: Floats) -> tuple[Floats, Floats]:
     cutoff = np.exp(tail[:, :1])
     k, sigma = fit_tails(np.exp(tail[:, 1:]) - cutoff)
     smoothed = np.minimum(np.log(_quantiles(size, k, sigma, cutoff)), 0.0)
-    flat = tail[:, -1] - tail[:, 1] <= _ROUNDING
-    unfitted = ~flat & ~(np.isfinite(k) & np.isfinite(smoothed).all(axis=1))
+    flat = tail[:, -1] - tail[:, 1] <= ROUNDING
+    unfitted = ~flat & ~(np.isfinite(k) & np.isfinite(smoothed).all(axis=1) & (cutoff[:, 0] > 0.0))
     keep = (flat | unfitted)[:, np.newaxis]
     np.put_along_axis(log_weights, places[:, 1:], np.where(keep, tail[:, 1:], smoothed), axis=1)
     log_weights -= np.log(np.exp(log_weights).sum(axis=1, keepdims=True))
