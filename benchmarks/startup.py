@@ -38,9 +38,9 @@ with pm.Model():
 
 
 def section(*, quick: bool) -> Section:
-    """`--help`, `validate`, a run to its table and to its report, PyMC by hand beside it, exact draws."""
+    """`--help`, `validate`, a run to its table, its verdict and its report, PyMC by hand, exact draws."""
     repeats = 2 if quick else 7
-    spent: list[tuple[float, float]] = []  # to the table, and from there to the end
+    spent: list[tuple[float, float, float]] = []  # to the table, on to the verdict, on to the end
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         frame_of(*simulate("linear", 1_000, 5)).to_csv(folder / "rows.csv", index=False)
@@ -49,20 +49,20 @@ def section(*, quick: bool) -> Section:
             [
                 Contender("help", lambda _: _process(folder, "--help")),
                 Contender("validate", lambda _: _process(folder, "validate", "run.yaml")),
-                Contender("run", lambda _: spent.append(_to_table(folder))),
+                Contender("run", lambda _: spent.append(_stages(folder))),
                 Contender("PyMC by hand", lambda _: _python(folder, "-c", _BY_HAND)),
             ],
             repeats,
             budget=120.0,
         )
-    table = tuple(printed for printed, _ in spent[-repeats:])
-    report = tuple(rest for _, rest in spent[-repeats:])
+    table, checks, report = zip(*spent[-repeats:], strict=True)
     peer = runs["PyMC by hand"]
     rows = (
         _own("bayescope --help", "", runs["help"].seconds, 0.3),
         _own("bayescope validate", "1e3 x 5", runs["validate"].seconds, 0.3),
         _own("bayescope run (mle, map, exact), to the table", "1e3 x 5", table, 0.8),
-        _own("the report of that run, after the table", "1e3 x 5", report, 2.5),
+        _own("the checks of that run, from its table to its verdict", "1e3 x 5", checks),
+        _own("the report of that run, after the verdict", "1e3 x 5", report, 2.5),
         Row(
             task="that run to its table, against find_MAP in a process",
             size="1e3 x 5",
@@ -76,8 +76,9 @@ def section(*, quick: bool) -> Section:
     return Section(rows)
 
 
-def _own(task: str, size: str, seconds: Sequence[float], bound: float) -> Row:
-    return Row(task=task, size=size, ours=tuple(seconds), target=Target(bound, of="ours", unit="s"))
+def _own(task: str, size: str, seconds: Sequence[float], bound: float | None = None) -> Row:
+    target = None if bound is None else Target(bound, of="ours", unit="s")
+    return Row(task=task, size=size, ours=tuple(seconds), target=target)
 
 
 def _environment() -> dict[str, str]:
@@ -94,20 +95,22 @@ def _process(folder: Path, *arguments: str) -> None:
     _python(folder, "-m", "bayescope", *arguments)
 
 
-def _to_table(folder: Path) -> tuple[float, float]:
-    """Seconds until the verdict under the table was printed, and from there to the end of the process."""
+def _stages(folder: Path) -> tuple[float, float, float]:
+    """Seconds until the answers were printed, from there to the verdict, and on to the end of the process."""
     started = time.perf_counter()
-    printed = started
+    answered = judged = started
     command = [sys.executable, "-u", "-m", "bayescope", "run", "run.yaml", "--quiet", "--no-cache"]
     with subprocess.Popen(
         command, cwd=folder, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         for line in process.stdout or ():
-            if not line.startswith("report:") and line.strip():
-                printed = time.perf_counter()
+            if line.startswith(("PASS", "ATTENTION", "FAIL")):
+                judged = time.perf_counter()
+            elif judged == started:
+                answered = time.perf_counter()
     if process.returncode:
         raise RuntimeError(f"bayescope run ended with {process.returncode}")
-    return printed - started, time.perf_counter() - printed
+    return answered - started, judged - answered, time.perf_counter() - judged
 
 
 def _draws() -> Row:
