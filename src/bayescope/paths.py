@@ -11,6 +11,7 @@ from bayescope.inference.path import Path as RegularisationPath
 from bayescope.inference.path import path_of
 from bayescope.pipeline import Progress, silent, versions
 from bayescope.preparation import prepare, read_config
+from bayescope.reports.beside import identity
 from bayescope.reports.path_report import PathRecord, path_folder_name, write_path_folder
 from bayescope.reports.summary import data_summary
 
@@ -68,19 +69,8 @@ def follow_path(
     config = loaded.config
     table, model = prepare(loaded, dataframe)
     found = path_of(model, prior, grid=grid, folds=folds, seed=config.seed, report_progress=progress)
-    return PathRecord(
-        name=config.name,
-        title=config.title or config.name,
-        command=command,
-        config=config.model_dump(mode="json", exclude_none=True),
-        seed=config.seed,
-        versions=versions(),
-        data=data_summary(table, (), model.response),
-        likelihood=model.likelihood.name,
-        response=model.response.name,
-        formula=model.formula or "",
-        path=found,
-    )
+    data = data_summary(table, (), model.response)
+    return PathRecord(**identity(config, model, data, versions(), command), path=found)
 
 
 def save_path(record: PathRecord, parent: str | Path = "runs") -> Path:

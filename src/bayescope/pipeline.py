@@ -150,7 +150,7 @@ def _in_batches(model: Model, whole: Whole, known: Sufficient | None) -> _Rows:
     rows = rebuild(blueprint(model), whole.sample)
     how = "their moments have the likelihood of all" if known else "methods read them from a temporary file"
     note = (
-        f"{whole.rows:,} rows, more than the memory for rows (`data.memory`), were read in batches: {how}. "
+        f"{whole.rows:,} rows, more than the memory for rows (data.memory), were read in batches: {how}. "
         "What is about single rows, such as the posterior predictive check and LOO, is about a random sample "
         f"of {len(whole.sample):,}."
     )

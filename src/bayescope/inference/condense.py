@@ -54,5 +54,5 @@ def _note(model: Model, few: Model, how: str) -> str:
     before, now = len(model.response.values), len(few.response.values)
     return (
         f"{before:,} rows condensed to {now:,} for the methods ({how}, weighted), which have the same "
-        "likelihood; `compile: plain` switches this off."
+        "likelihood; compile: plain switches this off."
     )

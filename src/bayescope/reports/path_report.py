@@ -7,38 +7,26 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
 from bayescope.inference.path import Path
+from bayescope.reports.beside import Identity, html, identity_json, table_lines, write_folder
 from bayescope.reports.figures_path import configured_strength, path_figure
 from bayescope.reports.formatting import compact, listing, number, plain, significant, whole
-from bayescope.reports.html import environment, line_up, stylesheet
-from bayescope.reports.record import DataSummary
+from bayescope.reports.html import line_up
+from bayescope.reports.style import Picture
 from bayescope.reports.tables import TextTable, text_table
-from bayescope.reports.writer import hashes, replacing
+from bayescope.reports.writer import csv_cell
 
-_FORMAT = 1
-_RECORD = "path.json"
 _MEASURES = ("nll", "penalty", "score", "score_error", "log_evidence")
 
 
-@dataclass(frozen=True, eq=False)
-class PathRecord:
-    """A path with what identifies it; `config` is the resolved configuration."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PathRecord(Identity):
+    """A path with what identifies it."""
 
-    name: str
-    title: str
-    command: str
-    config: Mapping[str, Any]
-    seed: int
-    versions: Mapping[str, str]
-    data: DataSummary
-    likelihood: str
-    response: str
-    formula: str
     path: Path
 
 
@@ -62,21 +50,20 @@ def write_path_folder(record: PathRecord, destination: FilePath) -> None:
         RunFolderError: the folder cannot be written; the one that was there is untouched.
     """
     picture = path_figure(record.path)
-    with replacing(destination, _RECORD) as folder:
-        (folder / "path.csv").write_text(path_csv(record.path), encoding="utf-8")
-        (folder / "path.svg").write_text(picture.svg, encoding="utf-8")
-        (folder / "path.png").write_bytes(picture.png)
-        (folder / "path.html").write_text(_html(record, {"path": picture}), encoding="utf-8")
-        content = {**path_json(record), "files": hashes(folder)}
-        text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
-        (folder / _RECORD).write_text(text + "\n", encoding="utf-8")
+    files: dict[str, str | bytes] = {
+        "path.csv": path_csv(record.path),
+        "path.svg": picture.svg,
+        "path.png": picture.png,
+        "path.html": _html(record, picture),
+    }
+    write_folder(destination, "path", files, path_json(record))
 
 
 def path_csv(path: Path) -> str:
     """Write one row a step, narrowest prior first: its measures, then every unknown."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["step", "scale", "lambda", "nonzero", *_MEASURES, *map(_safe, path.names)])
+    writer.writerow(["step", "scale", "lambda", "nonzero", *_MEASURES, *map(csv_cell, path.names)])
     for i, theta in enumerate(path.theta.tolist()):
         measures = [_cell(float(getattr(path, name)[i])) for name in _MEASURES]
         head = [i, repr(float(path.scale[i])), repr(float(path.strength[i])), int(path.nonzero[i])]
@@ -88,24 +75,11 @@ def _cell(value: float) -> str:
     return "" if math.isnan(value) else repr(value)
 
 
-def _safe(name: str) -> str:
-    """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else name
-
-
 def path_json(record: PathRecord) -> dict[str, Any]:
     """Lay out a path as JSON-able data; its steps are in path.csv, those that are marked here."""
     path = record.path
     return {
-        "format": _FORMAT,
-        "kind": "path",
-        "name": record.name,
-        "title": record.title,
-        "command": record.command,
-        "config": dict(record.config),
-        "seed": record.seed,
-        "versions": dict(record.versions),
-        "data": record.data.model_dump(mode="json"),
+        **identity_json(record, "path"),
         "prior": path.prior,
         "distribution": path.distribution,
         "steps": len(path.strength),
@@ -188,29 +162,15 @@ def path_notes(path: Path) -> list[str]:
 
 def path_text(record: PathRecord) -> str:
     """Write what `bayescope path` prints: the marked steps, aligned, and the notes."""
-    table = line_up(path_table(record.path))
-    lines = [table.headings, *table.rows]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(table.headings))]
-    texts = [
-        "  ".join(
-            cell.rjust(width) if numeric else cell.ljust(width)
-            for cell, width, numeric in zip(line, widths, table.numeric, strict=True)
-        ).rstrip()
-        for line in lines
-    ]
     title = f"{record.name}  path of {record.path.prior}, {len(record.path.strength)} steps"
-    return "\n".join([title, "", texts[0], "-" * len(texts[0]), *texts[1:], "", *path_notes(record.path)])
+    return "\n".join([title, "", *table_lines(path_table(record.path)), "", *path_notes(record.path)])
 
 
-def _html(record: PathRecord, pictures: Mapping[str, Any]) -> str:
-    return (
-        environment()
-        .get_template("path.html.j2")
-        .render(
-            **stylesheet(),
-            record=record,
-            picture=pictures["path"],
-            table=line_up(path_table(record.path)),
-            notes=path_notes(record.path),
-        )
+def _html(record: PathRecord, picture: Picture) -> str:
+    return html(
+        "path",
+        record=record,
+        picture=picture,
+        table=line_up(path_table(record.path)),
+        notes=path_notes(record.path),
     )

@@ -17,19 +17,18 @@ from bayescope.config.schema import RunConfig
 from bayescope.diagnostics.calibration import BAND, LEVELS, Calibration, calibrate, outside
 from bayescope.errors import FitError
 from bayescope.models.model import Model
+from bayescope.reports.beside import Identity, html, identity, identity_json, table_lines, write_folder
 from bayescope.reports.figures_sbc import sbc_figure
 from bayescope.reports.formatting import listing, plain, whole
-from bayescope.reports.html import environment, line_up, stylesheet
+from bayescope.reports.html import line_up
 from bayescope.reports.record import DataSummary
+from bayescope.reports.style import Picture
 from bayescope.reports.tables import TextTable, text_table
-from bayescope.reports.writer import hashes, replacing
-
-_FORMAT = 1
-_RECORD = "sbc.json"
+from bayescope.reports.writer import csv_cell
 
 
-@dataclass(frozen=True, eq=False)
-class SBCRecord:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SBCRecord(Identity):
     """A calibration with what identifies it.
 
     Attributes:
@@ -38,16 +37,6 @@ class SBCRecord:
         outcomes: by method, how many fits ended how; "refused" counts data sets that could not be drawn.
     """
 
-    name: str
-    title: str
-    command: str
-    config: Mapping[str, Any]
-    seed: int
-    versions: Mapping[str, str]
-    data: DataSummary
-    likelihood: str
-    response: str
-    formula: str
     simulations: int
     rows: tuple[Calibration, ...]
     outcomes: Mapping[str, Mapping[str, int]]
@@ -88,16 +77,7 @@ def sbc_record(
         columns = np.array(ranks).T
         rows.extend(calibrate(name, *pair) for pair in zip(model.names, columns, strict=True))
     return SBCRecord(
-        name=config.name,
-        title=config.title or config.name,
-        command=command,
-        config=config.model_dump(mode="json", exclude_none=True),
-        seed=config.seed,
-        versions=versions,
-        data=data,
-        likelihood=model.likelihood.name,
-        response=model.response.name,
-        formula=model.formula or "",
+        **identity(config, model, data, versions, command),
         simulations=len(results),
         rows=tuple(rows),
         outcomes={
@@ -129,17 +109,14 @@ def write_sbc_folder(record: SBCRecord, results: Sequence[Mapping[str, Any]], de
         RunFolderError: the folder cannot be written; the one that was there is untouched.
     """
     pictures = {method: sbc_figure(record.rows, method) for method in record.methods}
-    with replacing(destination, _RECORD) as folder:
-        lines = "".join(json.dumps(result) + "\n" for result in results)
-        (folder / "simulations.jsonl").write_text(lines, encoding="utf-8")
-        (folder / "sbc.csv").write_text(_csv(record), encoding="utf-8")
-        for method, figure in pictures.items():
-            (folder / f"ecdf-{method}.svg").write_text(figure.svg, encoding="utf-8")
-            (folder / f"ecdf-{method}.png").write_bytes(figure.png)
-        (folder / "sbc.html").write_text(_html(record, pictures), encoding="utf-8")
-        content = {**sbc_json(record), "files": hashes(folder)}
-        text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
-        (folder / _RECORD).write_text(text + "\n", encoding="utf-8")
+    files: dict[str, str | bytes] = {
+        "simulations.jsonl": "".join(json.dumps(result) + "\n" for result in results),
+        "sbc.csv": _csv(record),
+        **{f"ecdf-{method}.svg": figure.svg for method, figure in pictures.items()},
+        **{f"ecdf-{method}.png": figure.png for method, figure in pictures.items()},
+        "sbc.html": _html(record, pictures),
+    }
+    write_folder(destination, "sbc", files, sbc_json(record))
 
 
 def _csv(record: SBCRecord) -> str:
@@ -148,10 +125,8 @@ def _csv(record: SBCRecord) -> str:
     writer.writerow(["method", "parameter", "simulations", "inside", "largest_difference", *_coverages()])
     for row in record.rows:
         largest = float(np.abs(row.difference).max())
-        writer.writerow(
-            [row.method, f"'{row.parameter}" if row.parameter[:1] in "=+-@\t\r\n" else row.parameter,
-             len(row.pit), row.inside, repr(largest), *map(repr, row.coverage)]
-        )  # fmt: skip
+        cells = [row.method, csv_cell(row.parameter), len(row.pit), row.inside, repr(largest)]
+        writer.writerow([*cells, *map(repr, row.coverage)])
     return buffer.getvalue()
 
 
@@ -162,15 +137,7 @@ def _coverages() -> list[str]:
 def sbc_json(record: SBCRecord) -> dict[str, Any]:
     """Lay out a calibration as JSON-able data; its simulations are in simulations.jsonl."""
     return {
-        "format": _FORMAT,
-        "kind": "sbc",
-        "name": record.name,
-        "title": record.title,
-        "command": record.command,
-        "config": dict(record.config),
-        "seed": record.seed,
-        "versions": dict(record.versions),
-        "data": record.data.model_dump(mode="json"),
+        **identity_json(record, "sbc"),
         "simulations": record.simulations,
         "band": BAND,
         "calibrated": record.calibrated,
@@ -236,29 +203,15 @@ def _all_of(names: Sequence[str]) -> str:
 
 def sbc_text(record: SBCRecord) -> str:
     """Write what `bayescope sbc` prints: the coverage, aligned, and the sentences."""
-    table = line_up(coverage_table(record))
-    lines = [table.headings, *table.rows]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(table.headings))]
-    texts = [
-        "  ".join(
-            cell.rjust(width) if numeric else cell.ljust(width)
-            for cell, width, numeric in zip(line, widths, table.numeric, strict=True)
-        ).rstrip()
-        for line in lines
-    ]
     title = f"{record.name}  coverage of central intervals, {record.simulations} simulations"
-    return "\n".join([title, "", texts[0], "-" * len(texts[0]), *texts[1:], "", *sentences(record)])
+    return "\n".join([title, "", *table_lines(coverage_table(record)), "", *sentences(record)])
 
 
-def _html(record: SBCRecord, pictures: Mapping[str, Any]) -> str:
-    return (
-        environment()
-        .get_template("sbc.html.j2")
-        .render(
-            **stylesheet(),
-            record=record,
-            pictures=pictures,
-            table=line_up(coverage_table(record)),
-            sentences=sentences(record),
-        )
+def _html(record: SBCRecord, pictures: Mapping[str, Picture]) -> str:
+    return html(
+        "sbc",
+        record=record,
+        pictures=pictures,
+        table=line_up(coverage_table(record)),
+        sentences=sentences(record),
     )
