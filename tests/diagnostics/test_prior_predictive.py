@@ -57,7 +57,7 @@ def test_priors_that_exclude_the_data_are_noted():
         "mom_hs=Normal(0, 1)",
     ]
     _, checks = gate(KIDIQ, *(f"model.priors.{line}" for line in narrow))
-    assert "above nearly all that the priors allow" in checks["prior_predictive_mean"].message
+    assert "above nearly all that the priors allow" in checks["prior_predictive_median"].message
     assert checks["prior_predictive_sd"].verdict == "note"
     assert checks["prior_predictive_scale"].verdict == "pass"
 

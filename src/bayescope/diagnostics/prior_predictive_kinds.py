@@ -95,7 +95,8 @@ def middle_and_reach(model: Model) -> tuple[float, float]:
 
 
 def _moments(_model: Model, responses: Floats) -> dict[str, Floats]:
-    return {"mean": responses.mean(axis=-1), "sd": responses.std(axis=-1)}
+    # the median: the mean of many rows under a log link is that of the largest
+    return {"median": np.median(responses, axis=-1), "sd": responses.std(axis=-1)}
 
 
 def _chances(model: Model, rng: np.random.Generator, thetas: Floats) -> Simulated:
