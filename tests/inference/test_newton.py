@@ -10,7 +10,8 @@ import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayescope.inference.newton import Objective, minimise
+from bayescope.inference.newton import minimise
+from bayescope.inference.objective import Objective
 
 
 def smooth(value, derivatives, size):

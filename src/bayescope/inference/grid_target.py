@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from bayescope.inference.grid_marginal import log_stretch_slope, stretch
 from bayescope.inference.improper import data_of, unknown_sigma
 from bayescope.inference.log_densities import log_likelihoods, log_priors
-from bayescope.inference.newton import Objective, minimise
+from bayescope.inference.newton import minimise
+from bayescope.inference.objective import Objective
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.starts import plain_start, starts
 from bayescope.inference.transforms import Transform, unconstrained

@@ -38,8 +38,9 @@ from bayescope.inference.map_refusals import (
 )
 from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network_mode, search_details
-from bayescope.inference.newton import Solution, kkt_residual
+from bayescope.inference.newton import Solution
 from bayescope.inference.normal_statistics import NormalStatistics
+from bayescope.inference.objective import kkt_residual
 from bayescope.inference.point import (
     expected_information,
     limits_reached,

@@ -30,8 +30,8 @@ from bayescope.inference.hypotheses import choose
 from bayescope.inference.level_refusals import refuse_all_classes
 from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network_mode, search_details
-from bayescope.inference.newton import kkt_residual
 from bayescope.inference.normal_statistics import NormalStatistics, design_matrix
+from bayescope.inference.objective import kkt_residual
 from bayescope.inference.point import (
     degenerate,
     dependent_columns,

@@ -15,7 +15,8 @@ from bayescope.inference.improper import refuse_improper_sigma
 from bayescope.inference.map_refusals import refuse_improper, refuse_unbounded
 from bayescope.inference.method import Context
 from bayescope.inference.network_refusals import SYMMETRY, refuse_network_mode
-from bayescope.inference.newton import Objective, Solution, minimise
+from bayescope.inference.newton import Solution, minimise
+from bayescope.inference.objective import Objective
 from bayescope.inference.point import named, refuse_unconverged, wald_covariance
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.settings import PointSettings

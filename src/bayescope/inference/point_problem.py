@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.inference.certificate import has_maximum
-from bayescope.inference.newton import Derivatives, Objective, Solution, minimise
+from bayescope.inference.newton import Solution, minimise
 from bayescope.inference.normal_statistics import NormalStatistics, normal_statistics
+from bayescope.inference.objective import Derivatives, Objective
 from bayescope.inference.settings import PointSettings
 from bayescope.inference.working_set import MANY, minimise_working_set
 from bayescope.models import density, prior_density

@@ -16,7 +16,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.inference.newton import Objective, Solution, kkt_residual
+from bayescope.inference.newton import Solution
+from bayescope.inference.objective import Objective, kkt_residual
 
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayescope.data.terms import INTERCEPT
-from bayescope.distributions.likelihoods import LIKELIHOODS
-from bayescope.distributions.ordinal import CUTPOINTS
-from bayescope.models.network_bodies import network_names
-from bayescope.reports.formatting import compact, plain, shorten, whole
+from bayescope.reports.formatting import plain, whole
+from bayescope.reports.plate_nodes import (
+    CHARACTER,
+    GAP,
+    Node,
+    coefficients,
+    has_body,
+    head_parameters,
+    label_of,
+    modelled,
+    predictors_node,
+)
 from bayescope.reports.record import RunRecord
 from bayescope.reports.style import FAINT, INK, MUTED, Picture, new_figure, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_CHARACTER = 0.082  # inches of one character of a node's label
-_SMALL_CHARACTER = 0.068
 _HEIGHT = 0.34
-_GAP = 0.28
-_MOST_SLOPES = 5
-_WIDEST = 8.2
 _PRIOR_Y, _PARAMETER_Y, _BODY_Y, _RESPONSE_Y = 3.45, 3.08, 1.85, 0.95
 _STYLE = {
     "arrowstyle": "-|>,head_length=0.45,head_width=0.18",
@@ -35,32 +36,13 @@ _STYLE = {
 }
 
 
-@dataclass(frozen=True)
-class _Node:
-    """A node with its label and, for an unknown, its prior; `kind` decides how it is drawn."""
-
-    label: str
-    kind: str  # "unknown", "fixed", "computed", "observed"
-    prior: str = ""
-    scale: str | None = None  # the unknown that the scale of the prior is a multiple of
-    target: str | None = ""  # the parameter that it is a part of: "" the location, None none by itself
-
-    @property
-    def width(self) -> float:
-        return max(0.6, len(self.label) * _CHARACTER + 0.26)
-
-    @property
-    def room(self) -> float:
-        return max(self.width, len(self.prior) * _SMALL_CHARACTER)
-
-
 def plate_picture(record: RunRecord) -> Picture:
     """Draw the plate diagram of a run's model; to be called within `house_style`.
 
     Open nodes are unknown, shaded ones observed, dashed ones computed; the frame is the plate, and
     what is inside repeats for each row. More than five slopes are drawn as one node.
     """
-    body, head = _coefficients(record), _head_parameters(record)
+    body, head = coefficients(record), head_parameters(record)
     nodes = [*body, *head]
     positions = _spread(nodes)
     needed = positions[-1] + nodes[-1].room / 2 + 0.2 if nodes else 0.0
@@ -76,149 +58,32 @@ def plate_picture(record: RunRecord) -> Picture:
 
 def _plate_width(record: RunRecord) -> float:
     """The width that the widest row of the plate asks for, its middle node in the middle."""
-    response = _Node(f"{_label(record.model.response)}[i]", "observed")
-    sides = [response.width / 2 + 0.3 + len(_head_text(record)) * _CHARACTER]
+    response = Node(f"{label_of(record.model.response)}[i]", "observed")
+    sides = [response.width / 2 + 0.3 + len(_head_text(record)) * CHARACTER]
     if record.model.predictors:
         sides.append(
-            _Node(f"{record.model.location}[i]", "computed").width / 2 + 0.5 + _predictors_node(record).width
+            Node(f"{record.model.location}[i]", "computed").width / 2 + 0.5 + predictors_node(record).width
         )
-    others = _other_places(record, 0.0, _Node(f"{record.model.location}[i]", "computed")).values()
+    others = _other_places(record, 0.0, Node(f"{record.model.location}[i]", "computed")).values()
     sides += [place + node.width / 2 for place, node in others]
     return 2 * (max(sides) + 0.45)
 
 
-def _spread(nodes: Sequence[_Node]) -> list[float]:
+def _spread(nodes: Sequence[Node]) -> list[float]:
     """Give the centre of each node of the top row."""
     centres, edge = [], 0.2
     for node in nodes:
         centres.append(edge + node.room / 2)
-        edge += node.room + _GAP
+        edge += node.room + GAP
     return centres
 
 
-def _is_head_parameter(record: RunRecord, name: str) -> bool:
-    """Tell whether an unknown is a parameter of the likelihood itself, not a coefficient."""
-    if record.hypotheses is not None:
-        return True
-    entry = LIKELIHOODS[record.model.likelihood]
-    return any(name.partition("[")[0] in form.names for form in (entry, *entry.others))
-
-
-def _has_body(record: RunRecord) -> bool:
-    return record.model.formula is not None
-
-
-def _head_parameters(record: RunRecord) -> list[_Node]:
-    if record.hypotheses is not None:
-        return [_Node("hypothesis", "unknown", f"one of {len(record.hypotheses.rows)}")]
-    unknown = [
-        _Node(_label(p.parameter), "unknown", p.text, p.scale)
-        for p in record.model.priors
-        if _is_head_parameter(record, p.parameter)
-    ]
-    return (_as_one(unknown) if _has_cutpoints(record) else unknown) + _fixed(record, head=True)
-
-
-def _has_cutpoints(record: RunRecord) -> bool:
-    entry = LIKELIHOODS.get(record.model.likelihood)
-    return entry is not None and bool(entry.ordered)
-
-
-def _as_one(cutpoints: list[_Node]) -> list[_Node]:
-    """One node for all cutpoints, which have one prior."""
-    first = cutpoints[0]
-    return [replace(first, label=f"{CUTPOINTS} ({len(cutpoints)})", prior=f"{first.prior}, in order")]
-
-
-def _fixed(record: RunRecord, *, head: bool) -> list[_Node]:
-    texts = {  # a known matrix is one node, whatever its elements
-        f"{name.partition('[')[0]} known"
-        if head and "[" in name
-        else f"{_label(name)} = {compact(value)}": None
-        for name, value in record.model.fixed.items()
-        if _is_head_parameter(record, name) == head
-        and not (name == INTERCEPT and _has_cutpoints(record))  # these take its place
-    }
-    return [_Node(text, "fixed") for text in texts]
-
-
-def _coefficients(record: RunRecord) -> list[_Node]:
-    """The unknowns of the bodies, of the location and of other parameters that have a formula."""
-    found = [node for owner in ("", *_modelled(record)) for node in _body_nodes(record, owner)]
-    return found + _fixed(record, head=False)
-
-
-def _modelled(record: RunRecord) -> tuple[str, ...]:
-    """The parameters beside the location that have a formula."""
-    return tuple(record.model.blueprint.get("formulas", ()))
-
-
-def _owner(record: RunRecord, name: str) -> str:
-    return next((p for p in _modelled(record) if name.startswith(f"{p}.")), "")
-
-
-def _effects(record: RunRecord, owner: str) -> list[_Node]:
-    """The effects of groups, each kind one node."""
-    effects = set(record.model.effects)
-    blocks = [b for b in record.model.blueprint.get("blocks", ()) if effects.issuperset(b["labels"])]
-    nodes = []
-    for block in blocks:
-        sigma = block["prior"]["arguments"]["sigma"]
-        scale = sigma["parameter"] if isinstance(sigma, dict) else None
-        text = f"Normal(0, {scale or compact(sigma)})"
-        if _owner(record, block["name"]) == owner:
-            label = _label(f"{block['name']} ({len(block['labels'])})")
-            nodes.append(_Node(label, "unknown", text, scale, owner))
-    return nodes
-
-
-def _body_nodes(record: RunRecord, owner: str) -> list[_Node]:
-    """The intercept of a body, then the slopes, as one node if they are many, and the effects of groups."""
-    effects = _effects(record, owner)
-    scales = {node.scale for node in effects}
-    priors = [
-        p
-        for p in record.model.priors
-        if not _is_head_parameter(record, p.parameter)
-        and _owner(record, p.parameter) == owner
-        and p.parameter not in record.model.effects
-    ]
-    spreads = [p for p in priors if p.parameter in scales or p.distribution == "LKJ"]
-    priors = [p for p in priors if p not in spreads]
-    beside = [_Node(_label(p.parameter), "unknown", p.text, p.scale, None) for p in spreads]
-    constant = f"{owner}.Intercept" if owner else "Intercept"
-    slopes = [
-        _Node(_label(p.parameter), "unknown", p.text, p.scale, owner)
-        for p in priors
-        if p.parameter != constant
-    ]
-    if len(slopes) > _MOST_SLOPES or sum(node.room + _GAP for node in slopes) > _WIDEST:
-        texts = {node.prior for node in slopes}
-        distributions = {node.prior.partition("(")[0] for node in slopes}
-        scale = next((node.scale for node in slopes if node.scale), None)
-        prior = texts.pop() if len(texts) == 1 else f"{' or '.join(sorted(distributions))}, scales differ"
-        weights = network_names(record.model.blueprint)
-        kind = "weights" if any(p.parameter in weights for p in priors) else "coefficients"
-        name = f"{owner}.{kind}" if owner else kind
-        slopes = [_Node(f"{name} ({len(slopes)})", "unknown", prior, scale, owner)]
-    intercept = [
-        _Node(constant, "unknown", p.text, p.scale, owner) for p in priors if p.parameter == constant
-    ]
-    return [*intercept, *slopes, *effects, *beside]
-
-
-def _label(name: str) -> str:
-    return shorten(plain(name), 22)
-
-
-def _draw(
-    axes: Axes, record: RunRecord, width: float, top: list[tuple[_Node, float]], body_size: int
-) -> None:
-    response = _Node(f"{_label(record.model.response)}[i]", "observed")
+def _draw(axes: Axes, record: RunRecord, width: float, top: list[tuple[Node, float]], body_size: int) -> None:
+    response = Node(f"{label_of(record.model.response)}[i]", "observed")
     middle = width / 2
     _plate(axes, record, width)
     _draw_scales(axes, top)
-    if not _has_body(record):
+    if not has_body(record):
         for node, x in top:
             _arrow(axes, (x, _PARAMETER_Y), (middle, _RESPONSE_Y + 0.45), node, response)
             _draw_node(axes, node, x, _PARAMETER_Y)
@@ -231,7 +96,7 @@ def _draw(
             color=MUTED,
         )
         return
-    location = _Node(f"{record.model.location}[i]", "computed")
+    location = Node(f"{record.model.location}[i]", "computed")
     others = _other_places(record, middle, location)
     for k, (node, x) in enumerate(top):
         place, target, y = middle, location, _BODY_Y
@@ -255,24 +120,24 @@ def _draw(
     )
 
 
-def _other_places(record: RunRecord, middle: float, location: _Node) -> dict[str | None, tuple[float, _Node]]:
+def _other_places(record: RunRecord, middle: float, location: Node) -> dict[str | None, tuple[float, Node]]:
     """Place the computed nodes of other parameters with a formula to the right of the location's."""
-    places: dict[str | None, tuple[float, _Node]] = {}
+    places: dict[str | None, tuple[float, Node]] = {}
     x = middle + location.width / 2
-    for name in _modelled(record):
-        node = _Node(f"{name}[i]", "computed")
-        places[name] = (x + _GAP + node.width / 2, node)
-        x += _GAP + node.width
+    for name in modelled(record):
+        node = Node(f"{name}[i]", "computed")
+        places[name] = (x + GAP + node.width / 2, node)
+        x += GAP + node.width
     return places
 
 
-def _draw_scales(axes: Axes, top: list[tuple[_Node, float]]) -> None:
+def _draw_scales(axes: Axes, top: list[tuple[Node, float]]) -> None:
     """Draw an arc, below the row, from each unknown to those whose prior's scale is a multiple of it."""
     places = {node.label: x for node, x in top}
     low = _PARAMETER_Y - _HEIGHT / 2
     for node, x in top:
-        if node.scale is not None and _label(node.scale) in places:
-            start = places[_label(node.scale)]
+        if node.scale is not None and label_of(node.scale) in places:
+            start = places[label_of(node.scale)]
             bend = np.sign(x - start) * min(0.25, 0.5 / abs(x - start))  # stays above the plate
             style = _STYLE | {"connectionstyle": f"arc3,rad={bend:.3f}"}
             axes.annotate("", xy=(x, low), xytext=(start, low), arrowprops=style, zorder=1)
@@ -284,18 +149,11 @@ def _head_text(record: RunRecord) -> str:
     return f"~ {record.model.likelihood}"
 
 
-def _draw_predictors(axes: Axes, record: RunRecord, middle: float, location: _Node) -> None:
-    node = _predictors_node(record)
+def _draw_predictors(axes: Axes, record: RunRecord, middle: float, location: Node) -> None:
+    node = predictors_node(record)
     x = middle - 0.5 - location.width / 2 - node.width / 2
     _arrow(axes, (x, _BODY_Y), (middle, _BODY_Y), node, location)
     _draw_node(axes, node, x, _BODY_Y)
-
-
-def _predictors_node(record: RunRecord) -> _Node:
-    names = [f"{_label(name)}[i]" for name in record.model.predictors]
-    joined = ", ".join(names)
-    label = joined if len(joined) <= 26 or len(names) == 1 else f"{len(names)} predictors [i]"
-    return _Node(label, "observed")
 
 
 def _plate(axes: Axes, record: RunRecord, width: float) -> None:
@@ -322,7 +180,7 @@ def _plate(axes: Axes, record: RunRecord, width: float) -> None:
     )
 
 
-def _draw_node(axes: Axes, node: _Node, x: float, y: float) -> None:
+def _draw_node(axes: Axes, node: Node, x: float, y: float) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     if node.kind != "fixed":
@@ -345,9 +203,7 @@ def _draw_node(axes: Axes, node: _Node, x: float, y: float) -> None:
         )
 
 
-def _arrow(
-    axes: Axes, start: tuple[float, float], end: tuple[float, float], tail: _Node, head: _Node
-) -> None:
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], tail: Node, head: Node) -> None:
     """Draw an arrow from the rim of one node to the rim of another."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     leave, arrive = _rim(tail, dx, dy), _rim(head, dx, dy)
@@ -360,7 +216,7 @@ def _arrow(
     )
 
 
-def _rim(node: _Node, dx: float, dy: float) -> float:
+def _rim(node: Node, dx: float, dy: float) -> float:
     """The part of the way (dx, dy) that lies inside a node centred at its end."""
     half_width, half_height = node.width / 2, _HEIGHT / 2
     ways = [half_width / abs(dx)] if dx else []
@@ -368,9 +224,9 @@ def _rim(node: _Node, dx: float, dy: float) -> float:
     return min(*ways, 0.49) if ways else 0.0
 
 
-def _alt(record: RunRecord, nodes: Sequence[_Node]) -> str:
+def _alt(record: RunRecord, nodes: Sequence[Node]) -> str:
     unknowns = "; ".join(f"{node.label} with prior {node.prior}" for node in nodes if node.prior)
-    route = f"through {record.model.location} " if _has_body(record) else ""
+    route = f"through {record.model.location} " if has_body(record) else ""
     return (
         f"Plate diagram: {unknowns or 'no unknowns'}, {route}to the observed {plain(record.model.response)}, "
         f"repeated for {whole(record.data.rows)} rows."

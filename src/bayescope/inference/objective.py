@@ -1,0 +1,84 @@
+"""What the solver of point estimates minimises, and how far a point is from a minimum of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
+type Derivatives = tuple[float, Floats, Floats]
+type Slopes = Callable[[Floats], tuple[float, Floats]]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """f and its derivatives, the kinks and the box; all vectors have shape (d,).
+
+    `value(theta)` is f, inf or nan outside its domain; `derivatives(theta)` is f, its gradient and
+    its Hessian. A `weight` of 0 means no kink. `slopes(theta)`, f and its gradient alone, is there where all
+    three together cost little more than f does: a step is then tried with its derivatives at once.
+    """
+
+    value: Callable[[Floats], float]
+    derivatives: Callable[[Floats], Derivatives]
+    lower: Floats
+    upper: Floats
+    location: Floats
+    weight: Floats
+    slopes: Slopes | None = None
+
+    @cached_property
+    def smooth(self) -> bool:
+        """Whether there is neither a kink nor a bound."""
+        return not (self.weight.any() or np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+
+    @cached_property
+    def kink(self) -> Floats:
+        """The location of each kink, shape (d,); nan where there is none."""
+        return np.where(self.weight > 0, self.location, np.nan)
+
+    def penalty(self, theta: Floats) -> float:
+        """Return the sum of the kinks at `theta`."""
+        return float(self.weight @ np.abs(theta - self.location))
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """A point; `step` is the length in sds of the step that led to it, 0 for a start.
+
+    The Hessian of one that is not `fresh` is that of the point before.
+    """
+
+    theta: Floats
+    total: float
+    gradient: Floats
+    hessian: Floats
+    residual: float
+    step: float = 0.0
+    fresh: bool = True
+
+
+def kkt_residual(objective: Objective, theta: Floats, gradient: Floats, curvature: Floats) -> float:
+    """Return how far `theta` is from satisfying the first-order conditions, free of units.
+
+    The largest |minimal-norm subgradient of F on the box|_j / (sqrt|H_jj| + w_j), where `gradient`
+    and `curvature` (the diagonal of H) are those of f, shape (d,). For a log density and a
+    coordinate without a kink it is the Newton step of that coordinate in its conditional sds.
+    """
+    scale = np.sqrt(np.abs(curvature)) + objective.weight
+    violation = np.abs(subgradient(objective, theta, gradient))
+    return float((violation / np.where(scale > 0, scale, 1.0)).max(initial=0.0))
+
+
+def subgradient(objective: Objective, theta: Floats, gradient: Floats) -> Floats:
+    """Return the minimal-norm subgradient of F, without the parts that a bound of the box takes up."""
+    if objective.smooth:
+        return gradient
+    weight, side = objective.weight, np.sign(theta - objective.location)
+    slope, either = gradient + weight * side, weight * (side == 0)
+    rising = np.where(theta > objective.lower, np.maximum(slope - either, 0.0), 0.0)
+    return rising + np.where(theta < objective.upper, np.minimum(slope + either, 0.0), 0.0)
