@@ -1,4 +1,4 @@
-# make demo | test | test-long | check | reports | bench | lock
+# make demo | test | test-long | check | reports | bench | sbc | lock
 # Nothing need be done before: each target makes .venv when it is not there.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help demo test test-long check reports bench schemas lock clean
+.PHONY: help demo test test-long check reports bench sbc schemas lock clean
 
 help:
 	@echo "make demo       run configs/coin.yaml and configs/kidiq.yaml and print their results"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-long  run the tests that take longer (marked slow)"
 	@echo "make check      ruff, mypy, import-linter, wheel contents, doctests"
 	@echo "make reports    render the sample reports in reports/"
+	@echo "make sbc        calibrate the models in models/ by simulation"
 	@echo "make bench      measure against other libraries (BENCH_FLAGS=--quick to see that it runs)"
 
 $(VENV)/requirements.stamp: requirements.txt .ci/find-python
@@ -57,6 +58,9 @@ $(BENCH)/package.stamp: benchmarks/requirements.txt .ci/find-python pyproject.to
 
 bench: $(BENCH)/package.stamp
 	$(THREADS) $(BENCH)/bin/python -m benchmarks $(BENCH_FLAGS)
+
+sbc: $(VENV)/package.stamp
+	$(THREADS) $(BIN)/python -m benchmarks.calibration
 
 schemas: $(VENV)/package.stamp
 	$(BIN)/python .ci/write_schemas.py

@@ -80,8 +80,8 @@ _TEXT = """# Calibration of the models in models/
 Made by `make sbc`; do not edit. Truths are drawn from the prior and data from the model, and the ranks of the
 truths among the draws are uniform if a method is right ([how](calibration.md)). The columns in percent say
 how often the central intervals hold the truth, over {simulations} simulated data sets, least to most of all
-unknowns; `ranks` says whether they stay inside of {band} bands, which one unknown in a hundred leaves by chance.
-Regressions have {rows} rows and two predictors; priors are those of `benchmarks/calibration.py`.
+unknowns; `ranks` says whether they stay inside of {band} bands, which one unknown in a hundred leaves by
+chance. Regressions have {rows} rows and two predictors; priors are those of `benchmarks/calibration.py`.
 """
 
 
