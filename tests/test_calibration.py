@@ -146,6 +146,10 @@ def test_data_that_cannot_be_drawn_are_a_named_refusal():
     model = model_of("", likelihood="Poisson", formula="y ~ x", priors={"x": "Normal(0, 1e6)"})
     with pytest.raises(FitError, match="the prior makes data that cannot be drawn"):
         simulate(model, np.random.default_rng(SEED_OF_A_HUGE_SLOPE))
+    # the first draw of this seed is u = 0.5118: an upper end of 1 / (1 - u)^1000 = 1e311
+    model = model_of("", likelihood="Uniform", response="y", priors={"lower": 0, "upper": "Pareto(1e-3, 1)"})
+    with pytest.raises(FitError, match="beyond 1e100"):
+        simulate(model, np.random.default_rng(1))
 
 
 def test_recovery_puts_the_truth_beside_every_answer(command):

@@ -211,3 +211,12 @@ def test_ties_count_half(rng):
 
 def test_a_fit_without_draws_has_no_check():
     assert posterior_predictive_check(coin([1.0]), replace(posterior(np.ones(3)), draws=None), SEED) is None
+
+
+@pytest.mark.parametrize("make", [coin, normal])
+@pytest.mark.parametrize("weight", [0.05, 0.3, 1.6])
+def test_weights_that_are_no_whole_numbers_leave_observations_to_compare(rng, make, weight):
+    fit = posterior(np.column_stack([rng.uniform(0.4, 0.6, 200), np.ones(200)]))
+    checked = posterior_predictive_check(make(np.tile([0.0, 1.0], 20), np.full(40, weight)), fit, SEED)
+    assert sum(checked.observed) == round(40 * weight)
+    assert all(np.isfinite(row["observed"]) for row in checked.statistics.values())

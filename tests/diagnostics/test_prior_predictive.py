@@ -94,3 +94,28 @@ def test_hypotheses_are_not_simulated():
 
 def test_sizes_are_written_as_they_are_grasped():
     assert [size_text(x) for x in (0.0, 5.88, 311.2)] == ["1", "358", "exp(311)"]
+
+
+@pytest.mark.parametrize("upper", ["Normal(0, 1)", "Pareto(1, 1)", "Pareto(1e-3, 1)", "Normal(0, 1e9)"])
+def test_two_unknown_ends_have_a_prior_predictive_distribution(upper):
+    model = {
+        "likelihood": "Uniform",
+        "response": "y",
+        "priors": {"lower": "Normal(0, 1)", "upper": upper},
+    }
+    data = {"columns": {"y": [0.2, 0.8]}}
+    _, built = prepare(read_config({"name": "ends", "data": data, "model": model, "inference": ["mle"]}))
+    found = prior_predictive(built, 1)
+    assert 0.0 <= found.share <= 1.0
+    assert (found.share < found.limit) == (upper in {"Normal(0, 1)", "Pareto(1, 1)"})
+
+
+def test_absurd_values_that_are_fixed_are_no_line_of_priors():
+    columns = {"y": [1.0, 2.0, 1.0], "x": [0.0, 1e9, 1e9]}
+    model = {"likelihood": "Exponential", "formula": "y ~ 0 + x", "priors": {"coefficients": 0.5}}
+    config = {"name": "fixed", "data": {"columns": columns}, "model": model, "inference": ["mle"]}
+    found = prior_predictive(prepare(read_config(config))[1], 1)
+    [check, *_] = check_prior_predictive(found)
+    assert (check.verdict, check.parameter) == ("note", None)
+    assert check.message.startswith("With the values that are fixed the share of simulated responses")
+    assert check.advice.startswith("Check the values that the model fixes")

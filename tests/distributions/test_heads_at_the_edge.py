@@ -122,3 +122,13 @@ def test_forms_are_found_by_the_names_of_their_parameters():
     assert parametrised("Gamma", formula=True).location == "mu"
     assert parametrised("Gamma", ["nonsense"]).location == "beta"
     assert parametrised("Normal", ["tau"]) is LIKELIHOODS["Normal"]
+
+
+def test_a_uniform_draws_between_its_ends_and_says_where_there_is_no_between():
+    lower, upper = np.array([0.0, 0.0, 1.0, -np.inf]), np.array([2.0, np.inf, 0.0, 0.0])
+    drawn = LIKELIHOODS["Uniform"].sample(np.random.default_rng(1), None, (lower, upper))
+    assert 0.0 <= drawn[0] <= 2.0
+    assert drawn[1] == np.inf
+    assert np.isnan(drawn[2])
+    assert not np.isfinite(drawn[3])
+    np.testing.assert_array_equal(LIKELIHOODS["Uniform"].exists((lower, upper)), [True, True, False, True])

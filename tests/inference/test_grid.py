@@ -164,6 +164,31 @@ def test_a_logistic_regression_of_two_parameters_equals_dblquad(regression, prio
     assert found.estimate == pytest.approx(mean, abs=2e-6)
 
 
+def test_two_unknown_ends_of_a_uniform_equal_dblquad():
+    # the one end is below the smallest y, and goes to -inf: x falls where its z rises
+    y = [0.2, 0.5, 0.8]
+    model = {
+        "likelihood": "Uniform",
+        "response": "y",
+        "priors": {"lower": "Normal(0, 1)", "upper": "Normal(1, 2)"},
+    }
+    config = {"name": "ends", "data": {"columns": {"y": y}}, "model": model, "inference": ["grid"]}
+    found = grid(prepare(read_config(config))[1])
+
+    def integral(weight):
+        return scipy.integrate.dblquad(
+            lambda b, a: weight(a, b) * normal.pdf(a) * normal.pdf(b, 1, 2) / (b - a) ** 3,
+            -12, 0.2, 0.8, 25, epsabs=1e-12, epsrel=1e-10,
+        )[0]  # fmt: skip
+
+    normal = scipy.stats.norm
+    mass = integral(lambda _a, _b: 1.0)
+    assert found.outcome.status == "ok"
+    assert found.log_evidence == pytest.approx(math.log(mass), abs=1e-6)
+    means = [integral(lambda _a, b: b) / mass, integral(lambda a, _b: a) / mass]
+    assert found.estimate == pytest.approx(means, abs=2e-6)
+
+
 def test_laplace_priors_on_an_orthogonal_design_have_the_known_product_form(regression):
     # with X'X diagonal and sigma known the posterior is a product, and each factor two Normal pieces
     X = np.array([[1.0, 1], [1, -1], [1, 1], [1, -1]])

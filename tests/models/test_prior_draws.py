@@ -78,3 +78,25 @@ def test_cutpoints_rise_and_vectors_are_vectors():
 def test_a_flat_prior_has_nothing_to_draw_from():
     with pytest.raises(NotApplicable, match="the prior of sigma is flat"):
         draws("configs/kidiq.yaml", "model.priors.sigma=HalfFlat()")
+
+
+def uniform(lower, upper):
+    model = {"likelihood": "Uniform", "response": "y", "priors": {"lower": lower, "upper": upper}}
+    data = {"columns": {"y": [0.2, 0.8]}}
+    _, built = prepare(read_config({"name": "ends", "data": data, "model": model, "inference": ["mle"]}))
+    return built
+
+
+def test_two_unknown_ends_are_drawn_given_that_the_lower_is_below_the_upper():
+    model = uniform("Normal(0, 1)", "Normal(0, 1)")
+    upper, lower = draw_prior(model, np.random.default_rng(4), SIZE).T  # the location first
+    assert (lower < upper).all()
+    # the mean of the larger of two standard Normals is 1 / sqrt(pi), its variance 1 - 1 / pi
+    error = 4 * np.sqrt((1 - 1 / np.pi) / SIZE)
+    assert abs(upper.mean() - np.pi**-0.5) < error
+    assert abs(lower.mean() + np.pi**-0.5) < error
+
+
+def test_priors_that_leave_no_room_between_the_ends_are_refused():
+    with pytest.raises(NotApplicable, match="next to none of what the prior of upper and lower allows"):
+        draw_prior(uniform("Normal(20, 1)", "Normal(0, 1)"), np.random.default_rng(5), 3)

@@ -45,8 +45,9 @@ def broken_rules(config: Section, *, needs_data: bool, whole_model: bool) -> Ite
         if not _meant(config, (), key) and (needs_data or key != "data"):
             yield Problem((key,), f"this key is missing: {wanted}")
     if isinstance(data := config.get("data"), dict):
-        yield from _data_rules(data)
+        yield from _data_rules(_given(data))
     if isinstance(model := config.get("model"), dict):
+        model = _given(model)
         if whole_model:
             yield from _incomplete_model(model)
         yield from _head_rules(model)
@@ -60,6 +61,11 @@ def broken_rules(config: Section, *, needs_data: bool, whole_model: bool) -> Ite
             yield from level_rules(model, parametrised(likelihood, formula=True))
             yield from body_rules(model, parametrised(likelihood, formula=True))
             yield from _trials_rules(model, LIKELIHOODS[likelihood])
+
+
+def _given(section: Section) -> Section:
+    """Leave out the keys with nothing after the colon: `response:` is no response."""
+    return {key: value for key, value in section.items() if value is not None}
 
 
 def _meant(section: Section, path: tuple[str, ...], *keys: str) -> bool:

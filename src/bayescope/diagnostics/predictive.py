@@ -134,13 +134,13 @@ def _binary(model: Model, fit: Fit, rng: np.random.Generator) -> tuple[_Comparis
     if note:
         model = _take(model, rng.choice(rows, MAX_ROWS, replace=False))
     values, weights = model.response.values, model.response.weights
-    repeats = np.ones(len(values)) if weights is None else np.rint(weights)
+    repeats = np.ones(len(values), dtype=np.int64) if weights is None else _repeats(weights, rng)
     names, groups = _thirds(model, np.asarray(fit.estimate), repeats)
 
     def replicate(rng: np.random.Generator, theta: Floats) -> Floats:
         p = _success(model, theta)
         once = weights is None  # a tenth of the time of a Binomial draw
-        found = rng.random(len(p)) < p if once else rng.binomial(repeats.astype(np.int64), p)
+        found = rng.random(len(p)) < p if once else rng.binomial(repeats, p)
         return found.astype(np.float64)
 
     def reduce(successes: Floats) -> tuple[Floats, Floats]:
@@ -160,7 +160,7 @@ def _binary(model: Model, fit: Fit, rng: np.random.Generator) -> tuple[_Comparis
     return comparison, note
 
 
-def _thirds(model: Model, theta: Floats, repeats: Floats) -> tuple[dict[int, str], Indices]:
+def _thirds(model: Model, theta: Floats, repeats: Indices) -> tuple[dict[int, str], Indices]:
     """Divide the rows into thirds by predicted probability: (names of those in use, third of each row)."""
     predicted = _success(model, theta)
     groups = np.searchsorted(np.quantile(predicted, [1 / 3, 2 / 3]), predicted)
@@ -235,8 +235,17 @@ def _observations(model: Model, rng: np.random.Generator) -> Indices:
         return np.arange(rows) if rows <= MAX_ROWS else np.sort(rng.choice(rows, MAX_ROWS, replace=False))
     total = weights.sum()
     # with replacement: of so many repetitions hardly one would be drawn twice
-    counts = np.rint(weights) if total <= MAX_ROWS else rng.multinomial(MAX_ROWS, weights / total)
-    return np.repeat(np.arange(rows), counts.astype(np.int64))
+    counts = _repeats(weights, rng) if total <= MAX_ROWS else rng.multinomial(MAX_ROWS, weights / total)
+    return np.repeat(np.arange(rows), counts)
+
+
+def _repeats(weights: Floats, rng: np.random.Generator) -> Indices:
+    """Return how often each row is repeated; by weights that are no whole numbers it is drawn so often."""
+    whole = np.rint(weights)
+    if np.array_equal(weights, whole):
+        return whole.astype(np.int64)
+    total = float(weights.sum())
+    return rng.multinomial(max(1, round(total)), weights / total)
 
 
 def _take(model: Model, rows: Indices) -> Model:

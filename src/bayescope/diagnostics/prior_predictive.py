@@ -48,7 +48,7 @@ class PriorPredictive(BaseModel):
         share: of simulated responses that are absurd, and `limit`, the largest that passes.
         log_reach: logarithm of the 94.5 % quantile of simulated distances from the middle of the data, and
             `log_data_reach`, that of the largest in the data; None where the response is no amount.
-        block: the line of priors that does most of it, and its `prior`; empty where all is well.
+        block: the line of priors that does most of it, and its `prior`; empty where all is well or fixed.
         suggestion: a narrower prior under which all is well; empty if there is none.
         statistics: name -> {"observed", "lower", "median", "upper", "p"} of simulated data sets.
     """
@@ -136,7 +136,10 @@ def _statistics(kind: Kind, model: Model, responses: Floats) -> dict[str, dict[s
 
 
 def _blame(model: Model, kind: Kind, rng: np.random.Generator, thetas: Floats) -> dict[str, str]:
-    """Name the line of priors without whose spread least is absurd, and a width of it that is enough."""
+    """Name the line of priors without whose spread least is absurd, and a width of it that is enough.
+
+    Nothing is named where no unknown has a scale of its own, as where every value is fixed.
+    """
     thetas = thetas[:_FEW]
 
     def share(block: Block, factor: float) -> float:
@@ -146,6 +149,8 @@ def _blame(model: Model, kind: Kind, rng: np.random.Generator, thetas: Floats) -
         return float(np.mean(kind.absurd(model, kind.simulate(model, rng, varied).judged)))
 
     blocks = [block for block in model.blocks if scaled_of(block.prior.arguments) is None][:_MOST_BLOCKS]
+    if not blocks:
+        return {}
     worst = min(blocks, key=lambda block: share(block, 0.0))
     enough = (factor for factor in _FACTORS if share(worst, factor) <= kind.limit / 2)
     narrower = _narrowed(worst.prior, next(enough, 0.0))
@@ -187,11 +192,12 @@ def _check_scale(found: PriorPredictive) -> Check:
         reached = (
             f", reaching {size_text(found.log_reach)} where the data reach {size_text(found.log_data_reach)}"
         )
-    advice = (
-        f"Narrow it: {found.block}: {found.suggestion}."
-        if found.suggestion
-        else f"Give {found.block} a narrower prior, or leave its line out for the default."
-    )
+    cause = found.prior or "the values that are fixed"
+    advice = "Check the values that the model fixes, and the units of the data."
+    if found.suggestion:
+        advice = f"Narrow it: {found.block}: {found.suggestion}."
+    elif found.block:
+        advice = f"Give {found.block} a narrower prior, or leave its line out for the default."
     return make_check(
         "prior",
         "prior_predictive_scale",
@@ -199,7 +205,7 @@ def _check_scale(found: PriorPredictive) -> Check:
         value=found.share,
         threshold=found.limit,
         parameter=found.block or None,
-        message=f"With {found.prior} the share of {found.quantity} is {found.share:.0%}{reached}."
+        message=f"With {cause} the share of {found.quantity} is {found.share:.0%}{reached}."
         if absurd
         else "",
         advice=advice,

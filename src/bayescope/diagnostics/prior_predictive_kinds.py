@@ -68,6 +68,8 @@ def _numbers(model: Model, rng: np.random.Generator, thetas: Floats) -> Simulate
     psi = _parameters(model, thetas)
     supports = [parameter.support for parameter in model.likelihood.parameters]
     tame = np.all([_inside(values, each) for values, each in zip(psi, supports, strict=True)], axis=0)
+    if model.likelihood.exists is not None:
+        tame &= model.likelihood.exists(psi)
     place = model.predictors.index(model.location)
     if not tame.any():
         return Simulated(psi[place], psi[place])

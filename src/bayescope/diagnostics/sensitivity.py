@@ -74,8 +74,7 @@ def sensitivities(model: Model, fit: Fit) -> tuple[Sensitivity, ...]:
         return ()
     flat = fit.draws.reshape(-1, fit.draws.shape[-1])
     thetas = flat[:: max(1, len(flat) // _MOST_DRAWS)]
-    spread = thetas.std(axis=0)
-    if len(thetas) < 2 or not (spread > 0).any():
+    if len(thetas) < 2 or not np.isfinite(thetas).all() or not (thetas.std(axis=0) > 0).any():
         return ()
     wanted = _scalable(model)
     log_priors = {block.name: values for block, values in block_log_priors(model, thetas, wanted)}

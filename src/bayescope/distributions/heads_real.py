@@ -6,9 +6,11 @@ and Taylor, Robust Statistical Modeling Using the t Distribution, J. Amer. Stat.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayescope.distributions.gamma_functions import student_constant
 from bayescope.distributions.heads import Floats, Head, matrix, quiet
@@ -117,9 +119,22 @@ def _uniform_derivatives(y: Floats, _: None, psi: tuple[Any, Any]) -> tuple[Floa
     return matrix((first, -first), (second, second), -second)
 
 
-UNIFORM = Head(_uniform_log_density, _uniform_derivatives, lambda rng, _, psi: np.asarray(rng.uniform(*psi)))
+@quiet
+def _uniform_sample(rng: np.random.Generator, _: None, psi: tuple[Any, Any]) -> Floats:
+    """Draw numbers between the ends: infinite where an end is, nan where the lower is not below the upper."""
+    lower, upper = np.broadcast_arrays(*psi)
+    drawn = lower + (upper - lower) * rng.random(lower.shape)
+    return np.where(lower < upper, drawn, np.nan)
+
+
+UNIFORM = Head(_uniform_log_density, _uniform_derivatives, _uniform_sample)
 
 
 def uniform_bounds(y: Floats) -> dict[str, tuple[float, float]]:
     """Tell where the ends of a Uniform may be that gave `y`: no end is inside the data."""
     return {"lower": (-np.inf, float(y.min())), "upper": (float(y.max()), np.inf)}
+
+
+def uniform_exists(psi: Sequence[Floats]) -> NDArray[np.bool_]:
+    """Tell where the lower end is below the upper."""
+    return np.asarray(np.less(*psi))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -91,6 +91,8 @@ class Likelihood:
     observations; `loss_formula_given` writes it for a parameter that is fixed, whose value takes
     the place of `{name}`. `bounds(y)` says where the response itself leaves room for the
     parameters, where it does: the ends of a Uniform are not inside the data.
+    `exists(psi)` tells where there is such a distribution, if that is more than the supports of its
+    parameters: lower < upper.
 
     For point estimates: `concave` lists the links of the location on which log p is concave in eta,
     the other parameters given; `separation` says which rows can send a coefficient to infinity: those
@@ -130,6 +132,7 @@ class Likelihood:
     needs_trials: bool = False
     loss_formula_given: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     bounds: Callable[[Floats], Bounds] = lambda _y: {}
+    exists: Callable[[Sequence[Floats]], NDArray[np.bool_]] | None = None
     concave: tuple[str, ...] = ()
     separation: Literal["", "outcomes", "zeros", "classes", "levels"] = ""
     degenerate: str = ""

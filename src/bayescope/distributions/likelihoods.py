@@ -296,6 +296,7 @@ _ENTRIES = (
         *heads_real.UNIFORM,
         loss_formula_given={"lower": "N * log(upper - {lower}), infinite where upper is below the largest y"},
         bounds=heads_real.uniform_bounds,
+        exists=heads_real.uniform_exists,
     ),
     Likelihood(
         "Multinomial",

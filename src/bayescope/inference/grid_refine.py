@@ -219,9 +219,9 @@ _NO_TAIL = 1e-30  # probability per log |x| at an end, under which the slope is 
 
 def _tail(found: Gridded, end: float) -> int:
     t = np.array([end, end - np.copysign(1.0, end)])
-    x = found.value(t)
-    if not np.isfinite([found.lower, found.upper][int(end > 0)]):
-        distance = np.abs(x - found.value(0.0))
+    x, centre = found.value(t), found.value(0.0)
+    if not np.isfinite(found.upper if x[0] > centre else found.lower):  # x falls with t below an upper end
+        distance = np.abs(x - centre)
         mass = found.pdf(x) * distance
         with np.errstate(all="ignore"):
             slope = np.diff(np.log(mass))[0] / np.diff(np.log(distance))[0]

@@ -127,7 +127,8 @@ def mean_slope(mu: float, sigma: float, lower: float, upper: float) -> float:
     """Return E d x / d z, which is also d E x / d mu."""
     if math.isinf(lower) or math.isinf(upper):
         sign = -1.0 if math.isinf(lower) else 1.0
-        return 1.0 if lower == -upper else sign * float(np.exp(mu + 0.5 * sigma**2))
+        with np.errstate(over="ignore"):
+            return 1.0 if lower == -upper else sign * float(np.exp(mu + 0.5 * sigma**2))
     t, weights = _rule(sigma)
     return float(weights @ Transform(lower, upper).derivatives(mu + sigma * t)[0])
 

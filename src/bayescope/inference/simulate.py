@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.data.checks import LARGEST
 from bayescope.data.table import Table, make_table
 from bayescope.distributions.choices import PRIORS
 from bayescope.errors import ConfigError, FitError, Problem
@@ -61,7 +62,7 @@ def simulate(model: Model, rng: np.random.Generator) -> tuple[Floats, Model]:
     Rows, predictors and priors are those of `model`; its response does not matter.
 
     Raises:
-        FitError: the response of such a theta is no finite number that the likelihood takes.
+        FitError: the response of such a theta is no number that the likelihood takes and data may be.
     """
     theta = draw_prior(model, rng, 1)[0]
     try:
@@ -71,8 +72,10 @@ def simulate(model: Model, rng: np.random.Generator) -> tuple[Floats, Model]:
         raise _impossible(str(reason)) from None
     response = replace(model.response, values=np.asarray(values, dtype=np.float64))
     support = model.likelihood.response
-    if not np.isfinite(values).all() or (values.ndim == 1 and support.violations(response.values).any()):
-        raise _impossible(f"a response that is not finite, or not {support}")
+    if not (np.abs(values) <= LARGEST).all() or (
+        values.ndim == 1 and support.violations(response.values).any()
+    ):
+        raise _impossible(f"a response that is beyond 1e100, or not {support}")
     return theta, replace(model, response=response)
 
 

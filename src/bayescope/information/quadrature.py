@@ -51,7 +51,7 @@ class Piece:
 def pieces(lower: float, upper: float, centres: Sequence[float], ends: Sequence[float]) -> tuple[Piece, ...]:
     """Cut (lower, upper) at the centres and ends, and halfway between any two of them."""
     known = {point for point in (lower, upper, *ends) if math.isfinite(point)}
-    cuts = sorted({point for point in (*known, *centres) if lower <= point <= upper})
+    cuts = sorted({point for point in (*known, *centres) if lower <= point <= upper and math.isfinite(point)})
     # nearer to an end than a few units in the last place, the density there is that of the end itself
     near = {
         cut: math.log(4.0 * _EPSILON * abs(cut)) if cut in known and cut != 0.0 else _NEAREST for cut in cuts

@@ -25,14 +25,38 @@ from bayescope.models.scales import scaled_of, source_of, value_of
 type Floats = NDArray[np.float64]
 type Generator = np.random.Generator
 
+_MOST_TIMES = 1000
+"""A draw is made anew so often before it is given up."""
+
 
 def draw_prior(model: Model, rng: Generator, size: int) -> Floats:
-    """Draw theta from its prior, shape (size, d).
+    """Draw theta from its prior, shape (size, d), given that there is a likelihood with such parameters.
 
     Raises:
-        NotApplicable: a prior is flat, or has no density in closed form: there is nothing to draw from.
+        NotApplicable: a prior is flat, or has no density in closed form, or next to none of it is where the
+            likelihood is: there is nothing to draw from.
     """
     refuse_undrawable(model)
+    thetas = _draw_all(model, rng, size)
+    for _ in range(_MOST_TIMES):
+        again = ~_exist(model, thetas)
+        if not again.any():
+            return thetas
+        thetas[again] = _draw_all(model, rng, int(again.sum()))
+    names = " and ".join(block.name for block in model.blocks)
+    message = f"next to none of what the prior of {names} allows is a {model.likelihood.name} distribution."
+    raise NotApplicable(message, "Give priors under which the lower end is below the upper.")
+
+
+def _exist(model: Model, thetas: Floats) -> NDArray[np.bool_]:
+    """Tell which theta, shape (S, d), have a likelihood, where supports do not say so: lower < upper."""
+    if model.likelihood.exists is None:
+        return np.ones(len(thetas), dtype=bool)
+    psi = [p.offset + thetas[:, p.index].sum(axis=1, keepdims=True) for p in model.predictors]
+    return np.all(model.likelihood.exists(psi), axis=1)
+
+
+def _draw_all(model: Model, rng: Generator, size: int) -> Floats:
     thetas = np.full((size, len(model.names)), np.nan)
     for block in _in_turn(model):
         thetas[:, block.start : block.stop] = _draw(model, block, thetas, rng)
