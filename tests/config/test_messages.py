@@ -69,3 +69,23 @@ def test_a_location_is_followed_as_far_as_the_data_go():
 def test_long_values_are_cut():
     assert len(shown("x" * 1000)) < 50
     assert shown("it's") == '"it\'s"'
+
+
+class _Counted(dict):
+    """A mapping that counts how often it is walked through."""
+
+    walks = 0
+
+    def __iter__(self):
+        type(self).walks += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("part", ["a", 3, "2.5"])
+def test_a_key_is_found_without_a_walk_through_its_neighbours(part):
+    data = _Counted({"a": 1, 3: 1, 2.5: 1})
+    path, value, rest = follow(data, (part,))
+    assert (path, value, rest) == ((part,), 1, ())
+    assert follow(data, ("9.5",)) == ((), data, ("9.5",))
+    assert data.walks == 0
+    assert follow({None: 1}, ("None",)) == (("None",), 1, ())

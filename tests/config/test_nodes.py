@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bayescope.config.nodes import MAX_BYTES, MAX_DEPTH, parse_document, read_document
+from bayescope.config.nodes import MAX_BYTES, MAX_DEPTH, MAX_KEYS, parse_document, read_document
 from bayescope.errors import ConfigError, Where
 
 
@@ -78,6 +78,15 @@ def test_depth_is_limited_before_it_hurts():
     assert refusal("[" * 100_000) == f"a.yaml:1:{MAX_DEPTH + 1}: nested deeper than {MAX_DEPTH} levels"
     assert "nested deeper" in refusal("{a: " * 10_000)
     assert "nested deeper" in refusal("- " * 10_000)
+
+
+def test_keys_are_counted_but_for_those_of_the_data():
+    keys = [f"k{i}: 1" for i in range(MAX_KEYS)]
+    assert len(parse_document("\n".join(keys), "a.yaml").data) == MAX_KEYS
+    too_many = "a.yaml:5001:1: more than 5,000 keys; put data under `data`, or into a file of their own"
+    assert refusal("\n".join([*keys, "one: more", "and: [not read"])) == too_many
+    counts = "\n".join(f"  {i}: 1" for i in range(MAX_KEYS + 1))
+    assert len(parse_document(f"data:\n{counts}", "a.yaml").data["data"]) == MAX_KEYS + 1
 
 
 def test_an_alias_bomb_costs_nothing():

@@ -68,3 +68,10 @@ def test_an_unknown_method_in_a_recipe_file_is_refused(workspace):
     assert workspace.problems() == [
         "inference/point.yaml:1:1: inference.0.point.method: unknown method 'mlee'; did you mean 'mle'?"
     ]
+
+
+def test_more_recipes_than_anybody_fits_are_one_problem(workspace, methods):
+    found = read_recipes([f"nuts-{i}" for i in range(1001)], workspace.folder, methods)
+    assert [str(problem) for problem in found.problems] == [
+        "inference: expected at most 1,000 recipes, found 1,001"
+    ]

@@ -12,6 +12,8 @@ from bayescope.config.nodes import path_part
 from bayescope.config.suggest import suggest
 from bayescope.errors import KeyPath, Problem
 
+_ABSENT = object()
+
 type Sections = Mapping[tuple[str, ...], type[BaseModel]]
 
 
@@ -127,8 +129,19 @@ def follow(data: Any, location: tuple[str | int, ...]) -> tuple[KeyPath, Any, tu
 
 def _step(data: Any, part: str | int) -> tuple[str | int, Any] | None:
     if isinstance(data, dict):
-        matches = [key for key in data if key == part] or [key for key in data if str(key) == str(part)]
-        return (path_part(matches[0]), data[matches[0]]) if matches else None
+        key = part if part in data else _written_as(data, str(part))
+        return None if key is _ABSENT else (path_part(key), data[key])
     if isinstance(data, list | tuple) and isinstance(part, int) and part < len(data):
         return part, data[part]
     return None
+
+
+def _written_as(data: dict[Any, Any], text: str) -> Any:
+    """Return the key of `data` that pydantic writes as `text`: at once for a number, by search for others."""
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        return number if number in data and str(number) == text else _ABSENT
+    return next((key for key in data if str(key) == text), _ABSENT)

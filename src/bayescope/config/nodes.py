@@ -33,6 +33,7 @@ from bayescope.errors import ConfigError, KeyPath, Problem, Where
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
+MAX_KEYS = 5_000  # but for those of `data`: each key may have its own problem and its own suggestion
 
 _NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -123,9 +124,17 @@ class _Walk:
     positions: dict[KeyPath, Where] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     refused: set[KeyPath] = field(default_factory=set)
+    keys: int = 0
 
     def where(self, event: Event) -> Where:
         return Where(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
+
+    def count_key(self, path: KeyPath, event: Event) -> None:
+        """Count a key of the mapping at `path`; too many of them are data in the wrong place."""
+        self.keys += path[:1] != ("data",)
+        if self.keys > MAX_KEYS:
+            message = f"more than {MAX_KEYS:,} keys; put data under `data`, or into a file of their own"
+            raise _fatal(message, self.where(event))
 
     def complain(self, path: KeyPath, message: str, event: Event) -> None:
         self.problems.append(Problem(path, message, self.where(event)))
@@ -143,7 +152,8 @@ def parse_document(text: str, file: str) -> Document:
     document's `problems`.
 
     Raises:
-        ConfigError: the text is not YAML, holds none or several documents, or nests deeper than 50.
+        ConfigError: the text is not YAML, holds none or several documents, nests deeper than 50, or has more
+            than 5,000 keys outside of `data`.
     """
     if (bad := _NOT_PRINTABLE.search(text)) is not None:
         message = f"character {bad.group()!r} is not allowed in YAML"
@@ -235,6 +245,7 @@ def _mapping(walk: _Walk, path: KeyPath, depth: int) -> dict[Any, Any]:
     entries: dict[Any, Any] = {}
     lines: dict[Any, int] = {}
     while not isinstance(event := next(walk.events), MappingEndEvent):
+        walk.count_key(path, event)
         key = _key(walk, event, path, depth)
         place: KeyPath = (*path, path_part(key))
         walk.positions.setdefault(place, walk.where(event))

@@ -17,6 +17,8 @@ from bayescope.config.schema import Recipe
 from bayescope.config.suggest import suggest
 from bayescope.errors import ConfigError, KeyPath, Problem, Where
 
+MAX_RECIPES = 1_000
+
 type Methods = Mapping[str, type[BaseModel]]
 
 _ENTRY = "expected the name of a recipe, or one name with settings such as `nuts: {draws: 2000}`"
@@ -42,6 +44,10 @@ def read_recipes(written: Any, directory: Path, methods: Methods) -> Recipes:
     written = [written] if isinstance(written, str) else written
     if not isinstance(written, list | tuple) or not written:
         message = f"expected a list of recipes such as [mle, map, nuts], not {_empty_or(written)}"
+        result.problems.append(Problem(("inference",), message))
+        return result
+    if len(written) > MAX_RECIPES:
+        message = f"expected at most {MAX_RECIPES:,} recipes, found {len(written):,}"
         result.problems.append(Problem(("inference",), message))
         return result
     names: set[str] = set()
