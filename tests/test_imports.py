@@ -66,3 +66,23 @@ def test_point_estimates_and_exact_answers_import_neither_pymc_nor_arviz():
 
 def test_import_bayescope_is_light():
     assert not modules_after("import bayescope") & (HEAVY | {"pandas", "scipy", "numpy", "pydantic"})
+
+
+INTERRUPTED = """
+import os, signal
+class Finder:
+    def find_spec(name, *_):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder)
+sys.argv[1:] = ["run", "configs/coin.yaml"]
+runpy.run_module("bayescope", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("module", ["bayescope.cli", "typer", "bayescope.errors"])
+def test_ctrl_c_while_the_command_line_is_loaded_is_one_sentence(module):
+    code = f"import sys, runpy\n{INTERRUPTED.format(module=module)}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "Interrupted before anything was begun.\n"
