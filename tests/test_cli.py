@@ -233,6 +233,7 @@ def test_a_signal_ends_a_run_with_its_code_and_leaves_nothing(tmp_path, sent, co
     _, err = process.communicate(timeout=120)
     assert process.returncode == code, err
     assert "Traceback" not in err
+    assert err.endswith(": nothing was written for the run in progress; start it again to go on.\n")
     assert not list(tmp_path.glob("runs/*"))
 
 

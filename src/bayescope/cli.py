@@ -418,6 +418,7 @@ def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or
     print(f"Made {directory}. Try: cd {shlex.quote(str(directory))} && bayescope run configs/coin.yaml")
 
 
+_INTERRUPTED = 130
 _STOPPED = "{}: nothing was written for the run in progress; start it again to go on."
 
 
@@ -433,8 +434,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _print_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print(_STOPPED.format("Interrupted"), file=sys.stderr)
-        sys.exit(130)
+        _exit_interrupted()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:  # Typer's answer to a KeyboardInterrupt, without a word
+            _exit_interrupted()
+        raise
     except BrokenPipeError:
         # The reader of stdout went away (`| head`): nothing is left to say to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -443,6 +447,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
         sys.exit(1)
     sys.exit(0)
+
+
+def _exit_interrupted() -> NoReturn:
+    print(_STOPPED.format("Interrupted"), file=sys.stderr)
+    sys.exit(_INTERRUPTED)
 
 
 def _each[Result](paths: Sequence[Path], action: Callable[[Path], Result]) -> list[Result]:
