@@ -251,7 +251,7 @@ def is_number(text):
 def test_no_cell_of_any_csv_file_is_a_formula(project):
     written = [path for path in project.rglob("*.csv") if path.name not in {"data.csv", "more.csv"}]
     assert {path.name for path in written} == {
-        "estimates.csv", "comparison.csv", "path.csv", "mean.csv", "interval.csv", "draws.csv",
+        "estimates.csv", "comparison.csv", "loo.csv", "path.csv", "mean.csv", "interval.csv", "draws.csv",
     }  # fmt: skip
     for path in written:
         cells = [cell for row in csv.reader(io.StringIO(path.read_text(newline=""))) for cell in row]
