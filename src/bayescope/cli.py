@@ -10,8 +10,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn, cast
@@ -19,14 +18,21 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 
 from bayescope import __version__
+from bayescope.console import (
+    for_each,
+    json_of,
+    judge,
+    print_error,
+    progress_line,
+    run_command,
+    save_run,
+    show_answers,
+    update_command,
+)
 from bayescope.errors import BayescopeError, ConfigError, Problem, StrictError
 
 if TYPE_CHECKING:
-    from bayescope.assembly import Show
-    from bayescope.inference.fit import Fit
     from bayescope.inference.predictions import Kind
-    from bayescope.reports.record import RunRecord
-    from bayescope.runs import Run
 
 app = typer.Typer(
     add_completion=False,
@@ -83,24 +89,24 @@ def run(  # noqa: PLR0917  typer makes options of them
     """Fit by every method named, compare, check and report."""
     from bayescope.preparation import read_config
 
-    loaded = _each(configs, lambda path: read_config(path, seed=seed, overrides=overrides))
+    loaded = for_each(configs, lambda path: read_config(path, seed=seed, overrides=overrides))
     from bayescope import pipeline  # after the configurations are known to be right
 
     cache = None if no_cache else pipeline.open_cache()
     all_finished = []
     for config, path in zip(loaded, configs, strict=True):
-        with _progress(quiet) as progress:
+        with progress_line(quiet) as progress:
             finished = pipeline.execute(
                 config,
                 progress=progress,
-                command=_command(path, seed, overrides),
+                command=run_command(path, seed, overrides),
                 cache=cache,
-                show=_show(progress, as_json=as_json),
+                show=show_answers(progress, as_json=as_json),
                 points=False,
             )
-        _save(finished, out, as_json=as_json)
+        save_run(finished, out, as_json=as_json)
         all_finished.append(finished)
-    _judge(all_finished, strict=strict)
+    judge(all_finished, strict=strict)
 
 
 @app.command()
@@ -125,19 +131,20 @@ def update(  # noqa: PLR0917  typer makes options of them
     from bayescope import pipeline, runs
 
     before = runs.load(run_dir)
-    with _progress(quiet) as progress:
+    with progress_line(quiet) as progress:
         finished = pipeline.update(
             before,
             data,
             by_row=by_row,
             seed=seed,
             progress=progress,
-            command=_update_command(run_dir, data, seed, by_row=by_row),
+            command=update_command(run_dir, data, seed, by_row=by_row),
             cache=None if no_cache else pipeline.open_cache(),
-            show=_show(progress, as_json=as_json),
+            show=show_answers(progress, as_json=as_json),
         )
-    _save(finished, Path(os.path.relpath(run_dir.resolve().parent)) if out is None else out, as_json=as_json)
-    _judge([finished], strict=strict)
+    beside = Path(os.path.relpath(run_dir.resolve().parent))
+    save_run(finished, beside if out is None else out, as_json=as_json)
+    judge([finished], strict=strict)
 
 
 @app.command()
@@ -208,46 +215,6 @@ def predict(  # noqa: PLR0917  typer makes options of them
         (write_json if as_json else write_csv)(found, sys.stdout.buffer)
 
 
-def _show(progress: Callable[[str], None], *, as_json: bool) -> Show:
-    """What prints the answers of a run as soon as they are there; nothing where JSON is printed."""
-    from bayescope.assembly import unseen
-    from bayescope.reports.terminal import print_answers
-
-    def show(record: RunRecord, fits: Sequence[Fit]) -> None:
-        progress("")  # the line of progress makes room
-        print_answers(record, fits, sys.stdout)
-
-    return unseen if as_json else show
-
-
-def _save(finished: Run, out: Path, *, as_json: bool) -> None:
-    """Print the verdict, write the run folder, and print where its report is, or run.json."""
-    from bayescope.pipeline import with_points
-    from bayescope.reports.terminal import print_verdict
-
-    if not as_json:
-        print_verdict(finished.record, finished.fits, sys.stdout)
-    finished = with_points(finished)
-    folder = finished.save(out)
-    print(_json_of(folder / "run.json") if as_json else f"report: {folder / 'report.html'}\n")
-
-
-def _json_of(path: Path) -> str:
-    from bayescope.reports.formatting import printable_json
-
-    return printable_json(path.read_text(encoding="utf-8"))
-
-
-def _judge(runs: Sequence[Run], *, strict: bool) -> None:
-    """Raise an error if a run has no answer at all, or, if `strict`, a check that failed."""
-    silent = [run.record.name for run in runs if not any(fit.answered for fit in run.fits)]
-    failed = [run.record.name for run in runs if any(check.verdict == "fail" for check in run.checks)]
-    if silent:
-        raise BayescopeError(f"no method gave an answer in {', '.join(silent)} (each says why above)")
-    if strict and failed:
-        raise StrictError(f"a check failed in {', '.join(failed)} (see the verdict and the report)")
-
-
 @app.command()
 def path(  # noqa: PLR0917  typer makes options of them
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)],
@@ -266,12 +233,12 @@ def path(  # noqa: PLR0917  typer makes options of them
     from bayescope.reports.path_report import path_text
 
     loaded = read_config(config, seed=seed, overrides=overrides)
-    with _progress(quiet) as progress:
+    with progress_line(quiet) as progress:
         record = follow_path(
             loaded, prior=prior, grid=grid, folds=folds, progress=progress, command=shlex.join(sys.argv[1:])
         )
     folder = save_path(record, out)
-    print(_json_of(folder / "path.json") if as_json else path_text(record))
+    print(json_of(folder / "path.json") if as_json else path_text(record))
     if not as_json:
         print(f"\nreport: {folder / 'path.html'}\n")
 
@@ -300,7 +267,7 @@ def sbc(  # noqa: PLR0917  typer makes options of them
     from bayescope.calibration import sbc as calibrate
     from bayescope.reports.sbc_report import sbc_text
 
-    with _progress(quiet) as progress:
+    with progress_line(quiet) as progress:
         record = calibrate(
             config,
             simulations=simulations,
@@ -334,15 +301,15 @@ def recover(  # noqa: PLR0917  typer makes options of them
     from bayescope.recovery import recovered
 
     loaded = read_config(config, seed=seed, overrides=overrides)
-    with _progress(quiet) as progress:
+    with progress_line(quiet) as progress:
         finished = recovered(
             loaded,
             progress=progress,
             command=shlex.join(["bayescope", *sys.argv[1:]]),
-            show=_show(progress, as_json=as_json),
+            show=show_answers(progress, as_json=as_json),
         )
-    _save(finished, out, as_json=as_json)
-    _judge([finished], strict=strict)
+    save_run(finished, out, as_json=as_json)
+    judge([finished], strict=strict)
 
 
 @app.command()
@@ -360,7 +327,7 @@ def validate(configs: Configs, overrides: Overrides = []) -> None:  # noqa: B006
             f"unknowns: {len(model.names)}, methods: {methods}"
         )
 
-    _each(configs, check)
+    for_each(configs, check)
 
 
 @app.command()
@@ -431,7 +398,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         app(args=arguments, standalone_mode=True)
     except BayescopeError as error:
-        _print_error(error)
+        print_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         _exit_interrupted()
@@ -454,69 +421,6 @@ def _exit_interrupted() -> NoReturn:
     sys.exit(_INTERRUPTED)
 
 
-def _each[Result](paths: Sequence[Path], action: Callable[[Path], Result]) -> list[Result]:
-    """Do `action` for every path; what is wrong with any of them is told, the last as an error."""
-    results: list[Result] = []
-    errors: list[BayescopeError] = []
-    for path in paths:
-        try:
-            results.append(action(path))
-        except BayescopeError as error:
-            errors.append(error)
-    for earlier in errors[:-1]:
-        _print_error(earlier)
-    if errors:
-        raise errors[-1]
-    return results
-
-
-def _print_error(error: BayescopeError) -> None:
-    """Print a message, which may have names of the user in it, and none that commands the terminal."""
-    from bayescope.reports.formatting import printable
-
-    print(printable(str(error)), file=sys.stderr)
-
-
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     os.write(2, f"{_STOPPED.format('Terminated')}\n".encode())  # sys.stderr may be in the middle of a write
     raise SystemExit(143)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A function that shows a line of progress: in place on a terminal, line by line elsewhere.
-
-    An empty line ends what is shown in place, so that something else can be printed.
-    """
-    if quiet:
-        yield lambda _message: None
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda message: print(message, file=sys.stderr, flush=True) if message else None
-        return
-
-    def tell(message: str) -> None:
-        status.update(Text(message))
-        (status.start if message else status.stop)()
-
-    with console.status("") as status:
-        yield tell
-
-
-def _command(path: Path, seed: int | None, overrides: Sequence[str]) -> str:
-    """The command that makes this run again."""
-    parts = ["bayescope", "run", str(path)]
-    parts += ["--seed", str(seed)] if seed is not None else []
-    parts += [part for override in overrides for part in ("--set", override)]
-    return shlex.join(parts)
-
-
-def _update_command(run_dir: Path, data: Sequence[Path], seed: int | None, *, by_row: bool) -> str:
-    """The command that makes this update again."""
-    parts = ["bayescope", "update", str(run_dir), *map(str, data)]
-    parts += ["--seed", str(seed)] if seed is not None else []
-    return shlex.join([*parts, *(["--by-row"] if by_row else [])])
