@@ -1,13 +1,14 @@
-# make demo | test | test-long | check | reports | bench | sbc | lock
+# make demo | test | test-long | check | reports | bench | sbc | mutants | lock
 # Nothing need be done before: each target makes .venv when it is not there.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
+MUTANTS := .venv-mutants
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help demo test test-long check reports bench sbc schemas lock clean
+.PHONY: help demo test test-long check reports bench sbc mutants schemas lock clean
 
 help:
 	@echo "make demo       run configs/coin.yaml and configs/kidiq.yaml and print their results"
@@ -17,6 +18,7 @@ help:
 	@echo "make reports    render the sample reports in reports/"
 	@echo "make sbc        calibrate the models in models/ by simulation"
 	@echo "make bench      measure against other libraries (BENCH_FLAGS=--quick to see that it runs)"
+	@echo "make mutants    mutation testing of models, config and exact"
 
 $(VENV)/requirements.stamp: requirements.txt .ci/find-python
 	@python="$$(.ci/find-python)" || exit 1; \
@@ -62,6 +64,16 @@ bench: $(BENCH)/package.stamp
 sbc: $(VENV)/package.stamp
 	$(THREADS) $(BIN)/python -m benchmarks.calibration
 
+$(MUTANTS)/package.stamp: .ci/mutants.txt requirements.txt .ci/find-python pyproject.toml
+	@python="$$(.ci/find-python)" || exit 1; \
+	"$$python" -m venv --clear $(MUTANTS)
+	$(MUTANTS)/bin/python -m pip install --quiet --require-hashes --requirement requirements.txt --requirement .ci/mutants.txt
+	$(MUTANTS)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+mutants: $(MUTANTS)/package.stamp
+	$(THREADS) $(MUTANTS)/bin/python .ci/mutants.py $(MUTANTS_FLAGS)
+
 schemas: $(VENV)/package.stamp
 	$(BIN)/python .ci/write_schemas.py
 
@@ -70,6 +82,8 @@ lock:
 	  pyproject.toml -o requirements.txt
 	uv pip compile --universal --python-version 3.12 --extra sklearn --generate-hashes --no-emit-index-url --quiet \
 	  pyproject.toml benchmarks/requirements.in -o benchmarks/requirements.txt
+	uv pip compile --universal --python-version 3.12 --generate-hashes --no-emit-index-url --quiet \
+	  -c requirements.txt .ci/mutants.in -o .ci/mutants.txt
 
 clean:
-	rm -rf $(VENV) $(BENCH) dist runs
+	rm -rf $(VENV) $(BENCH) $(MUTANTS) dist runs mutants

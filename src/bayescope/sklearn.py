@@ -41,7 +41,7 @@ from bayescope.inference.store import fit_from_tree, fit_to_tree
 from bayescope.inference.sufficient import sufficient
 from bayescope.models.defaults import moments
 from bayescope.models.model import Model
-from bayescope.models.stack import take
+from bayescope.models.rows import take
 from bayescope.pipeline import ask, fit_all
 from bayescope.preparation import prepare
 

@@ -48,13 +48,17 @@ def fits(value, schema, root):
         "anyOf" not in schema or any(fits(value, choice, root) for choice in schema["anyOf"]),
         "oneOf" not in schema or sum(fits(value, choice, root) for choice in schema["oneOf"]) == 1,
     ]
-    if isinstance(value, str) and "pattern" in schema:
-        checks.append(re.search(schema["pattern"], value) is not None)
+    if isinstance(value, str):
+        checks.append("pattern" not in schema or re.search(schema["pattern"], value) is not None)
+        checks.append(len(value) >= schema.get("minLength", 0))
+    if isinstance(value, int | float):
+        checks.append(schema.get("minimum", value) <= value <= schema.get("maximum", value))
     if isinstance(value, list):
         checks += [fits(item, schema.get("items", {}), root) for item in value]
         checks.append(len(value) >= schema.get("minItems", 0))
     if isinstance(value, dict):
         checks += [name in value for name in schema.get("required", ())]
+        checks.append(schema.get("minProperties", 0) <= len(value) <= schema.get("maxProperties", len(value)))
         for name, item in value.items():
             extra = schema.get("additionalProperties", {})
             part = schema.get("properties", {}).get(name, extra)
@@ -94,7 +98,10 @@ def test_what_the_loader_takes_the_schema_takes(change):
     [
         {"nmae": "b"}, {"name": "a b"}, {"seed": "x"}, {"seed": True}, {"inference": []}, {"inference": 3},
         {"model": {"likelihood": "Gaussian"}}, {"model": {"link": "x"}}, {"model": {"priors": {"a": [1]}}},
-        {"data": {"columns": {"y": 3}}}, {"data": {"missing": "x"}},
+        {"data": {"columns": {"y": 3}}}, {"data": {"missing": "x"}}, {"data": {"columns": {}}}, {"data": {"counts": {}}},
+        {"model": {"levels": ["a"]}}, {"model": {"response": ["a"]}}, {"model": {"formula": ""}}, {"model": {"formula": {}}},
+        {"model": {"link": {}}}, {"model": {"centered": []}}, {"model": {"body": {}}},
+        {"inference": [{"nuts": {"draws": "many"}}]}, {"inference": [{"nuts": None, "map": None}]}, {"inference": [{}]},
     ],
 )  # fmt: skip
 def test_what_the_loader_refuses_the_schema_marks(change):

@@ -127,6 +127,36 @@ def test_types_of_inline_values_are_kept(workspace):
     assert [type(value) for value in workspace.load().config.data.columns["y"]] == [int, float, bool]
 
 
+@pytest.mark.parametrize("size", ["0", "0 MB", "0.0 GB", "-1 GB", "GB", "1 PB", True, "inf GB"])
+def test_a_memory_that_is_no_size_is_refused(methods, size):
+    data = {"path": "data.csv", "memory": size}
+    with pytest.raises(ConfigError, match="memory: expected a size such as 500 MB or 2 GB"):
+        load_mapping({**MAPPING, "data": data}, methods=methods)
+
+
+@pytest.mark.parametrize(
+    ("size", "count"),
+    [
+        ("1", 1),
+        (2, 2),
+        ("9 B", 9),
+        ("3 kB", 3000),
+        ("2.5 MB", 2_500_000),
+        ("0.5 GB", 500_000_000),
+        ("1TB", 10**12),
+    ],
+)
+def test_a_memory_is_read_in_bytes(methods, size, count):
+    loaded = load_mapping({**MAPPING, "data": {"path": "data.csv", "memory": size}}, methods=methods)
+    assert loaded.config.data.memory == count
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", 3, True, ["data.csv"]])
+def test_a_path_that_is_none_is_refused(methods, path):
+    with pytest.raises(ConfigError, match="path: expected the path of a data file"):
+        load_mapping({**MAPPING, "data": {"path": path}}, methods=methods)
+
+
 def test_data_may_be_left_out_only_where_they_come_from_elsewhere(workspace):
     run = (workspace.folder / "run.yaml").read_text().replace("data: data.csv\n", "")
     workspace.write({"run.yaml": run})

@@ -236,4 +236,5 @@ def test_a_rate_is_no_scale():
 
 
 def test_a_deep_multiple_is_refused_in_one_line():
-    assert messages(f"Normal(0, {'-' * 60}sigma)") == ["Normal: nested deeper than 50 levels"]
+    for deep in (f"{'-' * 60}sigma", f"{'2 * (' * 60}sigma{')' * 60}", f"sigma{' / 2' * 60}"):
+        assert messages(f"Normal(0, {deep})") == ["Normal: nested deeper than 50 levels"]

@@ -23,10 +23,26 @@ def test_settings_may_be_empty(workspace, methods, settings):
     assert names(workspace, methods, [{"point": settings}]) == [("point", "mle")]
 
 
-@pytest.mark.parametrize("written", [None, {}, 3, [], [3], [["mle"]], [{"a": 1, "b": 2}], [None], ["../mle"]])
+@pytest.mark.parametrize(
+    "written",
+    [
+        None,
+        {},
+        3,
+        [],
+        [3],
+        [["mle"]],
+        [{"a": 1, "b": 2}],
+        [None],
+        ["../mle"],
+        [{"../mle": {"method": "mle"}}],
+        [{"a b": None}],
+    ],
+)
 def test_what_is_no_list_of_recipes_is_refused(workspace, methods, written):
     result = read_recipes(written, workspace.folder, methods)
-    assert len(result.problems) == 1
+    (problem,) = result.problems
+    assert problem.message.startswith("expected ")
     assert not result.recipes
 
 

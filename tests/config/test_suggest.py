@@ -1,6 +1,6 @@
 import pytest
 
-from bayescope.config.suggest import closest, suggest
+from bayescope.config.suggest import closest, quoted, suggest
 
 NAMES = ("Normal", "HalfNormal", "LogNormal", "Beta")
 
@@ -25,3 +25,10 @@ def test_a_long_list_is_cut():
 
 def test_where_there_is_nothing_nothing_is_said():
     assert suggest("x", []) == ""
+
+
+def test_what_was_written_is_repeated_up_to_40_characters_on_one_line():
+    assert quoted("x" * 40) == f"'{'x' * 40}'"
+    assert quoted("x" * 41) == f"'{'x' * 37}...'"
+    assert quoted("a\nb") == "'a\\nb'"
+    assert quoted(True) == "'True'"

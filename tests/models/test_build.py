@@ -306,3 +306,25 @@ class TestResponses:
         assert table.dropped == 2
         assert model.response.values.tolist() == [1.0, 3.0]
         assert model.location.matrix[:, 1].tolist() == [1.0, 3.0]
+
+
+class TestCategories:
+    @staticmethod
+    def build(y, p):
+        return build("Categorical", columns={"y": y}, response="y", priors={"p": p} if p else {})
+
+    @pytest.mark.parametrize("y", [[0, 2, 2], [3, 0, 1], [1, 1, 1]])
+    def test_numbers_are_positions_in_a_longer_prior(self, y):
+        response = self.build(y, "Dirichlet([1, 1, 1, 1])").response
+        assert response.levels == ("0", "1", "2", "3")
+        assert response.values.tolist() == y
+
+    @pytest.mark.parametrize("y", [[-1, 0, 2], [0, 1, 4], [0, 1, 7]])
+    def test_numbers_that_are_none_are_categories_of_their_own(self, y):
+        with pytest.raises(ConfigError, match="has 4 elements, and there are 3"):
+            self.build(y, "Dirichlet([1, 1, 1, 1])")
+        assert self.build(y, "Dirichlet([1, 1, 1])").response.levels == tuple(map(str, y))
+
+    def test_one_category_alone_has_no_probabilities(self):
+        with pytest.raises(DataError, match="has one category only, 0"):
+            self.build([0, 0], None)

@@ -447,6 +447,16 @@ def test_bounds_come_from_the_likelihood_and_then_from_the_prior() -> None:
     assert upper.tolist() == [np.inf] * 3 + [4.0] + [np.inf] * 3
 
 
+def test_rows_that_do_not_occur_bound_no_end_of_a_range() -> None:
+    values, ends = np.array([3.0, 1.0, 5.0, 9.0]), ("lower", "upper")
+    predictors = [Predictor(end, "identity", None, np.array([i]), (end,)) for i, end in enumerate(ends)]
+    blocks = [block(end, i, NORMAL) for i, end in enumerate(ends)]
+    for weights, low, high in [(None, 1.0, 9.0), (np.array([2.0, 0.0, 0.5, 0.0]), 3.0, 5.0)]:
+        uniform = model("Uniform", Response("y", values, weights=weights), predictors, blocks)
+        lower, upper = density.likelihood_bounds(uniform)
+        assert (lower.tolist(), upper.tolist()) == ([-np.inf, high], [low, np.inf])
+
+
 def test_each_element_has_its_prior_with_numbers_for_arguments() -> None:
     assert prior_density.element_priors(MANY) == (
         ("StudentT", {"nu": 3.0, "mu": 0.0, "sigma": 10.0}),

@@ -22,10 +22,10 @@ def model(**priors):
     return prepare(read_config(config))[1]
 
 
+@pytest.mark.parametrize("theta", [(0.3, -1.0, 0.5, 2.0, 1.4), (1.0, 0.0, 1.0, 0.0, 1.0)])
 @pytest.mark.parametrize("kept", [(0, 2), (1, 4), (0, 1, 2, 3, 4), (4,)])
-def test_the_likelihood_of_the_free_unknowns_is_that_of_the_whole_model(kept):
-    whole = model()
-    theta = np.array([0.3, -1.0, 0.5, 2.0, 1.4])
+def test_the_likelihood_of_the_free_unknowns_is_that_of_the_whole_model(kept, theta):
+    whole, theta = model(), np.array(theta)
     free = np.isin(np.arange(5), kept)
     part = fix(whole, free, theta)
     assert part.names == tuple(whole.names[i] for i in kept)

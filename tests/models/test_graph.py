@@ -16,6 +16,7 @@ from bayescope.models.density import likelihood_derivatives, log_likelihood
 from bayescope.models.graph import compile_graph, split, variables
 from bayescope.models.model import Block, Model, Predictor, Prior, Response
 from bayescope.models.prior_density import kinks, log_prior, smooth_prior_derivatives
+from bayescope.preparation import prepare, read_config
 
 REAL_PRIORS = {
     "Flat": {},
@@ -330,3 +331,14 @@ def test_split_cuts_theta_into_variables_whatever_the_leading_shape():
         "coefficients": (2, 3, 2),
     }
     np.testing.assert_array_equal(parts["coefficients"], draws[..., 2:])
+
+
+@pytest.mark.parametrize("upper", ["Uniform(0, 100)", "HalfNormal(50)", "Uniform(10, 95)"])
+@pytest.mark.parametrize("lower", ["Uniform(0, 40)", "Normal(0, 10)", "Uniform(0, 30)"])
+def test_a_sampler_starts_where_the_data_are_possible(lower, upper):
+    priors = {"lower": lower, "upper": upper}
+    section = {"likelihood": "Uniform", "response": "y", "priors": priors}
+    data = {"columns": {"y": [31.0, 60.0, 90.0]}}
+    config = {"name": "m", "data": data, "model": section, "inference": ["mle"]}
+    graph = compile_graph(prepare(read_config(config))[1])
+    assert np.isfinite(graph.compile_logp(mode="FAST_COMPILE")(graph.initial_point()))

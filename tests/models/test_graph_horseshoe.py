@@ -20,7 +20,7 @@ COLUMNS["y"] = (2 * X[:, 0] - 1.5 * X[:, 1] + RNG.normal(size=60)).tolist()
 
 def config(*methods):
     priors = {
-        "coefficients": "RegularizedHorseshoe(0.1, slab_scale=3)",
+        "coefficients": "RegularizedHorseshoe(0.1, slab_scale=3, slab_df=5)",
         "Intercept": "Normal(0, 5)",
         "sigma": 1.0,
     }
@@ -64,15 +64,15 @@ def test_its_scales_have_their_declared_densities(model):
     assert by_name["coefficients.local"] == pytest.approx(
         scipy.stats.halfcauchy.logpdf(local).sum(), abs=2e-8
     )  # 2e-9 each: PyMC keeps log(2 / pi) in single precision
-    # slab = c^2 / slab_scale^2 ~ InverseGamma(slab_df / 2, slab_df / 2), slab_df being 4
+    # slab = c^2 / slab_scale^2 ~ InverseGamma(slab_df / 2, slab_df / 2), slab_df being 5
     assert by_name["coefficients.slab"] == pytest.approx(
-        scipy.stats.invgamma.logpdf(slab, 2, scale=2), rel=1e-10
+        scipy.stats.invgamma.logpdf(slab, 2.5, scale=2.5), rel=1e-10
     )
 
 
 def test_a_density_in_closed_form_is_refused_by_name(model):
     with pytest.raises(
-        NotApplicable, match=r"coefficients, RegularizedHorseshoe\(0.1, 3, 4\), has no density"
+        NotApplicable, match=r"coefficients, RegularizedHorseshoe\(0.1, 3, 5\), has no density"
     ):
         prior_density.log_prior(model, np.zeros(9))
 

@@ -143,6 +143,14 @@ def test_a_value_that_no_hypothesis_is_about_is_refused():
         build({"a": "Bernoulli(0.5)", "b": "Bernoulli(0.6)"}, [1, 2])
 
 
+def test_only_prior_probabilities_that_nobody_gave_are_noted_and_called_default():
+    hypotheses = {"a": "Bernoulli(0.5)", "b": "Bernoulli(0.6)"}
+    given, equal = build(hypotheses, [1], {"a": 0.1, "b": 0.9}), build(hypotheses, [1])
+    assert (given.blocks[0].origin, given.notes) == ("given", ())
+    assert equal.blocks[0].origin == "default"
+    assert equal.notes == ("The hypotheses have equal prior probabilities, for none are given.",)
+
+
 @pytest.mark.parametrize("prior", [{"spam": 0.1, "ham": 0.9}, None])
 def test_a_blueprint_makes_the_same_model_on_other_rows(prior):
     hypotheses = {

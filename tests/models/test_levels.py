@@ -128,6 +128,18 @@ class TestRefusals:
         with pytest.raises(DataError, match=message):
             build("OrderedLogistic", "kind ~ u", levels=levels)
 
+    def test_a_message_shows_eight_levels_of_many(self):
+        for size, shown in [(8, "a, b, c, d, e, f, g, h"), (9, "a, b, c, d, e, f, g, h, ...")]:
+            columns = {"y": list("abcdefghi"[:size]) * 2, "u": np.arange(2 * size) / size}
+            with pytest.raises(ConfigError) as refusal:
+                build("OrderedLogistic", "y ~ u", columns)
+            assert f"of y ({shown})" in str(refusal.value)
+        more = {"levels": [*range(1, 6), *range(11, 21)]}
+        with pytest.raises(
+            DataError, match="no row has the level 11 or 12 or 13 or 14 or 15 or 16 or 17 or 18: leave"
+        ):
+            build("OrderedLogistic", "rating ~ u", **more)
+
     def test_a_level_that_only_rows_of_weight_0_have(self):
         columns = TABLE | {"times": np.where(TABLE["rating"] == 5, 0, 1)}
         with pytest.raises(DataError, match="no row has the level 5"):

@@ -26,7 +26,12 @@ def model_of(body=None, **more):
         "y": 3 + np.sin(x) + 0.2 * rng.normal(size=ROWS),
         "seen": rng.poisson(3, ROWS),
     }
-    section = {"likelihood": "Normal", "formula": "y ~ x", "body": body or {"mlp": {"hidden": [3]}}, **more}
+    section = {
+        "likelihood": "Normal",
+        "formula": "y ~ x",
+        "body": {"mlp": {"hidden": [3]}} if body is None else body,
+        **more,
+    }
     config = {"name": "n", "data": {"columns": columns}, "model": section, "inference": ["map"]}
     return prepare(read_config(config))[1]
 
@@ -162,6 +167,10 @@ def test_a_dot_is_the_inputs_and_an_offset_is_added_to_the_output():
     assert again.location.offset.tolist() == [4.0, 7.0]
 
 
+def test_a_layer_may_have_one_unit():
+    assert model_of({"mlp": {"hidden": [1]}}).location.network.hidden == (1,)
+
+
 def test_the_constant_column_is_no_input():
     assert model_of(formula="y ~ x + kind").location.network.inputs == ("x", "kind[b]", "kind[c]")
 
@@ -169,6 +178,8 @@ def test_the_constant_column_is_no_input():
 @pytest.mark.parametrize(
     ("more", "message"),
     [
+        ({"body": {}}, "expected {mlp: {hidden: [16], activation: tanh}}"),
+        ({"body": 3}, "expected {mlp: {hidden: [16], activation: tanh}}"),
         ({"body": {"mlp": {"hidden": [0]}}}, "`hidden` has whole numbers of at least 1"),
         ({"body": {"mlp": {"hidden": [2, 2, 2, 2]}}}, "1 to 3 hidden layers"),
         ({"body": {"mlp": {"hidden": [3], "activation": "tanhh"}}}, "unknown activation 'tanhh'"),

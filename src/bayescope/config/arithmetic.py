@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from bayescope.config.suggest import quoted
+
 MAX_CHARACTERS = 1000
 MAX_DEPTH = 50
 
@@ -31,11 +33,7 @@ def syntax_tree(text: str) -> ast.expr:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         # the commonest cause: a comma inside { } ends a YAML value, so the prior arrives cut short
         cut = "; inside { } put it in quotes" if text.count("(") > text.count(")") else ""
-        raise GrammarError(f"{_quoted(text)} is not a prior; write one such as Normal(0, 10){cut}") from None
-
-
-def _quoted(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")
+        raise GrammarError(f"{quoted(text)} is not a prior; write one such as Normal(0, 10){cut}") from None
 
 
 _BINARY: Mapping[type[ast.operator], Callable[[float, float], float]] = MappingProxyType(
@@ -120,6 +118,6 @@ def _finite(compute: Callable[[], float]) -> float:
 def source(node: ast.expr) -> str:
     """Return the text of a part of an expression, in quotes, for messages."""
     try:
-        return _quoted(ast.unparse(node))
+        return quoted(ast.unparse(node))
     except RecursionError:
         return "that"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bayescope.config.suggest import suggest
+from bayescope.config.suggest import quoted, suggest
 from bayescope.distributions.likelihood import Likelihood
 from bayescope.errors import ConfigError, Problem
 
@@ -65,12 +65,12 @@ def _problems(name: str, part: Mapping[Any, Any]) -> Iterator[Problem]:
     """Yield what is wrong with the body of one parameter."""
     place = f"{name}: " if name else ""
     if name and MLP.model_fields.keys() & part.keys():  # `mlp` itself misspelt
-        yield Problem((), f"unknown body '{name[:40]}'{suggest(name, ('mlp',), 'bodies')}")
+        yield Problem((), f"unknown body {quoted(name)}{suggest(name, ('mlp',), 'bodies')}")
         return
     for key in part:
         if key != "mlp":
             known = suggest(str(key), ("mlp",), "bodies")
-            yield Problem((), f"{place}unknown body '{str(key)[:40]}'{known}")
+            yield Problem((), f"{place}unknown body {quoted(key)}{known}")
     if "mlp" in part:
         yield from (Problem((), f"{place}mlp: {message}") for message in _mlp_messages(part["mlp"]))
 
@@ -81,7 +81,7 @@ def _mlp_messages(mlp: Any) -> Iterator[str]:
         return
     for key in mlp:
         if key not in MLP.model_fields:
-            yield f"unknown key '{str(key)[:40]}'{suggest(str(key), MLP.model_fields, 'keys here')}"
+            yield f"unknown key {quoted(key)}{suggest(str(key), MLP.model_fields, 'keys here')}"
     hidden, activation = mlp.get("hidden"), mlp.get("activation", "tanh")
     if not isinstance(hidden, list | tuple) or not 1 <= len(hidden) <= MOST_LAYERS:
         yield f"`hidden` is a list of the units of 1 to {MOST_LAYERS} hidden layers, such as [16]"
@@ -89,7 +89,7 @@ def _mlp_messages(mlp: Any) -> Iterator[str]:
         yield "`hidden` has whole numbers of at least 1, such as [16]"
     if activation not in ACTIVATION_NAMES:
         name = str(activation)
-        yield f"unknown activation '{name[:40]}'{suggest(name, ACTIVATION_NAMES, 'known')}"
+        yield f"unknown activation {quoted(name)}{suggest(name, ACTIVATION_NAMES, 'known')}"
 
 
 def write_body(bodies: Mapping[str, Body]) -> dict[str, Any]:
@@ -107,5 +107,5 @@ def body_rules(model: Mapping[Any, Any], likelihood: Likelihood) -> Iterator[Pro
     for name, part in body.items():
         if isinstance(part, Mapping) and name not in known:
             ending = suggest(str(name), known, "parameters with a formula")
-            message = f"'{str(name)[:40]}' has no formula, and a body needs its columns{ending}"
+            message = f"{quoted(name)} has no formula, and a body needs its columns{ending}"
             yield Problem(("model", "body", str(name)), message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bayescope.config.suggest import suggest
+from bayescope.config.suggest import quoted, suggest
 from bayescope.distributions.likelihood import Likelihood
 from bayescope.distributions.links import LINKS
 from bayescope.errors import Problem
@@ -32,7 +32,7 @@ def _formulas(formula: Mapping[Any, Any], likelihood: Likelihood) -> Iterator[Pr
         left = text.partition("~")[0].strip() if isinstance(text, str) else ""
         if name not in modelled and modelled:
             ending = suggest(str(name), modelled, f"parameters of {likelihood.name} that take one")
-            yield Problem(path, f"'{str(name)[:40]}' takes no formula{ending}")
+            yield Problem(path, f"{quoted(name)} takes no formula{ending}")
         elif isinstance(text, str) and text.count("~") != 1:
             wanted = "response ~ predictors" if name == location else "~ predictors"
             yield Problem(path, f"expected `{wanted}`")
@@ -49,7 +49,7 @@ def _links(link: Mapping[Any, Any], formula: Mapping[Any, Any], likelihood: Like
         path = ("model", "link", str(name))
         if name not in formula:
             ending = suggest(str(name), [*map(str, formula)], "parameters with a formula")
-            yield Problem(path, f"'{str(name)[:40]}' has no formula, and a link is a part of one{ending}")
+            yield Problem(path, f"{quoted(name)} has no formula, and a link is a part of one{ending}")
         elif name in links and chosen in LINKS and chosen not in links[name]:
             ending = suggest(str(chosen), links[name], f"links of its {name}")
             yield Problem(path, f"{likelihood.name} has no link '{chosen}'{ending}")

@@ -19,7 +19,7 @@ from typing import Any
 
 from bayescope.config.arithmetic import GrammarError, evaluate, source, syntax_tree
 from bayescope.config.messages import shown
-from bayescope.config.suggest import suggest
+from bayescope.config.suggest import quoted, suggest
 from bayescope.distributions.distributions import Argument
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.distributions.supports import SIMPLEX_TOLERANCE, Support
@@ -156,7 +156,7 @@ def _from_text(written: object, messages: list[str]) -> HypothesisSpec:
         raise GrammarError(f"{source(function)} is not a distribution; {_EXAMPLE}")
     if function.id not in HEADS:
         ending = suggest(function.id, HEADS, "distributions of a response")
-        raise GrammarError(f"unknown distribution '{function.id[:40]}'{ending}")
+        raise GrammarError(f"unknown distribution {quoted(function.id)}{ending}")
     if not isinstance(tree, ast.Call):
         raise GrammarError(f"'{function.id}' needs its arguments: {signature(function.id)}")
     return _checked(function.id, tree, messages)
@@ -200,7 +200,7 @@ def _bound(
             yield keyword.arg, keyword.value
         else:
             ending = suggest(keyword.arg or "**", names, "its arguments are")
-            messages.append(f"{likelihood} has no argument '{(keyword.arg or '**')[:40]}'{ending}")
+            messages.append(f"{likelihood} has no argument {quoted(keyword.arg or '**')}{ending}")
 
 
 def _value(argument: Argument, node: ast.expr) -> Known:

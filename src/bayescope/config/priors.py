@@ -20,7 +20,7 @@ from types import MappingProxyType
 from bayescope.config.arithmetic import GrammarError, evaluate, multiple, names_in, source, syntax_tree
 from bayescope.config.matrices import Matrix
 from bayescope.config.messages import shown
-from bayescope.config.suggest import closest, suggest
+from bayescope.config.suggest import closest, quoted, suggest
 from bayescope.distributions.choices import WRITTEN
 from bayescope.distributions.distributions import DISTRIBUTIONS, Argument, Distribution
 from bayescope.distributions.supports import Support
@@ -115,7 +115,7 @@ def _distribution_call(tree: ast.Call | ast.Name) -> PriorSpec:
     distribution = WRITTEN.get(function.id)
     if distribution is None:
         ending = suggest(function.id, DISTRIBUTIONS, "distributions")
-        raise GrammarError(f"unknown distribution '{function.id[:40]}'{ending}")
+        raise GrammarError(f"unknown distribution {quoted(function.id)}{ending}")
     if not isinstance(tree, ast.Call):
         raise GrammarError(f"'{function.id}' needs its arguments: {signature(distribution)}")
     return _checked(distribution, tree)
@@ -227,7 +227,7 @@ def _unknown_argument(distribution: Distribution, name: str) -> str:
         ending = suggest(name, names)
     else:
         ending = f"; write {signature(distribution)}"
-    return f"{distribution.name} has no argument '{name[:40]}'{ending}"
+    return f"{distribution.name} has no argument {quoted(name)}{ending}"
 
 
 def _argument(distribution: Distribution, argument: Argument, node: ast.expr) -> Value:

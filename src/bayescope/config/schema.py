@@ -29,7 +29,7 @@ from bayescope.config.bodies import Body, parse_body, write_body
 from bayescope.config.hypotheses import HypothesisSpec, as_written, parse_hypothesis, parse_probability
 from bayescope.config.matrices import Matrix, is_matrix, parse_matrix
 from bayescope.config.priors import PriorSpec, parse_prior
-from bayescope.config.suggest import suggest
+from bayescope.config.suggest import quoted, suggest
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.distributions.links import LINKS
 from bayescope.errors import ConfigError
@@ -46,7 +46,7 @@ def _one_of(kind: str, names: Iterable[str]) -> BeforeValidator:
 
     def check(value: object) -> object:
         if isinstance(value, str) and value not in names:
-            message = f"unknown {kind} '{value[:40]}'{suggest(value, names, 'known')}"
+            message = f"unknown {kind} {quoted(value)}{suggest(value, names, 'known')}"
             raise PydanticCustomError("unknown_name", "{message}", {"message": message})
         return value
 
@@ -90,7 +90,7 @@ def _formula(value: object) -> str | dict[str, str]:
 def _link(value: object) -> str | dict[str, str]:
     links = value.values() if isinstance(value, dict) else (value,)
     messages = [
-        f"unknown link '{str(link)[:40]}'{suggest(str(link), _FORMULA_LINKS, 'known')}"
+        f"unknown link {quoted(link)}{suggest(str(link), _FORMULA_LINKS, 'known')}"
         for link in links
         if link not in _FORMULA_LINKS
     ]

@@ -18,6 +18,16 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return by_folded[matches[0]] if matches else None
 
 
+def quoted(name: object) -> str:
+    """Return what was written as a message repeats it: in quotes, on one line, at most 40 characters of it.
+
+    >>> quoted("sgima")
+    "'sgima'"
+    """
+    text = str(name)
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
 def suggest(name: str, known: Iterable[str], kind: str = "known here") -> str:
     """Return the ending of a message: "; did you mean 'x'?", or the list of what there is.
 

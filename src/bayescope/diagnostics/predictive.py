@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import starmap
 from types import MappingProxyType
 
@@ -22,7 +22,8 @@ from bayescope.diagnostics.records import PredictiveCheck, PredictiveKind
 from bayescope.distributions.supports import BINARY
 from bayescope.inference.fit import Fit
 from bayescope.models.density import psi
-from bayescope.models.model import Model, Predictor
+from bayescope.models.model import Model
+from bayescope.models.rows import take
 
 type Floats = NDArray[np.float64]
 type Indices = NDArray[np.intp]
@@ -132,7 +133,7 @@ def _binary(model: Model, fit: Fit, rng: np.random.Generator) -> tuple[_Comparis
     rows = len(model.response.values)
     note = _sample_note(rows, "rows")
     if note:
-        model = _take(model, rng.choice(rows, MAX_ROWS, replace=False))
+        model = take(model, rng.choice(rows, MAX_ROWS, replace=False))
     values, weights = model.response.values, model.response.weights
     repeats = np.ones(len(values), dtype=np.int64) if weights is None else _repeats(weights, rng)
     names, groups = _thirds(model, np.asarray(fit.estimate), repeats)
@@ -179,7 +180,7 @@ def _success(model: Model, theta: Floats) -> Floats:
 def _general(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Comparison, str]:
     """Compare single observations by mean, sd, smallest and largest value, or categories by their shares."""
     note = _sample_note(model.response.observations, "observations")
-    model = _take(model, _observations(model, rng))
+    model = take(model, _observations(model, rng))
     values, trials = model.response.values, model.response.trials
     edges, counts = _edges(model), kind_of(model) == "counts"
 
@@ -209,7 +210,7 @@ def _general(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Compar
 def _vectors(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Comparison, str]:
     """Compare rows of several columns."""
     note = _sample_note(model.response.observations, "observations")
-    model = _take(model, _observations(model, rng))
+    model = take(model, _observations(model, rng))
     values, trials = model.response.values, model.response.trials
 
     def replicate(rng: np.random.Generator, theta: Floats) -> Floats:
@@ -246,27 +247,6 @@ def _repeats(weights: Floats, rng: np.random.Generator) -> Indices:
         return whole.astype(np.int64)
     total = float(weights.sum())
     return rng.multinomial(max(1, round(total)), weights / total)
-
-
-def _take(model: Model, rows: Indices) -> Model:
-    """Return the model of the given rows, which may repeat."""
-    response = model.response
-    taken = replace(
-        response,
-        values=response.values[rows],
-        trials=None if response.trials is None else response.trials[rows],
-        weights=None if response.weights is None else response.weights[rows],
-    )
-    return replace(model, response=taken, predictors=tuple(_rows_of(p, rows) for p in model.predictors))
-
-
-def _rows_of(predictor: Predictor, rows: Indices) -> Predictor:
-    matrix, offset = predictor.matrix, predictor.offset
-    return replace(
-        predictor,
-        matrix=None if matrix is None else matrix[rows],
-        offset=offset[rows] if isinstance(offset, np.ndarray) and offset.ndim == 1 else offset,
-    )
 
 
 def _edges(model: Model) -> Floats:

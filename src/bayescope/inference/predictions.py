@@ -27,7 +27,7 @@ from bayescope.inference.predictive import Predictive, weighted_quantiles
 from bayescope.inference.predictive_fit import predictor, response_draws, rows_to_predict
 from bayescope.inference.predictive_vectors import VectorPredictive
 from bayescope.models.model import Model
-from bayescope.models.stack import take
+from bayescope.models.rows import take
 from bayescope.sampling import categorical
 
 type Floats = NDArray[np.float64]

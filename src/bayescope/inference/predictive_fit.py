@@ -28,7 +28,7 @@ from bayescope.models.density import tangent
 from bayescope.models.groups import has_unseen_groups
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
-from bayescope.models.stack import take
+from bayescope.models.rows import take
 
 type Floats = NDArray[np.float64]
 
@@ -74,7 +74,7 @@ def _linear_around_mode(fit: Fit, model: Model) -> Model:
 
 
 def predictor(fit: Fit, model: Model) -> Callable[[Model], Predictive | VectorPredictive]:
-    """Return what predicts rows of `model`: all, or some of them (`bayescope.models.stack.take`)."""
+    """Return what predicts rows of `model`: all, or some of them (`bayescope.models.rows.take`)."""
     if model.hypotheses:
         return lambda rows: predict_hypotheses(rows, np.asarray(fit.estimate))
     exact = _exact(fit, model)

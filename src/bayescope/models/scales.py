@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.config.priors import PriorSpec, Scaled
-from bayescope.config.suggest import suggest
+from bayescope.config.suggest import quoted, suggest
 from bayescope.distributions.choices import PRIORS
 from bayescope.distributions.distributions import DISTRIBUTIONS, Distribution
 from bayescope.distributions.likelihoods import HeadParameter, Likelihood
@@ -72,7 +72,7 @@ def _faults(
         yield f"a scale is a number times {spelled} itself: write 10 * {spelled}, whatever prior {wanted} has"
     elif wanted not in parameters:
         ending = suggest(wanted, parameters, f"parameters of {likelihood.name}")
-        yield f"'{wanted[:40]}' is no parameter of the likelihood{ending}"
+        yield f"{quoted(wanted)} is no parameter of the likelihood{ending}"
     elif name in (wanted, *parameters[wanted].spellings):
         yield f"the prior of {name} cannot be scaled by {wanted} itself"
     elif wanted in modelled:

@@ -1,4 +1,4 @@
-"""The rows of several models of one blueprint, below each other; and some of the rows of one."""
+"""The rows of several models of one blueprint, below each other."""
 
 from __future__ import annotations
 
@@ -55,28 +55,3 @@ def _stacked_predictor(parts: Sequence[Predictor], models: Sequence[Model]) -> P
             [np.broadcast_to(part.offset, n) for part, n in zip(parts, lengths, strict=True)]
         )
     return replace(parts[0], matrix=_joined([part.matrix for part in parts]), offset=offset)
-
-
-def take(model: Model, rows: slice) -> Model:
-    """Keep some of the rows of a model."""
-    response = model.response
-    kept = replace(
-        response,
-        values=response.values[rows],
-        trials=None if response.trials is None else response.trials[rows],
-        weights=None if response.weights is None else response.weights[rows],
-    )
-    groups = tuple(
-        replace(group, codes=group.codes[rows], matrix=group.matrix[rows]) for group in model.groups
-    )
-    predictors = tuple(_taken(predictor, rows) for predictor in model.predictors)
-    return replace(model, response=kept, predictors=predictors, groups=groups)
-
-
-def _taken(predictor: Predictor, rows: slice) -> Predictor:
-    offset = predictor.offset
-    if predictor.matrix is None:
-        return predictor
-    if isinstance(offset, np.ndarray) and offset.ndim:
-        offset = offset[rows]
-    return replace(predictor, matrix=predictor.matrix[rows], offset=offset)
