@@ -3,7 +3,8 @@
 import pytest
 
 from bayescope.config.formula_rules import formula_rules
-from bayescope.distributions.likelihoods import parametrised
+from bayescope.config.load import load_mapping
+from bayescope.distributions.likelihoods import LIKELIHOODS, parametrised
 
 NORMAL = parametrised("Normal", formula=True)
 
@@ -41,3 +42,20 @@ def test_what_is_wrong_is_said_at_its_key(model, path, part):
     [(where, message)] = messages(**model)
     assert where == path
     assert part in message
+
+
+LINKED = [
+    name for name in LIKELIHOODS if (form := parametrised(name, formula=True)).parameter(form.location).links
+]
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_a_formula_and_a_body_may_go_by_the_name_of_the_location(name, methods):
+    location = parametrised(name, formula=True).location
+    left = "y / n" if LIKELIHOODS[name].needs_trials else "y"
+    model = {"likelihood": name, "formula": {location: f"{left} ~ x"}}
+    columns = {"y": [1, 2, 1], "n": [2, 2, 2], "x": [1, 3, 2]}
+    config = {"name": "m", "data": {"columns": columns}, "inference": [{"a": {"method": "mle"}}]}
+    for body in ({}, {"body": {location: {"mlp": {"hidden": [2]}}}}):
+        loaded = load_mapping(config | {"model": model | body}, methods=methods)
+        assert loaded.config.model.formula == model["formula"]

@@ -6,6 +6,7 @@ import pytest
 from bayescope import library
 from bayescope.config.jsonschema import json_schema
 from bayescope.config.nodes import read_document
+from bayescope.config.schema import RunConfig
 from bayescope.inference.registry import SETTINGS
 
 KINDS = {"run": library.configs, "model": library.models, "recipe": library.recipes}
@@ -122,3 +123,11 @@ def test_every_key_is_described():
     schema = json_schema(SETTINGS)
     for section in (schema, schema["$defs"]["data"], schema["$defs"]["model"]):
         assert all(field["description"] for field in section["properties"].values())
+
+
+def test_defaults_and_bounds_of_the_schema_are_those_of_the_loader():
+    seed = json_schema(SETTINGS)["properties"]["seed"]
+    assert seed["default"] == RunConfig.model_fields["seed"].default
+    schema = json_schema(SETTINGS)
+    assert fits({**RUN, "seed": 0}, schema, schema)
+    assert not fits({**RUN, "seed": -1}, schema, schema)

@@ -67,7 +67,9 @@ def test_a_location_is_followed_as_far_as_the_data_go():
 
 
 def test_long_values_are_cut():
-    assert len(shown("x" * 1000)) < 50
+    assert shown("x" * 40) == f"'{'x' * 40}'"
+    assert shown("x" * 41) == f"'{'x' * 37}...'"
+    assert shown(10**50) == f"1{'0' * 37}...0"
     assert shown("it's") == '"it\'s"'
 
 

@@ -160,3 +160,13 @@ def test_any_text_is_read_or_refused(text):
     except ConfigError as error:
         problems = error.problems
     assert all(problem.where is not None for problem in problems)
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path):
+    (tmp_path / "file").touch()
+    for path, reason in [
+        (tmp_path / "file" / "a.yaml", "Not a directory"),
+        (Path("a\0b"), "embedded null byte"),
+    ]:
+        with pytest.raises(ConfigError, match=f"cannot be read: .*{reason}"):
+            read_document(path)

@@ -83,6 +83,7 @@ def test_an_empty_value_is_null(workspace):
         ("model.priors.sigma.x=1", "--set model.priors.sigma.x: 'model.priors.sigma' is not a mapping; it has no 'x'"),
         ("inference.lnog.draws=5", "--set inference.lnog.draws: no recipe 'lnog' in `inference`; did you mean 'long'?"),
         ("inference.9=long", "--set inference.9: no recipe '9' in `inference`; it has: point, long"),
+        ("data.columns.y.3=1", "--set data.columns.y.3: 'data.columns.y' has elements 0 to 2; '3' is none of them"),
         ("inference.long.drws=5", "--set inference.long.drws: inference.1.long.drws: unknown key; did you mean 'draws'?"),
         ("title=[1, 2", "--set title: not valid YAML: a list opened with '[' is not closed, or lacks a ','"),
         ("title=.nan", "--set title: NaN and infinities are not supported; write null for a missing value"),
@@ -90,7 +91,7 @@ def test_an_empty_value_is_null(workspace):
     ],
 )  # fmt: skip
 def test_a_wrong_override_is_named(workspace, override, line):
-    assert workspace.problems(override) == [line]
+    assert workspace.problems("data={columns: {y: [1, 2, 4], x: [3, 1, 2]}}", override) == [line]
 
 
 def test_an_override_mends_what_the_file_has_wrong(workspace):

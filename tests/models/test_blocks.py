@@ -3,6 +3,7 @@
 import pytest
 
 from bayescope.config.priors import parse_prior
+from bayescope.distributions.choices import WRITTEN
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.distributions.supports import POSITIVE, REAL, UNIT
 from bayescope.errors import ConfigError
@@ -214,3 +215,13 @@ def test_lines_that_may_be_idle_are_no_mistake():
     assert problems([SIGMA], lines(mu="Flat()"), idle=("Intercept",)) == [
         "model.priors.mu: the model has no unknown named 'mu'; unknowns: sigma"
     ]
+
+
+@pytest.mark.parametrize("unknown", [slope("x"), *UNKNOWNS])
+def test_what_a_refusal_offers_fits(unknown):
+    (problem,) = problems([unknown], {unknown.name: parse_prior("Dirichlet([1, 1])")})
+    offered = problem.split(": use ")[1].split(", ")
+    assert "Normal" in offered or "HalfNormal" in offered or "Beta" in offered
+    for name in offered:
+        arguments = [0.5 if a.default is None else a.default for a in WRITTEN[name].arguments]
+        assemble([unknown], {unknown.name: parse_prior(f"{name}({', '.join(map(str, arguments))})")})

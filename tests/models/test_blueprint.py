@@ -13,7 +13,7 @@ from bayescope.models.blueprint import blueprint, rebuild
 from bayescope.models.build import build_model
 from bayescope.models.density import log_likelihood, psi
 from bayescope.models.prior_density import log_prior, prior_bounds
-from bayescope.pipeline import read_config
+from bayescope.pipeline import prepare, read_config
 
 RNG = np.random.default_rng(5)
 ROWS = 12
@@ -235,3 +235,20 @@ def test_every_missing_column_is_named_at_once():
     with pytest.raises(DataError) as raised:
         read_rows(stored(model), {"x3": [1]})
     assert len(raised.value.findings) == 3
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [(8, "(0, 1, 2, 3, 4, 5, 6, 7)"), (9, "(0, 1, 2, 3, 4, 5, 6, 7, ...)")]
+)
+def test_a_message_shows_eight_categories_of_many(size, shown):
+    config = {"name": "m", "data": {"columns": {"y": list(range(size))}}, "inference": ["mle"]}
+    _, model = prepare(read_config(config | {"model": {"likelihood": "Categorical", "response": "y"}}))
+    with pytest.raises(DataError) as raised:
+        rows_of(model, {"y": [99]}, response=True)
+    assert f"99 is not a category of the model {shown}" in str(raised.value)
+
+
+@pytest.mark.parametrize("model", [{"response": "hits", "trials": "shots"}, {"formula": "hits / shots ~ 1"}])
+def test_rows_to_predict_have_the_trials_of_their_column(model):
+    made, _ = model_of({"likelihood": "Binomial"} | model)
+    assert rows_of(made, {"shots": [7, 3]}, response=False).response.trials.tolist() == [7.0, 3.0]

@@ -21,7 +21,7 @@ from bayescope.models.blueprint import blueprint, rebuild
 from bayescope.models.build import build_model
 from bayescope.models.density import log_likelihood
 from bayescope.models.graph import compile_graph, split
-from bayescope.models.groups import cholesky, free_spreads, unseen_effects
+from bayescope.models.groups import cholesky, free_spreads, log_coupling, unseen_effects
 from bayescope.models.prior_density import element_priors, log_prior, smooth_prior_derivatives
 
 COLUMNS = {
@@ -250,3 +250,11 @@ def test_a_group_that_was_not_seen_has_the_distribution_of_groups():
     variance = sds[0] ** 2 + 4 * sds[1] ** 2 + 4 * rho * sds.prod()
     # the sample variance of n Normal draws has the relative standard error sqrt(2 / n)
     assert drawn[:, 1].var() == pytest.approx(variance, rel=4 * np.sqrt(2 / size))
+
+
+def test_what_correlations_add_is_that_of_each_theta():
+    model = model_of("y ~ x + (1 + x | g)")
+    thetas = np.random.default_rng(1).uniform(0.1, 0.9, size=(2, 3, len(model.names)))
+    each = [[log_coupling(model, theta) for theta in row] for row in thetas]
+    np.testing.assert_allclose(log_coupling(model, thetas), each, rtol=1e-14)
+    assert log_coupling(model_of("y ~ x + (1 | g)"), thetas[..., :7]).tolist() == [[0.0] * 3] * 2

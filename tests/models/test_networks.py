@@ -145,7 +145,11 @@ def test_weights_share_a_line_and_a_layer_may_have_its_own():
 
 def test_default_priors_fall_with_the_root_of_the_inputs():
     model = model_of({"mlp": {"hidden": [4, 9]}}, standardize=True)
-    weights = model.blocks[0]
+    weights, biases = model.blocks[0], model.blocks[1]
+    places = dict(zip(biases.labels, biases.prior.arguments["mu"], strict=True))
+    last = places.pop("output.bias")
+    assert last == pytest.approx(np.mean(model.response.values), rel=1e-3)
+    assert set(places.values()) == {0.0}
     scales = dict(zip(weights.labels, weights.prior.arguments["sigma"], strict=True))
     sd = float(np.std(model.response.values))
     assert scales["layer1[x, h1]"] == pytest.approx(2.5)
@@ -185,6 +189,13 @@ def test_the_constant_column_is_no_input():
         ({"body": {"mlp": {"hidden": [3], "activation": "tanhh"}}}, "unknown activation 'tanhh'"),
         ({"body": {"mlp": {"hiden": [3]}}}, "unknown key 'hiden'"),
         ({"body": {"mpl": {"hidden": [3]}}}, "unknown body 'mpl'"),
+        ({"body": {"mlp": {"hidden": [3]}, "zzz": 1}}, "unknown body 'zzz'"),
+        ({"body": {"mlp": {"hidden": [3]}, "aaa": 1}}, "unknown body 'aaa'"),
+        ({"formula": "y ~ 1"}, "model.body: the formula has no predictor"),
+        (
+            {"formula": {"mu": "y ~ 1"}, "body": {"mu": {"mlp": {"hidden": [3]}}}},
+            "model.body.mu: the formula has no",
+        ),
         ({"body": {"mlp": {"hidden": [600]}}}, "1,801 weights and biases; at most 1,000"),
         ({"body": {"sigma": {"mlp": {"hidden": [3]}}}}, "'sigma' has no formula"),
         ({"formula": "y ~ 1"}, "no predictor that the network could take"),

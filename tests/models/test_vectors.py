@@ -70,6 +70,11 @@ def test_counts_have_their_sums_as_trials_and_an_element_for_each_column():
     assert model.names == ("p[red]", "p[green]", "p[blue]")
 
 
+def test_measured_columns_have_no_trials():
+    assert MODELS["MvNormal"].response.trials is None
+    assert MODELS["MvNormal"].response.values.tolist() == np.column_stack(list(XY.values())).tolist()
+
+
 def test_a_known_matrix_is_fixed_element_by_element():
     model = MODELS["MvNormal"]
     assert model.names == ("mu[x]", "mu[y]")
