@@ -10,7 +10,6 @@ import argparse
 import ast
 import gc
 import importlib
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
@@ -45,7 +44,7 @@ OPTIONS += ["--hypothesis-seed=0", "-m", "not slow"]
 ENOUGH = 30.0  # seconds: a mutant meets no more tests than usually take this long
 LIMIT = 180.0  # seconds: a mutant that still runs then is taken for one that never ends
 FOLDER = Path("mutants")
-NO_TESTS_RAN = 99
+NO_TESTS_RAN, NO_TESTS_FOUND = 99, 5  # exit codes: of a fault here, and pytest's
 
 
 class Recorder:
@@ -78,7 +77,7 @@ class Chosen:
         items[:] = [by_name[name] for name in self.tests if name in by_name]
 
 
-class Memory(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
+class Memory(importlib.machinery.SourceFileLoader):
     """Import one module from a text in memory."""
 
     def __init__(self, mutant: Mutant) -> None:
@@ -164,7 +163,8 @@ def tests_of(mutant: Mutant, known: dict[str, Any]) -> list[str]:
     names = names or {name for found in by_line.values() for name in found}
     own = f"/test_{Path(mutant.file).stem.split('_')[0]}"
     order = sorted(names, key=lambda name: (own not in name, known["seconds"][name], name))
-    chosen, total = [], 0.0
+    chosen: list[str] = []
+    total = 0.0
     for name in order:
         total += known["seconds"][name]
         if chosen and total > ENOUGH:
@@ -187,7 +187,7 @@ def judge(mutant: Mutant, known: dict[str, Any], log: Path) -> str:
     code = apart(work, LIMIT, log)
     if code == NO_TESTS_RAN:
         raise RuntimeError(f"no test was run: {log}")
-    return "timeout" if code is None else "survived" if code == 0 else "killed"
+    return "timeout" if code is None else "survived" if code in (0, NO_TESTS_FOUND) else "killed"
 
 
 def interval(killed: int, size: int) -> tuple[float, float]:
@@ -200,7 +200,7 @@ def interval(killed: int, size: int) -> tuple[float, float]:
 
 def report(results: dict[Mutant, str]) -> None:
     """Print the share of the mutants that were killed, by folder."""
-    folders = defaultdict(Counter)
+    folders: dict[str, Counter[str]] = defaultdict(Counter)
     for mutant, result in results.items():
         for folder in (mutant.file.split("/")[2], "all"):
             folders[folder][result] += 1
