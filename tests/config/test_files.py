@@ -125,6 +125,16 @@ def test_the_neighbour_of_the_same_name_that_is_a_run_is_passed_over(workspace):
     assert find("coin", "models", workspace.folder).file == str(library.models()["coin"])
 
 
+def test_a_link_to_a_folder_called_configs_has_what_is_beside_the_folder(workspace):
+    workspace.write({"real/configs/run.yaml": RUN, "real/models/own.yaml": "likelihood: Normal\n"})
+    (workspace.folder / "link").symlink_to(workspace.folder / "real" / "configs")
+    (workspace.folder / "configs").symlink_to(workspace.folder / "real" / "configs")
+    workspace.write({"real/inference/point.yaml": "method: mle\n"})
+    assert workspace.load(file="link/run.yaml").config.model.likelihood == "Normal"
+    workspace.write({"models/own.yaml": "likelihood: StudentT\n"})
+    assert workspace.load(file="configs/run.yaml").config.model.likelihood == "StudentT"
+
+
 def test_a_folder_called_configs_has_its_models_and_recipes_beside_it(workspace):
     workspace.write({"configs/run.yaml": RUN, "models/own.yaml": "likelihood: Normal\n"})
     config = workspace.load(file="configs/run.yaml").config

@@ -87,6 +87,15 @@ RUN = {"name": "a", "data": "a.csv", "model": {"use": "linear", "formula": "y ~ 
         {"data": {"columns": {"y": [1, 2.5, None, True, "a"]}}},
         {"inference": [{"nuts": {"draws": 5000}}, {"nuts": None}, {"own": {"anything": 1}}, "own"]},
         {"model": {"likelihood": "Normal", "response": "y", "priors": {"mu": 3, "sigma": "HalfNormal(1)"}}},
+        {
+            "model": {
+                "centered": ["g"],
+                "levels": ["a", "b"],
+                "response": ["a", "b"],
+                "formula": {"mu": "y ~ x"},
+            }
+        },
+        {"model": {"link": {"mu": "log"}, "body": {"mlp": {"hidden": [1]}}}},
     ],
 )
 def test_what_the_loader_takes_the_schema_takes(change):
@@ -131,3 +140,11 @@ def test_defaults_and_bounds_of_the_schema_are_those_of_the_loader():
     schema = json_schema(SETTINGS)
     assert fits({**RUN, "seed": 0}, schema, schema)
     assert not fits({**RUN, "seed": -1}, schema, schema)
+
+
+def test_no_null_stands_for_a_key_that_is_left_out():
+    schema = json_schema(SETTINGS)
+    for section in (schema["$defs"]["data"], schema["$defs"]["model"]):
+        for field in section["properties"].values():
+            assert {"type": "null"} not in field.get("anyOf", [])
+            assert field.get("default", 0) is not None

@@ -263,3 +263,12 @@ def test_any_file_is_loaded_or_refused(tmp_path_factory, text):
     with pytest.raises(ConfigError) as refusal:
         load_config(file, methods={})
     assert all(problem.where is not None for problem in refusal.value.problems)
+
+
+@pytest.mark.parametrize(
+    "formula", ["", 3, True, [], ["y ~ x"], {}, {"mu": 3}, {"mu": "y ~ x", "sigma": None}]
+)
+def test_a_formula_that_is_none_is_refused(methods, formula):
+    model = {"likelihood": "Normal", "formula": formula}
+    with pytest.raises(ConfigError, match=r"model\.formula: expected a formula such as `y ~ x`, or one"):
+        load_mapping({**MAPPING, "model": model}, methods=methods)

@@ -258,3 +258,14 @@ def test_what_correlations_add_is_that_of_each_theta():
     each = [[log_coupling(model, theta) for theta in row] for row in thetas]
     np.testing.assert_allclose(log_coupling(model, thetas), each, rtol=1e-14)
     assert log_coupling(model_of("y ~ x + (1 | g)"), thetas[..., :7]).tolist() == [[0.0] * 3] * 2
+
+
+@pytest.mark.parametrize("factor", [1.0, 100.0])
+def test_the_default_of_a_spread_is_on_the_scale_of_the_response(factor):
+    columns = COLUMNS | {"y": (factor * np.array(COLUMNS["y"])).tolist()}
+    spec = ModelConfig(likelihood="Normal", formula="y ~ x + (1 | g)")
+    model = build_model(spec, read_formula(spec), read_columns(columns))
+    (prior,) = (block.prior for block in model.blocks if block.name == "g.sd")
+    assert prior.distribution == "HalfNormal"
+    # four digits are kept
+    assert prior.arguments["sigma"] == pytest.approx(2.5 * np.std(columns["y"]), rel=5e-4)

@@ -14,7 +14,7 @@ from bayescope.errors import DataError
 from bayescope.models.blueprint import blueprint, rebuild
 from bayescope.models.build import build_model
 from bayescope.models.density import log_likelihood
-from bayescope.models.hypotheses import hypotheses_head, log_likelihoods
+from bayescope.models.hypotheses import hypotheses_head, log_likelihoods, prior_probabilities
 from bayescope.models.prior_density import log_prior
 
 
@@ -143,6 +143,12 @@ def test_a_value_that_no_hypothesis_is_about_is_refused():
         build({"a": "Bernoulli(0.5)", "b": "Bernoulli(0.6)"}, [1, 2])
 
 
+def test_prior_probabilities_sum_to_1_to_the_last_digit():
+    hypotheses = dict.fromkeys("abc", "Bernoulli(0.5)")
+    model = build(hypotheses, [1], dict.fromkeys("abc", 0.333333333))
+    assert prior_probabilities(model) == pytest.approx([1 / 3] * 3, rel=1e-15)
+
+
 def test_only_prior_probabilities_that_nobody_gave_are_noted_and_called_default():
     hypotheses = {"a": "Bernoulli(0.5)", "b": "Bernoulli(0.6)"}
     given, equal = build(hypotheses, [1], {"a": 0.1, "b": 0.9}), build(hypotheses, [1])
@@ -166,3 +172,9 @@ def test_a_blueprint_makes_the_same_model_on_other_rows(prior):
     assert log_likelihoods(other) == pytest.approx(2 * np.log([0.2, 0.7]), rel=1e-14)
     unseen = rebuild(plan, read_columns({"z": [1, 2, 3]}), response=False)
     assert np.isnan(unseen.response.values).all()
+
+
+def test_draws_of_counts_have_the_trials_of_their_hypothesis():
+    head = heads(few="Binomial(10, 0.5)", many="Binomial(1000, 0.5)")
+    drawn = head.sample(np.random.default_rng(1), None, (np.tile([0.0, 1.0], (500, 1)),))
+    assert abs(drawn.mean() - 500) <= 4 * np.sqrt(250 / 500)

@@ -166,6 +166,7 @@ MODELS = [
     pytest.param(("OrderedLogistic", "rating ~ u + offset(known)"), {"weights": "times"}, id="logistic"),
     pytest.param(("OrderedProbit", "rating ~ u + kind"), {}, id="probit"),
     pytest.param(("OrderedLogistic", "sure ~ u"), {}, id="two levels"),
+    pytest.param(("OrderedLogistic", "rating ~ v + kind"), {}, id="several slopes"),
 ]
 
 
@@ -237,3 +238,12 @@ def test_notation_has_the_order_of_cutpoints_and_no_intercept():
         "eta[i] = u * x_u[i]",
     )
     assert lines[-1] == "cutpoints[1] < ... < cutpoints[4]"
+
+
+@pytest.mark.parametrize("shift", [0.0, 100.0])
+def test_the_default_of_cutpoints_is_wide_enough_for_predictors_far_from_0(shift):
+    columns = TABLE | {"u": TABLE["u"] + shift}
+    priors = {block.name: block.prior for block in build("OrderedLogistic", "rating ~ u", columns).blocks}
+    distance = np.mean(columns["u"]) / np.std(columns["u"])
+    # 2.5 widths of the logistic, about 2, at the mean of the predictors; four digits are kept
+    assert priors["cutpoints"].arguments["sigma"] == pytest.approx(5 * np.hypot(1, distance), rel=5e-4)

@@ -56,6 +56,8 @@ def _section(model: type[BaseModel]) -> Schema:
         choices = [choice for choice in field.get("anyOf", ()) if choice != {"type": "null"}]
         if len(choices) == 1:
             field.update(field.pop("anyOf") and choices[0])
+        elif choices:
+            field["anyOf"] = choices
         if field.get("default", ...) is None:
             del field["default"]
     return schema
