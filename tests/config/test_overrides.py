@@ -46,6 +46,11 @@ def test_a_recipe_s_setting_goes_by_name_or_index(workspace, path):
     assert workspace.load(f"{path}=77").config.inference[1].settings.draws == 77
 
 
+@pytest.mark.parametrize("path", ["inference.long.step", "inference.1.long.step", "inference.1.step"])
+def test_so_it_does_whatever_comes_first_in_the_alphabet(workspace, path):
+    assert workspace.load(f"{path}=0.25").config.inference[1].settings.step == 0.25
+
+
 def test_a_bare_recipe_gets_settings(workspace):
     assert workspace.load("inference.point.tolerance=0.5").config.inference[0].settings.tolerance == 0.5
 

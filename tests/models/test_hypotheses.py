@@ -34,7 +34,7 @@ def test_the_unknown_is_one_choice_named_by_the_hypotheses():
     model = build(COURSES, [82])
     assert model.names == ("a", "b", "c")
     [block] = model.blocks
-    assert block.support == ONE_HOT
+    assert (block.support, block.scalar) == (ONE_HOT, False)
     assert block.origin == "default"
     assert block.prior.arguments["p"] == pytest.approx((1 / 3, 1 / 3, 1 / 3))
 
