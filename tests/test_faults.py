@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ import pytest
 
 import bayescope
 from bayescope.errors import ConfigError, DataError, RunFolderError
+from bayescope.inference.store import fit_to_bytes, load_fit
 from bayescope.preparation import prepare, read_config
 
 CONFIG = {
@@ -36,7 +38,8 @@ CONFIG = {
 
 # One child a line of arguments: it answers with the child's number, and then with how the child ended.
 SERVER = """
-import json, os, sys
+import json, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 import bayescope.pipeline, bayescope.runs, bayescope.reports.writer, bayescope.reports.terminal
 from bayescope.cache import Cache, LARGEST
 from bayescope.cli import main
@@ -137,8 +140,12 @@ def undamaged(cache):
 
 
 def fits_of(parent):
+    """The content of every fit but for its seconds, and of the table of estimates."""
     (folder,) = parent.iterdir()
-    return {path.name: path.read_bytes() for path in [*folder.glob("fits/*"), folder / "estimates.csv"]}
+    fits = {path.name: load_fit(path) for path in folder.glob("fits/*.nc")}
+    assert len(fits) == len(CONFIG["inference"])
+    content = {name: fit_to_bytes(replace(fit, timings={})) for name, fit in fits.items()}
+    return content | {"estimates.csv": (folder / "estimates.csv").read_bytes()}
 
 
 class TestFlippedBits:
