@@ -42,7 +42,7 @@ import json, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 import bayescope.pipeline, bayescope.runs, bayescope.reports.writer, bayescope.reports.terminal
 from bayescope.cache import Cache, LARGEST
-from bayescope.cli import main
+from bayescope.__main__ import main
 bayescope.run(json.loads(sys.argv[1]), out="warm")
 Cache.__init__.__defaults__ = ("", LARGEST, 0.0)  # every fit is kept, however fast
 for line in sys.stdin:
@@ -53,7 +53,8 @@ for line in sys.stdin:
         sys.stderr = open(2, "w", closefd=False)
         sys.stdout = open(1, "w", closefd=False)
         try:
-            main(json.loads(line))
+            sys.argv[1:] = json.loads(line)
+            main()
         except SystemExit as end:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -99,6 +100,13 @@ class Server:
     def run(self, *arguments):
         self.start(*arguments)
         return self.end(), (self.folder / "err.txt").read_text()
+
+    def seconds(self, *arguments):
+        """How long a command takes that succeeds, once the server is up."""
+        assert self.run("validate", "run.yaml")[0] == 0
+        started = time.perf_counter()
+        assert self.run(*arguments)[0] == 0
+        return time.perf_counter() - started
 
 
 def write_project(folder):
@@ -264,16 +272,18 @@ class TestKills:
     def test_kill_9_at_50_random_times(self, server):
         """A folder is whole or absent, the cache undamaged, and the next run finishes with the same bits."""
         folder = server.folder
-        started = time.perf_counter()
-        assert server.run("run", "run.yaml", "--out", "reference", "--no-cache")[0] == 0
-        duration = time.perf_counter() - started
+        duration = server.seconds("run", "run.yaml", "--out", "reference", "--no-cache")
         reference, rng, ends = fits_of(folder / "reference"), random.Random(1), Counter()
         for _ in range(50):
+            started = time.perf_counter()
             child = server.start("run", "run.yaml", "--out", "runs")
             time.sleep(rng.uniform(0, 1.1 * duration))
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-            ends[server.end()] += 1
+            end = server.end()
+            ends[end] += 1
+            if end == 0:  # by what it took from the cache
+                duration = min(duration, time.perf_counter() - started)
             whole_or_absent(folder / "runs")
             undamaged(folder / "cache")
         assert ends[-9] >= 25
@@ -288,12 +298,11 @@ class TestKills:
     @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
     def test_a_signal_at_25_random_times(self, server, sent, code):
         folder = server.folder
-        started = time.perf_counter()
-        assert server.run("run", "run.yaml", "--out", "reference", "--no-cache")[0] == 0
-        duration = time.perf_counter() - started
+        duration = server.seconds("run", "run.yaml", "--out", "reference", "--no-cache")
         rng, ends = random.Random(2), Counter()
         for _ in range(25):
-            shutil.rmtree(folder / "runs", ignore_errors=True)
+            for made in ("runs", "cache"):
+                shutil.rmtree(folder / made, ignore_errors=True)
             child = server.start("run", "run.yaml", "--out", "runs")
             time.sleep(rng.uniform(0.05, duration))
             with contextlib.suppress(ProcessLookupError):

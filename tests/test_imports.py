@@ -1,6 +1,7 @@
 """What each road imports: the fast roads pay for no heavy library."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -86,3 +87,29 @@ def test_ctrl_c_while_the_command_line_is_loaded_is_one_sentence(module):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "Interrupted before anything was begun.\n"
+
+
+WITHIN_A_CALLBACK = """
+import os, signal, time, weakref
+import bayescope.cli
+from bayescope.__main__ import main
+class Thing:
+    pass
+def command():
+    signal.signal(signal.SIGTERM, bayescope.cli._terminate)
+    thing = Thing()
+    watch = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.{sent}))
+    del thing
+    time.sleep(60)
+bayescope.cli.app = lambda **_: command()
+main()
+"""
+
+
+@pytest.mark.parametrize(("sent", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_in_a_callback_of_the_collector_is_not_lost(sent, code):
+    code_text = f"import sys\n{WITHIN_A_CALLBACK.format(sent=sent)}"
+    done = subprocess.run([sys.executable, "-c", code_text], capture_output=True, text=True, check=False)
+    word = {"SIGINT": "Interrupted", "SIGTERM": "Terminated"}[sent]
+    assert done.returncode in {code, -signal.Signals[sent]}
+    assert done.stderr == f"{word}: nothing was written for the run in progress; start it again to go on.\n"

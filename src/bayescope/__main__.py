@@ -1,13 +1,17 @@
-"""The command `bayescope`, and `python -m bayescope`: Ctrl-C is one sentence even while the program loads."""
+"""The command `bayescope`, and `python -m bayescope`: a signal is one sentence, wherever it comes."""
 
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 
 def main() -> NoReturn:
     """Load the command line and run it."""
+    sys.unraisablehook = _signal_again
     try:
         from bayescope.cli import main as run_command
 
@@ -15,6 +19,21 @@ def main() -> NoReturn:
     except KeyboardInterrupt:  # before `run_command` could see to it
         sys.stderr.write("Interrupted before anything was begun.\n")
         sys.exit(130)
+
+
+def _signal_again(ignored: UnraisableHookArgs) -> None:
+    """Send a signal once more that came in a destructor, or a callback of the collector: nothing ends there."""
+    if ignored.exc_type not in {KeyboardInterrupt, SystemExit}:
+        sys.__unraisablehook__(ignored)
+    elif not sys.is_finalizing():
+        import os
+        import signal
+        import threading
+
+        sent = signal.SIGINT if ignored.exc_type is KeyboardInterrupt else signal.SIGTERM
+        later = threading.Timer(0.01, os.kill, (os.getpid(), sent))
+        later.daemon = True
+        later.start()
 
 
 if __name__ == "__main__":

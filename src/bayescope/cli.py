@@ -385,7 +385,8 @@ def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or
     print(f"Made {directory}. Try: cd {shlex.quote(str(directory))} && bayescope run configs/coin.yaml")
 
 
-_INTERRUPTED = 130
+_INTERRUPTED, _TERMINATED = 130, 143
+_SIGNALS = {_INTERRUPTED: "Interrupted", _TERMINATED: "Terminated"}
 _STOPPED = "{}: nothing was written for the run in progress; start it again to go on."
 
 
@@ -401,10 +402,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        _exit_interrupted()
+        print(_STOPPED.format("Interrupted"), file=sys.stderr)
+        sys.exit(_INTERRUPTED)
     except SystemExit as end:
-        if end.code == _INTERRUPTED:  # Typer's answer to a KeyboardInterrupt, without a word
-            _exit_interrupted()
+        if end.code in _SIGNALS:  # ours, or Typer's answer to a KeyboardInterrupt
+            print(_STOPPED.format(_SIGNALS[end.code]), file=sys.stderr)
         raise
     except BrokenPipeError:
         # The reader of stdout went away (`| head`): nothing is left to say to it.
@@ -416,11 +418,5 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
-def _exit_interrupted() -> NoReturn:
-    print(_STOPPED.format("Interrupted"), file=sys.stderr)
-    sys.exit(_INTERRUPTED)
-
-
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    os.write(2, f"{_STOPPED.format('Terminated')}\n".encode())  # sys.stderr may be in the middle of a write
-    raise SystemExit(143)
+    raise SystemExit(_TERMINATED)
