@@ -356,10 +356,14 @@ class TestDisks:
     def test_predictions_on_a_full_disk(self, server):
         assert server.run("run", "run.yaml", "--out", "runs")[0] == 0
         (run,) = (server.folder / "runs").iterdir()
+        header, rows = (server.folder / "data.csv").read_text().split("\n", 1)
+        (server.folder / "new.csv").write_text(
+            f"{header}\n{10 * rows}"
+        )  # 400 rows of numbers are no one page
         for suffix in ("csv", "json", "parquet", "feather"):
             with small_disk(server.folder / "disk", os.sysconf("SC_PAGESIZE")) as disk:
                 code, err = server.run(
-                    "predict", run, "data.csv", "--kind", "interval", "--out", disk / f"p.{suffix}"
+                    "predict", run, "new.csv", "--kind", "interval", "--out", disk / f"p.{suffix}"
                 )
                 assert code == 1, err
                 assert "No space left on device" in err

@@ -22,7 +22,7 @@ def main() -> NoReturn:
 
 
 def _signal_again(ignored: UnraisableHookArgs) -> None:
-    """Send a signal once more that came in a destructor, or a callback of the collector: nothing ends there."""
+    """Send a signal once more that came in a destructor or in a callback of the collector."""
     if ignored.exc_type not in {KeyboardInterrupt, SystemExit}:
         sys.__unraisablehook__(ignored)
     elif not sys.is_finalizing():
