@@ -158,13 +158,14 @@ def statement(file: str, line: int) -> range:
 
 
 def tests_of(mutant: Mutant, known: dict[str, Any]) -> list[str]:
-    """Return the tests that run the mutant's line, or else its module, in their order."""
+    """Return the tests that run the mutant's line, else its module or are of its folder, in order."""
     by_line = known["lines"].get(mutant.file, {})
     names = {name for line in statement(mutant.file, mutant.line) for name in by_line.get(str(line), ())}
-    names = names or {name for found in by_line.values() for name in found}
     own = f"/test_{Path(mutant.file).stem.split('_')[0]}"
-    folder = f"/{Path(mutant.file).parent.name}/"
-    seconds = known["seconds"]
+    folder, seconds = f"/{Path(mutant.file).parent.name}/", known["seconds"]
+    if not names:  # it runs when the module is imported
+        names = {name for found in by_line.values() for name in found}
+        names |= {name for name in seconds if folder in name}
     order = sorted(names, key=lambda name: (own not in name, folder not in name, seconds[name], name))
     chosen: list[str] = []
     total = 0.0

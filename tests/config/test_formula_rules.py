@@ -57,5 +57,6 @@ def test_a_formula_and_a_body_may_go_by_the_name_of_the_location(name, methods):
     columns = {"y": [1, 2, 1], "n": [2, 2, 2], "x": [1, 3, 2]}
     config = {"name": "m", "data": {"columns": columns}, "inference": [{"a": {"method": "mle"}}]}
     for body in ({}, {"body": {location: {"mlp": {"hidden": [2]}}}}):
-        loaded = load_mapping(config | {"model": model | body}, methods=methods)
-        assert loaded.config.model.formula == model["formula"]
+        for formula in (model["formula"], model["formula"][location]):
+            loaded = load_mapping(config | {"model": model | body | {"formula": formula}}, methods=methods)
+            assert loaded.config.model.formula == formula

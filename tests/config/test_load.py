@@ -272,3 +272,13 @@ def test_a_formula_that_is_none_is_refused(methods, formula):
     model = {"likelihood": "Normal", "formula": formula}
     with pytest.raises(ConfigError, match=r"model\.formula: expected a formula such as `y ~ x`, or one"):
         load_mapping({**MAPPING, "model": model}, methods=methods)
+
+
+@pytest.mark.parametrize("what", [{"response": "y"}, {"formula": "y ~ x"}, {"formula": {"p": "y ~ x"}}])
+def test_a_number_of_successes_needs_its_trials(methods, what):
+    with pytest.raises(ConfigError, match="Binomial needs `trials: column`"):
+        load_mapping({**MAPPING, "model": {"likelihood": "Binomial", **what}}, methods=methods)
+    loaded = load_mapping(
+        {**MAPPING, "model": {"likelihood": "Binomial", "trials": "n", **what}}, methods=methods
+    )
+    assert loaded.config.model.trials == "n"

@@ -236,5 +236,11 @@ def test_a_rate_is_no_scale():
 
 
 def test_a_deep_multiple_is_refused_in_one_line():
-    for deep in (f"{'-' * 60}sigma", f"{'2 * (' * 60}sigma{')' * 60}", f"sigma{' / 2' * 60}"):
+    assert parse_prior(f"Normal(0, {'-' * 50}sigma)").arguments["sigma"].factor == 1.0
+    for deep in (
+        f"{'-' * 52}sigma",
+        f"{'-' * 60}sigma",
+        f"{'2 * (' * 60}sigma{')' * 60}",
+        f"sigma{' / 2' * 60}",
+    ):
         assert messages(f"Normal(0, {deep})") == ["Normal: nested deeper than 50 levels"]

@@ -162,7 +162,7 @@ def test_plain_asks_the_methods_about_every_row():
 
 def test_rows_that_differ_in_the_last_digit_are_different():
     near = [1e-30, 2e-30, 1.0, np.nextafter(1.0, 2.0)] * 3
-    few = merge_repeated(model_of({"y": [0, 1, 0, 1] * 3, "x": near}, "Bernoulli", "y ~ x"))
+    few = merge_repeated(model_of({"y": [0, 0, 1, 1] * 3, "x": near}, "Bernoulli", "y ~ x"))
     assert few.location.matrix[:, 1].tolist() == near[:4]
     assert few.response.weights.tolist() == [3.0] * 4
     few = merge_repeated(model_of({"y": [0, 1] * 6, "x": [0.0, 1.0, -0.0, 2.0] * 3}, "Bernoulli", "y ~ x"))

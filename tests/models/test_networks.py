@@ -175,6 +175,11 @@ def test_a_layer_may_have_one_unit():
     assert model_of({"mlp": {"hidden": [1]}}).location.network.hidden == (1,)
 
 
+def test_what_goes_in_cannot_be_changed():
+    with pytest.raises(ValueError, match="read-only"):
+        model_of().location.matrix[0, 0] = 1.0
+
+
 def test_the_constant_column_is_no_input():
     assert model_of(formula="y ~ x + kind").location.network.inputs == ("x", "kind[b]", "kind[c]")
 
@@ -182,6 +187,7 @@ def test_the_constant_column_is_no_input():
 @pytest.mark.parametrize(
     ("more", "message"),
     [
+        ({"body": {"mu": {"mlp": {"hidden": [3]}}, "sigma": 3}}, "unknown body"),
         ({"body": {}}, "expected {mlp: {hidden: [16], activation: tanh}}"),
         ({"body": 3}, "expected {mlp: {hidden: [16], activation: tanh}}"),
         ({"body": {"mlp": {"hidden": [0]}}}, "`hidden` has whole numbers of at least 1"),
