@@ -42,8 +42,8 @@ TESTS = (
 )
 OPTIONS = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "_hypothesis_pytestplugin"]
 OPTIONS += ["--hypothesis-seed=0", "-m", "not slow"]
-ENOUGH = 30.0  # seconds: a mutant meets no more tests than usually take this long
-LIMIT = 180.0  # seconds: a mutant that still runs then is taken for one that never ends
+ENOUGH = 60.0  # seconds: a mutant meets no more tests than usually take this long
+LIMIT = 300.0  # seconds: a mutant that still runs then is taken for one that never ends
 FOLDER = Path("mutants")
 NO_TESTS_RAN, NO_TESTS_FOUND = 99, 5  # exit codes: of a fault here, and pytest's
 
@@ -161,12 +161,15 @@ def tests_of(mutant: Mutant, known: dict[str, Any]) -> list[str]:
     """Return the tests that run the mutant's line, else its module or are of its folder, in order."""
     by_line = known["lines"].get(mutant.file, {})
     names = {name for line in statement(mutant.file, mutant.line) for name in by_line.get(str(line), ())}
-    own = f"/test_{Path(mutant.file).stem.split('_')[0]}"
+    own = tuple(f"/test_{part}" for part in Path(mutant.file).stem.split("_"))
     folder, seconds = f"/{Path(mutant.file).parent.name}/", known["seconds"]
     if not names:  # it runs when the module is imported
         names = {name for found in by_line.values() for name in found}
         names |= {name for name in seconds if folder in name}
-    order = sorted(names, key=lambda name: (own not in name, folder not in name, seconds[name], name))
+    order = sorted(
+        names,
+        key=lambda name: (not any(part in name for part in own), folder not in name, seconds[name], name),
+    )
     chosen: list[str] = []
     total = 0.0
     for name in order:

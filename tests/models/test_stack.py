@@ -55,6 +55,7 @@ def test_parts_below_each_other_are_the_whole(name):
     whole = model_of(name)
     parts = [take(whole, slice(5)), take(whole, np.arange(5, 6)), take(whole, np.arange(ROWS) > 5)]
     assert contents(stack(parts)) == contents(whole)
+    assert contents(stack([whole])) == contents(whole)
 
 
 @pytest.mark.parametrize("name", MODELS)
