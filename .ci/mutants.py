@@ -221,7 +221,7 @@ def report(results: dict[Mutant, str]) -> None:
 def main() -> int:
     """Test a sample of mutants, and return 1 when the tests fail without any."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=400)
+    parser.add_argument("--size", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--part", default="", help="only mutants of files with this in their path")
     parser.add_argument("--survivors", action="store_true", help="not those that were killed the last time")
