@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 import shutil
 import subprocess
 import sys
@@ -127,14 +126,23 @@ def _pass(path: Path) -> float:
     return time.perf_counter() - started
 
 
+# A process starts with the peak of the one that it is forked from: it is started by a small one.
+_LAUNCHER = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def _measured(command: list[str], folder: Path) -> tuple[float, float, int]:
     """Seconds, peak resident bytes and exit code of a process."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    launcher = [sys.executable, "-S", "-c", _LAUNCHER, *command]
+    done = subprocess.run(launcher, cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
     unit = 1 if sys.platform == "darwin" else 1024
-    return time.perf_counter() - started, usage.ru_maxrss * unit, process.returncode
+    return time.perf_counter() - started, int(done.stdout) * unit, done.returncode
 
 
 def _off(estimates: Path, coefficients: Floats) -> float:

@@ -3,6 +3,10 @@
 from itertools import count
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # a unit test never times
+settings.load_profile("untimed")
 
 _NUMBERS = count()
 

@@ -102,7 +102,7 @@ def _climb(target: Target) -> Floats:
     for start in starts(target.problem):
         z = transform.apply(start)
         found = minimise(inner, z, max_iterations=100)
-        ends.append(found.theta if found.status == "converged" else z)
+        ends.append(z if found.status == "unbounded" else found.theta)  # no higher than its start
     return np.array(ends)
 
 

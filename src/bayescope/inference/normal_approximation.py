@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from bayescope.models.network_bodies import networks
 type Floats = NDArray[np.float64]
 
 NEAR_KINK = 2.0  # sds
+_NEAR_MODE = 1e-5  # sds
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +140,14 @@ def _search(problem: PointProblem, transform: Transform, settings: PointSettings
         )
         for start in starts(problem)
     ]
+    solutions = [_settled(solution) for solution in solutions]
     return [solution for solution in solutions if solution.status == "converged"] or solutions
+
+
+def _settled(solution: Solution) -> Solution:
+    """Take a search that rounding stopped next to the mode, as of a tiny sigma, for one that ended there."""
+    near = solution.status == "stalled" and solution.kkt_residual <= _NEAR_MODE
+    return replace(solution, status="converged") if near else solution
 
 
 def _distinct(solutions: list[Solution], sds: Floats) -> int:
