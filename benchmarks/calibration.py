@@ -88,8 +88,8 @@ unknowns; `ranks` says whether they stay inside of {band} bands, which one unkno
 chance. Regressions have {rows} rows and two predictors; priors are those of `benchmarks/calibration.py`.
 
 Left out: models with a flat prior or the horseshoe, which have no draws from the prior; responses of several
-columns; `median`, `ordinal`, and nuts for `categories`, which take long for so many data sets (`make test-long`
-ranks the first two).
+columns; `median`, `ordinal`, and nuts for `categories`, which take long for so many data sets (`make
+test-long` ranks the first two).
 """
 
 
