@@ -279,7 +279,7 @@ def sbc(  # noqa: PLR0917  typer makes options of them
             progress=progress,
             command=shlex.join(["bayescope", *sys.argv[1:]]),
         )
-    print((record.folder / "sbc.json").read_text(encoding="utf-8") if as_json else sbc_text(record))
+    print(json_of(record.folder / "sbc.json") if as_json else sbc_text(record))
     if not as_json:
         print(f"\nreport: {record.folder / 'sbc.html'}\n")
     if strict and not record.calibrated:

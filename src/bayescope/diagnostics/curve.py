@@ -26,7 +26,7 @@ _BAND = 0.89
 class Curve(BaseModel):
     """What one method predicts: the mean of a new response at each place, and a band if a posterior."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     method: str
     mean: tuple[float, ...]
@@ -41,7 +41,7 @@ class CurveView(BaseModel):
     "the probability".
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     predictor: str
     response: str

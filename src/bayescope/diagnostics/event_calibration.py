@@ -45,7 +45,7 @@ class EventCalibration(BaseModel):
             share of events in each: a separation plot.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     method: str
     brier: float

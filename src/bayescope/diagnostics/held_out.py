@@ -43,7 +43,7 @@ class PlugInLoss(BaseModel):
     `per_observation` is the mean over the observations, `total` their sum with its standard error `se`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     method: str
     per_observation: float | None
@@ -54,7 +54,7 @@ class PlugInLoss(BaseModel):
 class HeldOut(BaseModel):
     """The losses of the points, how the posterior was fitted again; `note` says why there are none."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     folds: int = FOLDS
     refit: str = ""

@@ -21,7 +21,7 @@ class HypothesisRow(BaseModel):
     of this hypothesis against all the others together.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     name: str
     distribution: str
@@ -36,7 +36,7 @@ class HypothesisRow(BaseModel):
 class HypothesesView(BaseModel):
     """All hypotheses, and how uncertain the choice is before and after the data, in bits."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     rows: tuple[HypothesisRow, ...]
     prior_entropy_bits: float

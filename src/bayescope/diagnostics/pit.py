@@ -42,7 +42,7 @@ class Pit(BaseModel):
     transforms: 1/2 and 0.289 where all is well.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     method: str
     rows: int

@@ -31,7 +31,7 @@ class Hidden(BaseModel):
         positions: (point - mean) / sd by name: each point method's, and "median".
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     parameter: str
     mean: float
@@ -54,7 +54,7 @@ class Hidden(BaseModel):
 class PointView(BaseModel):
     """The points of a run against its reference posterior, and one sentence of advice."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     method: str
     rows: tuple[Hidden, ...]

@@ -54,7 +54,7 @@ class Sensitivity(BaseModel):
         diagnosis: "conflict" where both matter, "strong prior" where the prior alone does.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     block: str
     prior: str
