@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy
 
-from bayescope.inference.no_u_turn import At, Plan, chain
-from bayescope.inference.warm_up import Scales, StepSize, windows
+from bayescope.inference.no_u_turn import At, Plan, _Builder, chain, state_at
+from bayescope.inference.warm_up import Coordinates, StepSize, windows
 
 SDS = np.array([0.1, 1.0, 20.0])
 
@@ -15,7 +15,8 @@ SDS = np.array([0.1, 1.0, 20.0])
 def run(gradients, start, plan, seed=1, scales=None):
     """One chain on a density: `gradients(z)` is the log density and its gradient."""
     draws, rng = [], np.random.default_rng(seed)
-    one = chain(start, np.ones(len(start)) if scales is None else scales, plan, rng, draws)
+    coordinates = Coordinates(np.zeros(len(start)), np.ones(len(start)) if scales is None else scales)
+    one = chain(start, coordinates, plan, rng, draws)
     asked = next(one)
     while True:
         try:
@@ -101,17 +102,59 @@ def test_step_size_finds_the_target():
     assert step.final == pytest.approx(np.log(1 / 0.8), rel=0.05)
 
 
-def test_scales_of_a_normal_are_exact_whatever_the_draws():
-    scales, rng = Scales(np.ones(3)), np.random.default_rng(0)
+def test_steps_are_not_longer_than_those_that_show_a_turn():
+    """All steps are accepted where the density is the Normal that they follow exactly."""
+    step = StepSize(0.8, 1)
+    for _ in range(300):
+        step.learn(1.0)
+    assert 1.0 < step.final < np.pi / 2
+
+
+def test_a_standard_normal_is_followed_without_error():
+    """Its energy is kept to rounding, and three long steps make a draw."""
+    draws = run(lambda z: (-0.5 * float(z @ z), -z), np.ones(20), Plan(200, 100, 0.8, 10))[100:]
+    assert min(draw.acceptance_rate for draw in draws) > 1 - 1e-12
+    assert max(draw.n_steps for draw in draws) == 3
+
+
+def test_steps_are_reversible():
+    """From where a step leads, with the momentum turned round, it leads back."""
+
+    def logistic(z):
+        return float(np.sum(z - 2 * np.logaddexp(0, z))), 1 - 2 * scipy.special.expit(z)
+
+    def step(state):
+        walk = builder.leaf(state)
+        asked = next(walk)
+        with pytest.raises(StopIteration) as end:
+            walk.send(At(*logistic(asked)))
+        return end.value.value.end
+
+    known = Coordinates(np.array([0.3, -1.0]), np.array([1.5, 0.8]))
+    z, momentum = np.array([0.5, 2.0]), np.array([-1.0, 0.7])
+    value, slope = logistic(z)
+    origin = state_at(known, z, momentum, At(value, slope))
+    builder = _Builder(known, 0.9, origin.energy, np.random.default_rng(0))
+    there = step(origin)
+    back = step(there._replace(momentum=-there.momentum))
+    np.testing.assert_allclose(back.z, z, atol=1e-14)
+    np.testing.assert_allclose(back.momentum, -momentum, atol=1e-14)
+    assert np.abs(there.z - z).min() > 0.1
+
+
+def test_centre_and_scale_of_a_normal_are_exact_whatever_the_draws():
+    coordinates, rng = Coordinates(np.zeros(3), np.ones(3)), np.random.default_rng(0)
     for z in rng.normal(size=(5, 3)):
-        scales.learn(SDS * z, -z / SDS)
-    scales.renew()
-    np.testing.assert_allclose(scales.values, SDS)
+        coordinates.learn(7 + SDS * z, -z / SDS)
+    coordinates.renew()
+    np.testing.assert_allclose(coordinates.scale, SDS)
+    np.testing.assert_allclose(coordinates.centre, 7)
 
 
-def test_scales_that_the_draws_say_nothing_of_are_kept():
-    scales = Scales(np.array([2.0, 3.0]))
+def test_coordinates_that_the_draws_say_nothing_of_are_kept():
+    coordinates = Coordinates(np.array([5.0, 6.0]), np.array([2.0, 3.0]))
     for draw in ([1.0, 0.0], [1.0, 1.0]):
-        scales.learn(np.array(draw), -np.array(draw))
-    scales.renew()
-    np.testing.assert_allclose(scales.values, [2.0, 1.0])
+        coordinates.learn(np.array(draw), -np.array(draw))
+    coordinates.renew()
+    np.testing.assert_allclose(coordinates.scale, [2.0, 1.0])
+    np.testing.assert_allclose(coordinates.centre, [5.0, 0.0])

@@ -7,6 +7,7 @@ a time that stays in the cache.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -25,13 +26,14 @@ from bayescope.distributions.links import LINKS
 from bayescope.inference.normal_statistics import NormalStatistics
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.samplers import available_cores
-from bayescope.inference.transforms import Gradients
+from bayescope.inference.transforms import Gradients, as_slice
 from bayescope.models.model import Block, Model, Predictor
 from bayescope.models.order import log_orders
 from bayescope.models.scales import in_scale, scaled_of, source_of, value_of
 
 type Floats = NDArray[np.float64]
 
+_NORMALS = ("Normal", "HalfNormal")  # inside of its support, the second is twice a Normal
 _ROWS_AT_ONCE = 4096
 _FEW = 1000
 
@@ -109,7 +111,7 @@ def _fast(model: Model, head: Callable[..., Slopes], part: slice) -> Gradients:
     """Rows of a head that has `slopes`: two matrix products and a few passes over what stays in the cache."""
     location, response, rows = model.location, model.response, _that_occur(model, part)
     matrix, offset = np.asarray(location.matrix)[rows], _of_rows(location.offset, rows)
-    index = _columns(location.index)
+    index = as_slice(location.index)
     given = [None if x is None else x[rows] for x in (response.values, response.trials, response.weights)]
     slopes_at = head(*given)
 
@@ -124,28 +126,24 @@ def _fast(model: Model, head: Callable[..., Slopes], part: slice) -> Gradients:
     return gradients
 
 
-def _columns(index: NDArray[np.intp]) -> Any:
-    """The same positions as a slice, where they are one: numpy is faster with it."""
-    start, size = int(index[0]) if len(index) else 0, len(index)
-    return slice(start, start + size) if np.array_equal(index, np.arange(start, start + size)) else index
-
-
 def _normal(normal: NormalStatistics) -> _Term:
     """`NormalStatistics.derivatives` at several points."""
-    data, columns, at = normal.data, _columns(normal.coefficients), normal.sigma_index
+    data, columns, at = normal.data, as_slice(normal.coefficients), normal.sigma_index
     factor = np.ascontiguousarray(data.factor)
     constant = 0.5 * data.observations * np.log(2 * np.pi)
 
     def term(thetas: Floats, slopes: Floats) -> Floats:
         sigma = np.full((len(thetas), 1), normal.sigma) if at is None else thetas[:, at, np.newaxis]
-        misfit = (data.projection - thetas[:, columns] @ factor.T) / sigma
-        slopes[:, columns] += misfit @ factor / sigma
-        scale = sigma[:, 0]
-        squares = data.residual / scale / scale + np.einsum("ck,ck->c", misfit, misfit)
+        rate = 1.0 / sigma
+        misfit = data.projection - thetas[:, columns] @ factor.T
+        misfit *= rate
+        slopes[:, columns] += (misfit @ factor) * rate
+        per = rate[:, 0]
+        squares = data.residual * per * per + np.vecdot(misfit, misfit)
         if at is not None:
-            slopes[:, at] += (squares - data.observations) / scale
-        value = -constant - data.observations * np.log(scale) - 0.5 * squares
-        return np.where(scale > 0, value, -np.inf)
+            slopes[:, at] += (squares - data.observations) * per
+        value = data.observations * np.log(per) - constant - 0.5 * squares
+        return np.where(np.isfinite(per), value, -np.inf)
 
     return term
 
@@ -238,12 +236,16 @@ def _add(predictor: Predictor, values: Floats, slopes: Floats) -> None:
 
 
 def _priors(model: Model) -> list[_Term]:
-    """One term for all elements whose priors are of one distribution with numbers as arguments."""
+    """One term for all Normal elements, and one for those of any other distribution; all of numbers only."""
     name = attrgetter("prior.distribution")
-    plain = sorted((block for block in model.blocks if not _is_special(block)), key=name)
-    alone = [block for block in model.blocks if _is_special(block)]
-    together = [_plain(distribution, list(blocks)) for distribution, blocks in groupby(plain, key=name)]
-    return [*together, *(_special(model, block) for block in alone)]
+    plain = [block for block in model.blocks if not _is_special(block)]
+    normals = [block for block in plain if name(block) in _NORMALS]
+    others = sorted((block for block in plain if name(block) not in _NORMALS), key=name)
+    return [
+        *([_quadratic(normals)] if normals else []),
+        *(_plain(distribution, list(blocks)) for distribution, blocks in groupby(others, key=name)),
+        *(_special(model, block) for block in model.blocks if _is_special(block)),
+    ]
 
 
 def _is_special(block: Block) -> bool:
@@ -252,7 +254,7 @@ def _is_special(block: Block) -> bool:
 
 def _plain(name: str, blocks: list[Block]) -> _Term:
     distribution = PRIORS[name]
-    index = _columns(np.concatenate([np.arange(block.start, block.stop) for block in blocks]))
+    index = _positions(blocks)
     arguments = [
         np.concatenate([_elements(block, argument.name) for block in blocks])
         for argument in distribution.arguments
@@ -269,9 +271,30 @@ def _plain(name: str, blocks: list[Block]) -> _Term:
     return term
 
 
+def _quadratic(blocks: list[Block]) -> _Term:
+    """All priors that are Normals inside of their supports: one square, written for speed."""
+    index = _positions(blocks)
+    mu = np.concatenate([_elements(block, "mu") for block in blocks])
+    rate = 1.0 / np.concatenate([_elements(block, "sigma") for block in blocks])
+    folds = sum(len(block.labels) for block in blocks if block.prior.distribution == "HalfNormal")
+    constant = float(np.sum(np.log(rate))) - 0.5 * len(rate) * math.log(2 * math.pi) + folds * math.log(2.0)
+
+    def term(thetas: Floats, slopes: Floats) -> Floats:
+        z = (thetas[:, index] - mu) * rate
+        slopes[:, index] -= z * rate
+        return np.asarray(constant - 0.5 * np.vecdot(z, z))
+
+    return term
+
+
+def _positions(blocks: list[Block]) -> Any:
+    return as_slice(np.concatenate([np.arange(block.start, block.stop) for block in blocks]))
+
+
 def _elements(block: Block, argument: str) -> Floats:
-    """An argument of a prior for each element of its block, shape (k,)."""
-    return np.broadcast_to(np.asarray(block.prior.arguments[argument], np.float64), len(block.labels))
+    """An argument of a prior for each element of its block, shape (k,); 0 where the prior has no such."""
+    value = np.asarray(block.prior.arguments.get(argument, 0.0), np.float64)
+    return np.broadcast_to(value, len(block.labels))
 
 
 def _special(model: Model, block: Block) -> _Term:

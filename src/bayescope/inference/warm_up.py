@@ -1,11 +1,12 @@
-"""What the warm-up of a Hamiltonian chain learns: its step size, and the scale of each coordinate.
+"""What the warm-up of a Hamiltonian chain learns: its step size, the centre and the scale of each coordinate.
 
     log e_{t+1} = mu - sqrt(t) / gamma * mean(target - acceptance)      dual averaging
     s_j^2       = sqrt(var z_j / var g_j),  g = grad log pi             scales
+    c_j         = mean z_j + s_j^2 mean g_j                             centres
 
-For a Normal s_j is the sd of z_j given that coordinates are independent, and then it has no sampling error.
-Sources: Hoffman and Gelman (2014), JMLR 15, section 3.2; nutpie's adaptation for the scales; the Stan
-reference manual for the windows.
+For a Normal c_j and s_j are the mean and the sd of z_j given that coordinates are independent, and then they
+have no sampling error. Sources: Hoffman and Gelman (2014), JMLR 15, section 3.2; nutpie's adaptation for the
+scales; the Stan reference manual for the windows.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ type Floats = NDArray[np.float64]
 
 _GAMMA, _T0, _KAPPA = 0.05, 10.0, 0.75
 _FIRST, _BASE, _LAST = 75, 25, 50
+_LONGEST = 1.2  # radians: from pi / 2 on, points of a circle no longer show that it was gone round
 
 
 def windows(tune: int) -> list[int]:
@@ -58,6 +60,7 @@ class StepSize:
         share = 1.0 / (self._count + _T0)
         self._shortfall += share * (self.target - acceptance - self._shortfall)
         log_size = self._centre - math.sqrt(self._count) / _GAMMA * self._shortfall
+        log_size = min(log_size, math.log(_LONGEST))
         forget = self._count**-_KAPPA
         self._log_mean += forget * (log_size - self._log_mean)
         self.current = math.exp(log_size)
@@ -68,11 +71,14 @@ class StepSize:
         return math.exp(self._log_mean)
 
 
-class Scales:
-    """The scale of each coordinate, shape (d,), from draws and gradients there."""
+class Coordinates:
+    """The centre and the scale of each coordinate z, shape (d,): u = (z - centre) / scale is near to N(0, 1).
 
-    def __init__(self, values: Floats) -> None:
-        self.values = values
+    They are learned from draws and the gradients there.
+    """
+
+    def __init__(self, centre: Floats, scale: Floats) -> None:
+        self.centre, self.scale = centre, scale
         self._draws: list[Floats] = []
         self._gradients: list[Floats] = []
 
@@ -82,9 +88,12 @@ class Scales:
         self._gradients.append(gradient)
 
     def renew(self) -> None:
-        """Replace the scales by those of the window that ends; keep those that it says nothing of."""
-        spread, steepness = (np.var(np.stack(kept), axis=0) for kept in (self._draws, self._gradients))
+        """Replace them by those of the window that ends; keep those that it says nothing of."""
+        draws, gradients = np.stack(self._draws), np.stack(self._gradients)
+        spread, steepness = draws.var(axis=0), gradients.var(axis=0)
         known = (spread > 0) & (steepness > 0) & np.isfinite(spread) & np.isfinite(steepness)
-        ratio = np.divide(spread, steepness, out=np.ones_like(spread), where=known)
-        self.values = np.where(known, ratio**0.25, self.values)
+        square = np.sqrt(np.divide(spread, steepness, out=np.ones_like(spread), where=known))
+        centre = draws.mean(axis=0) + square * gradients.mean(axis=0)
+        self.scale = np.where(known, np.sqrt(square), self.scale)
+        self.centre = np.where(known, centre, self.centre)
         self._draws, self._gradients = [], []

@@ -16,6 +16,7 @@ from bayescope.inference import samplers
 from bayescope.inference.no_u_turn import Asks, At, Draw, Plan, chain
 from bayescope.inference.samplers import Chain, Report, Sampling, progress_text, quiet
 from bayescope.inference.settings import NutsSettings
+from bayescope.inference.warm_up import Coordinates
 from bayescope.inference.whitening import Whitened
 from bayescope.models.graph import split
 from bayescope.models.model import Model
@@ -42,9 +43,8 @@ def sample_white(
         evaluations = 0
         drawn: list[list[Draw]] = [[] for _ in streams]
         starts = [_start(whitened, stream) for stream in streams]
-        scales = np.ones(len(whitened.mode))
         running = [
-            chain(at, scales, plan, stream, kept)
+            chain(at, Coordinates(np.zeros_like(at), np.ones_like(at)), plan, stream, kept)
             for at, stream, kept in zip(starts, streams, drawn, strict=True)
         ]
         last_report = time.monotonic()
