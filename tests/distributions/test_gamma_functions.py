@@ -8,9 +8,15 @@ import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayescope.distributions.gamma_functions import rising, stirling_excess, student_constant
+from bayescope.distributions.gamma_functions import log_factorial, rising, stirling_excess, student_constant
 
 shapes = st.floats(1e-3, 1e10)
+
+
+@pytest.mark.parametrize("counts", [[0, 1, 2, 255], [3, 256], [10**6], []])
+def test_factorials_are_those_of_log_gamma(counts):
+    expected = [math.lgamma(count + 1) for count in counts]
+    np.testing.assert_allclose(log_factorial(np.array(counts, dtype=float)), expected, rtol=1e-15, atol=1e-15)
 
 
 @settings(deadline=None)

@@ -13,7 +13,7 @@ from bayescope.inference.mle import MLE, fit_mle
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.separation import separation_of
 from bayescope.inference.settings import MLESettings, PointSettings
-from bayescope.inference.starts import starts
+from bayescope.inference.starts import searches, starts
 from bayescope.models import density
 
 
@@ -90,3 +90,23 @@ def test_many_rows_start_near_the_mode_of_all(regression):
     # the covariance of the coefficients off their kinks, from the last Newton step, is that at the mode
     exact = problem.objective.derivatives(from_start.theta)[2]
     np.testing.assert_allclose(from_start.hessian, exact, rtol=1e-6, atol=1e-6 * np.abs(exact).max())
+
+
+def test_a_search_from_few_rows_makes_one_hessian_of_all(regression, monkeypatch):
+    """And that one is within a few 5e-5 of the one at the mode, which is where a search from zero ends."""
+    rng = np.random.default_rng(3)
+    n = 40_000
+    X = np.column_stack([np.ones(n), rng.normal(size=(n, 3))])
+    y = rng.binomial(1, 1 / (1 + np.exp(-X @ [0.3, 1.0, -1.0, 0.0])))
+    problem = PointProblem(regression(X, y, likelihood="Bernoulli"), prior=True)
+    made, evaluate = [], problem._evaluate
+    monkeypatch.setattr(
+        problem, "_evaluate", lambda theta, order: made.append(order) or evaluate(theta, order)
+    )
+    (found,) = searches(problem, PointSettings())
+    assert made.count(2) == 1
+    assert found.status == "converged"
+    from_zero = problem.minimise(np.zeros(4), PointSettings())
+    assert found.value == pytest.approx(from_zero.value, abs=1e-8)
+    np.testing.assert_allclose(found.theta, from_zero.theta, atol=1e-9)
+    np.testing.assert_allclose(found.hessian, from_zero.hessian, atol=2e-4 * np.abs(from_zero.hessian).max())

@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 
 from bayescope.distributions.densities import ratio
-from bayescope.distributions.gamma_functions import rising
+from bayescope.distributions.gamma_functions import log_factorial, rising
 from bayescope.distributions.heads import Floats, Head, matrix, quiet, stacked, weighed
 from bayescope.distributions.heads_unit import outcome_curvature, outcome_slope, outcomes
 from bayescope.distributions.likelihood import Together
@@ -136,7 +136,7 @@ POISSON_ON_LINK = {"log": (_poisson_log_density_on_log, _poisson_derivatives_on_
 def _poisson_together_on_log(y: Floats, _: None, weights: Floats | None, eta: Floats) -> Together:
     mu = np.exp(eta)
     linear = np.where(y == 0.0, 0.0, y * eta)
-    return weighed(linear - mu - scipy.special.gammaln(y + 1.0), y - mu, -mu, weights)
+    return weighed(linear - mu - log_factorial(y), y - mu, -mu, weights)
 
 
 POISSON_TOGETHER = {"log": _poisson_together_on_log}

@@ -134,31 +134,53 @@ def _derivatives_on_cloglog(y: Floats, trials: Floats | None, psi: tuple[Any]) -
 @quiet
 def _together_on_logit(y: Floats, trials: Floats | None, weights: Floats | None, eta: Floats) -> Together:
     """Compute everything from e = exp(-|eta|) alone: p and 1 - p are 1 / (1 + e) and e / (1 + e)."""
-    n = _trials(trials)
+    if trials is None:
+        return _flips_on_logit(y, weights, eta)
     e = np.exp(-np.abs(eta))
     larger = np.reciprocal(1.0 + e)
     smaller = e * larger
     positive = eta > 0.0
     p, q = np.where(positive, larger, smaller), np.where(positive, smaller, larger)
-    first, second = y * q - (n - y) * p, -n * (smaller * larger)
-    linear = y * np.minimum(eta, 0.0) - (n - y) * np.maximum(eta, 0.0)
-    if trials is None and weights is None:
-        return Together(
-            float(linear.sum()) - _sum_log1p(e), first, second, -float(second.max(initial=-np.inf))
-        )
-    return weighed(linear - n * np.log1p(e) + _log_ways(y, trials), first, second, weights, n)
+    failures = trials - y
+    linear = y * np.minimum(eta, 0.0) - failures * np.maximum(eta, 0.0)
+    log_density = linear - trials * np.log1p(e) + _log_ways(y, trials)
+    return weighed(log_density, y * q - failures * p, -trials * (smaller * larger), weights, trials)
 
 
-def _sum_log1p(e: Floats) -> float:
+def _flips_on_logit(y: Floats, weights: Floats | None, eta: Floats) -> Together:
+    """Of single trials, by the margin m: eta with the sign of the outcome, whose probability is that of m.
+
+    log p = min(m, 0) - log(1 + e),   e = exp(-|m|)
+    """
+    sign = 2.0 * y - 1.0
+    margin = sign * eta
+    e = np.abs(margin)
+    np.negative(e, out=e)
+    np.exp(e, out=e)
+    whole = 1.0 + e
+    larger = np.reciprocal(whole)
+    smaller = e * larger
+    first = np.where(margin > 0.0, smaller, larger)
+    first *= sign
+    second = smaller * larger
+    least = float(second.min(initial=np.inf))
+    np.negative(second, out=second)
+    linear = np.minimum(margin, 0.0)
+    if weights is not None:
+        return weighed(linear - np.log1p(e), first, second, weights)
+    return Together(float(linear.sum()) - _sum_log1p(e, whole), first, second, least)
+
+
+def _sum_log1p(e: Floats, whole: Floats) -> float:
     """Sum log(1 + e) for 0 <= e <= 1 by the logarithms of products of 32; each row is right to eps.
 
-    Where the sum is so small that this loses digits, by log1p.
+    `whole` is 1 + e. Where the sum is so small that this loses digits, by log1p.
     """
-    whole = len(e) // 32 * 32
-    if not whole or not e.sum() > 1e-3 * len(e):
+    rows = len(e) // 32 * 32
+    if not rows or not e.sum() > 1e-3 * len(e):
         return float(np.log1p(e).sum())
-    products = np.multiply.reduce(1.0 + e[:whole].reshape(32, -1), axis=0)
-    return float(np.log(products).sum() + np.log1p(e[whole:]).sum())
+    products = np.multiply.reduce(whole[:rows].reshape(32, -1), axis=0)
+    return float(np.log(products).sum() + np.log1p(e[rows:]).sum())
 
 
 def _binomial_sample(rng: np.random.Generator, trials: Floats | None, psi: tuple[Any]) -> Floats:

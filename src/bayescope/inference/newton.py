@@ -12,13 +12,13 @@ methods for minimizing composite functions", SIAM J. Optim. 24(3).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.inference.objective import Floats, Iterate, Objective, Slopes, kkt_residual
+from bayescope.inference.objective import Floats, Iterate, Known, Objective, Slopes, kkt_residual
 from bayescope.inference.quadratic_model import model_minimum
 
 type Flags = NDArray[np.bool_]
@@ -26,7 +26,7 @@ type Status = Literal["converged", "stalled", "out of iterations", "unbounded"]
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _DAMPINGS = (0.0, 1e-6, 1e-3, 1.0, 1e3, 1e6)
-_SETTLED = 1e-6
+_LEFT, _ROOM = 0.2, 2.0
 _HALVINGS = 50
 
 
@@ -42,7 +42,8 @@ class Solution:
         status: "converged" certifies kkt_residual <= tolerance.
         at_bound: coordinates on a bound of the box, shape (d,).
         at_kink: coordinates exactly at the location of their kink, shape (d,).
-        hessian: of f, shape (d, d), at `theta` or so near that its relative error is below 1e-6.
+        hessian: of f, shape (d, d), at `theta` or so near that its relative error is that of `slack` or so.
+        bend: how much of itself the Hessian changes in a step of one sd; not a number where that is unknown.
     """
 
     theta: Floats
@@ -53,6 +54,7 @@ class Solution:
     at_bound: Flags
     at_kink: Flags
     hessian: Floats | None = None
+    bend: float = np.nan
 
 
 def minimise(
@@ -61,26 +63,25 @@ def minimise(
     *,
     tolerance: float = 1e-8,
     max_iterations: int = 200,
-    curvature: Floats | None = None,
+    curvature: Known | None = None,
     enough: float = 0.0,
 ) -> Solution:
     """Minimise `objective` from `start`, shape (d,).
 
     Iterations go on below `tolerance`, down to `enough`, as long as each at least halves the KKT residual.
-    `start` must have a finite value; it is projected on the box. `curvature`, shape (d, d), is a Hessian near
-    enough for the first step.
+    `start` must have a finite value; it is projected on the box. `curvature` is that of a place near enough
+    for the first steps.
     """
     with np.errstate(all="ignore"):
         current = _first(objective, np.clip(start, objective.lower, objective.upper), curvature)
         for iteration in range(max_iterations):
             if current.residual <= enough:
                 return _solution(objective, current, iteration, tolerance, "stalled")
-            if not current.fresh and iteration:
-                current = _evaluate(objective, current.theta)
             following = _descend(objective, current)
-            if following is None or (
-                current.residual <= tolerance and not following.residual < current.residual / 2
-            ):
+            better = following is not None and following.residual < current.residual / 2
+            if not better and not current.fresh and current.residual > tolerance:
+                following = _descend(objective, _evaluate(objective, current.theta))
+            if following is None or (current.residual <= tolerance and not better):
                 return _solution(objective, current, iteration, tolerance, "stalled")
             current = following
             if current.total == -np.inf:
@@ -88,22 +89,23 @@ def minimise(
         return _solution(objective, current, max_iterations, tolerance, "out of iterations")
 
 
-def _first(objective: Objective, start: Floats, curvature: Floats | None) -> Iterate:
+def _first(objective: Objective, start: Floats, curvature: Known | None) -> Iterate:
     if curvature is None or objective.slopes is None:
         return _evaluate(objective, start)
-    return _by_slopes(objective.slopes, objective, start, curvature, 0.0)
+    found = _by_slopes(objective.slopes, objective, start, curvature.hessian)
+    return replace(found, bend=curvature.bend, settled=False)
 
 
-def _by_slopes(slopes: Slopes, objective: Objective, theta: Floats, hessian: Floats, step: float) -> Iterate:
+def _by_slopes(slopes: Slopes, objective: Objective, theta: Floats, hessian: Floats) -> Iterate:
     smooth, gradient = slopes(theta)
     residual = kkt_residual(objective, theta, gradient, hessian.diagonal())
-    return Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual, step, fresh=False)
+    return Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual, fresh=False)
 
 
-def _evaluate(objective: Objective, theta: Floats, step: float = 0.0) -> Iterate:
+def _evaluate(objective: Objective, theta: Floats) -> Iterate:
     smooth, gradient, hessian = objective.derivatives(theta)
     residual = kkt_residual(objective, theta, gradient, hessian.diagonal())
-    return Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual, step)
+    return Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual)
 
 
 def _solution(
@@ -114,7 +116,8 @@ def _solution(
     theta = end.theta
     at_bound = (theta <= objective.lower) | (theta >= objective.upper)
     at_kink = theta == objective.kink
-    return Solution(theta, end.total, end.residual, iterations, status, at_bound, at_kink, end.hessian)
+    hessian = end.hessian if end.settled else None
+    return Solution(theta, end.total, end.residual, iterations, status, at_bound, at_kink, hessian, end.bend)
 
 
 def _descend(objective: Objective, current: Iterate) -> Iterate | None:
@@ -156,13 +159,36 @@ def _line_search(objective: Objective, current: Iterate, target: Floats) -> Iter
 
 
 def _follow(objective: Objective, current: Iterate, target: Floats) -> Iterate:
-    """Evaluate F at `target`; by its slopes alone where the Hessian is known well enough.
+    """Evaluate F at `target`; by its slopes alone where the Hessian that is known is good enough.
 
-    Newton steps of lengths s and t, in sds, end where the next has length t (t / s)^2, and H has changed by
-    2 (t / s)^2 of itself, for both errors are those of the quadratic model.
+    A Newton step of length s is followed by one of length t = c s^2, and H changes by 2 c of itself in a
+    step of length 1, for both are errors of the quadratic model: this gives c.
     """
     move = target - current.theta
     step = math.sqrt(max(float(move @ current.hessian @ move), 0.0))
-    if objective.slopes is not None and current.fresh and 2 * step**2 <= _SETTLED * current.step**2:
-        return _by_slopes(objective.slopes, objective, target, current.hessian, step)
-    return _evaluate(objective, target, step)
+    bend = 2 * step / current.step**2 if current.fresh and current.step**2 > 0 else current.bend
+    settled = current.settled and (not current.fresh or bend * step <= objective.slack)
+    if objective.slopes is None or not (settled or _goes_on(objective, current, step, bend)):
+        return replace(_evaluate(objective, target), step=step if current.fresh else np.nan, bend=bend)
+    found = _by_slopes(objective.slopes, objective, target, current.hessian)
+    hessian = found.hessian if settled else _secant(found.hessian, move, found.gradient - current.gradient)
+    return replace(found, hessian=hessian, step=step, bend=bend, settled=settled)
+
+
+def _goes_on(objective: Objective, current: Iterate, step: float, bend: float) -> bool:
+    """Tell whether an older Hessian does once more: its steps are good, and a new one could not stay yet."""
+    if current.fresh:
+        return False
+    left = step / current.step if current.step else 0.0
+    return not (left > _LEFT or bend * left * step <= objective.slack / _ROOM)
+
+
+def _secant(hessian: Floats, move: Floats, rise: Floats) -> Floats:
+    """Update a Hessian by the change of the gradient over `move`, so that H move = rise (BFGS).
+
+    Source: Nocedal & Wright (2006), Numerical Optimization, section 6.1.
+    """
+    along, bent = float(rise @ move), hessian @ move
+    if not along > 0:
+        return hessian
+    return hessian + np.outer(rise, rise) / along - np.outer(bent, bent) / float(bent @ move)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ class Objective:
 
     `value(theta)` is f, inf or nan outside its domain; `derivatives(theta)` is f, its gradient and
     its Hessian. A `weight` of 0 means no kink. `slopes(theta)`, f and its gradient alone, is there where all
-    three together cost little more than f does: a step is then tried with its derivatives at once.
+    three together cost little more than f does: a step is then tried with its derivatives at once. `slack` is
+    how much of itself a Hessian may be off that is kept instead of a new one.
     """
 
     value: Callable[[Floats], float]
@@ -30,6 +32,7 @@ class Objective:
     location: Floats
     weight: Floats
     slopes: Slopes | None = None
+    slack: float = 1e-6
 
     @cached_property
     def smooth(self) -> bool:
@@ -46,11 +49,19 @@ class Objective:
         return float(self.weight @ np.abs(theta - self.location))
 
 
+class Known(NamedTuple):
+    """A Hessian from elsewhere, shape (d, d), and how much of itself it changes in a step of one sd."""
+
+    hessian: Floats
+    bend: float = np.nan
+
+
 @dataclass(frozen=True)
 class Iterate:
-    """A point; `step` is the length in sds of the step that led to it, 0 for a start.
+    """A point; `step` is the length in sds of the step that led to it, not a number for a start.
 
-    The Hessian of one that is not `fresh` is that of the point before.
+    The Hessian of one that is not `fresh` was found before; if it is `settled`, so near that it can stay.
+    `bend` is how much of itself it changes in a step of one sd, where that is known.
     """
 
     theta: Floats
@@ -58,8 +69,15 @@ class Iterate:
     gradient: Floats
     hessian: Floats
     residual: float
-    step: float = 0.0
+    step: float = np.nan
+    bend: float = np.nan
     fresh: bool = True
+    settled: bool = True
+
+    @property
+    def known(self) -> Known:
+        """The Hessian, for another search that is near."""
+        return Known(self.hessian, self.bend)
 
 
 def kkt_residual(objective: Objective, theta: Floats, gradient: Floats, curvature: Floats) -> float:

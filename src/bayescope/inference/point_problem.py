@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bayescope.inference.certificate import has_maximum
 from bayescope.inference.newton import Solution, minimise
 from bayescope.inference.normal_statistics import NormalStatistics, normal_statistics
-from bayescope.inference.objective import Derivatives, Objective
+from bayescope.inference.objective import Derivatives, Known, Objective
 from bayescope.inference.settings import PointSettings
 from bayescope.inference.working_set import MANY, minimise_working_set
 from bayescope.models import density, prior_density
@@ -27,6 +27,8 @@ from bayescope.models.network_bodies import networks
 
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
+
+_SLACK = 5e-5  # of a Hessian of many rows: a standard error's own error, 1 / sqrt(2 n) of it, is far larger
 
 
 class PointProblem:
@@ -149,12 +151,16 @@ class PointProblem:
         """Tell whether the likelihood surely has a maximum over the coefficients without proper priors."""
         size = len(self.model.names)
         chosen = np.flatnonzero(prior_density.flat_elements(self.model) if self.prior else np.ones(size))
-        return not len(chosen) or (self.evaluated is not None and has_maximum(self.evaluated, chosen))
+        if not len(chosen) or self.evaluated is None or self._known is None:
+            return not len(chosen)
+        if has_maximum(self.evaluated, chosen):
+            return True
+        return has_maximum(self._evaluate(self._known[0], order=2), chosen)  # where the search ended
 
-    def minimise(self, start: Floats, settings: PointSettings, curvature: Floats | None = None) -> Solution:
+    def minimise(self, start: Floats, settings: PointSettings, curvature: Known | None = None) -> Solution:
         """Solve from `start`; theta of the solution is in the model's own parameters.
 
-        `curvature`, shape (d, d), is a Hessian near enough for the first step.
+        `curvature` is that of a place near enough for the first steps.
         """
         if not self.sparse:
             return self.minimise_all(start, settings, curvature)
@@ -208,10 +214,12 @@ class PointProblem:
         return -gradient, -diagonal
 
     def minimise_all(
-        self, start: Floats, settings: PointSettings, curvature: Floats | None = None
+        self, start: Floats, settings: PointSettings, curvature: Known | None = None
     ) -> Solution:
         """Solve for all unknowns at once, however many have kinks; see `minimise`."""
         limited = replace(self.objective, upper=np.minimum(self.objective.upper, self.limits))
+        if curvature is not None:
+            limited = replace(limited, slack=_SLACK)
         found = minimise(
             in_logs(limited, self.positive),
             np.where(self.positive, np.log(np.where(self.positive, start, 1.0)), start),
@@ -265,6 +273,7 @@ def in_logs(objective: Objective, positive: Flags) -> Objective:
         objective.location,
         objective.weight,
         None if objective.slopes is None else slopes,
+        objective.slack,
     )
 
 

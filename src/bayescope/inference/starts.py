@@ -16,6 +16,7 @@ from bayescope.inference.conjugate import Conjugate, mode, of_model
 from bayescope.inference.network_starts import network_starts
 from bayescope.inference.newton import Solution
 from bayescope.inference.normal_statistics import design_matrix
+from bayescope.inference.objective import Known
 from bayescope.inference.point import dependent_columns
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.settings import PointSettings
@@ -28,7 +29,7 @@ from bayescope.models.rows import thinned
 type Floats = NDArray[np.float64]
 
 _FEW_STEPS = PointSettings(max_iterations=20)
-_NEARLY = PointSettings(tolerance=1e-2, max_iterations=20)
+_NEARLY = PointSettings.model_construct(tolerance=0.5, max_iterations=20)  # sds; users may not be so lax
 _MANY_ROWS = 2**14
 _THIN = 16
 _LOG_CONCAVE = {"Normal", "Laplace", "Flat", "HalfFlat", "HalfNormal", "Exponential", "Uniform"}
@@ -134,10 +135,10 @@ def prior_medians(model: Model, theta: Floats) -> Floats:
 
 
 class Start(NamedTuple):
-    """Where a search begins, shape (d,), and a Hessian near enough for the first step, if one is known."""
+    """Where a search begins, shape (d,), and a curvature near enough for the first steps, if it is known."""
 
     theta: Floats
-    curvature: Floats | None = None
+    curvature: Known | None = None
 
 
 def searches(problem: PointProblem, settings: PointSettings) -> list[Solution]:
@@ -189,8 +190,11 @@ def _from_few_rows(problem: PointProblem, start: Floats) -> Start:
     if problem.plain or problem.normal is not None or rows < _MANY_ROWS or rows < 40 * _THIN * len(start):
         return Start(start)
     few = PointProblem(thinned(problem.model, _THIN), prior=problem.prior)
-    found = few.minimise(_from_few_rows(few, start).theta, _NEARLY)
-    return Start(found.theta, found.hessian) if found.status == "converged" else Start(start)
+    inner = _from_few_rows(few, start)
+    found = few.minimise(inner.theta, _NEARLY, inner.curvature)
+    if found.status != "converged":
+        return Start(start)
+    return Start(found.theta, Known(few.curvature(found), found.bend))
 
 
 def _close_fit(problem: PointProblem, plain: Floats) -> Floats:
