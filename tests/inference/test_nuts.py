@@ -39,7 +39,7 @@ def fit(request):
 @pytest.fixture
 def compile_no_more(monkeypatch, compiled_line):
     """Let nutpie sample `line` again without compiling it again."""
-    monkeypatch.setattr("nutpie.compile_pymc_model", lambda _graph: compiled_line)
+    monkeypatch.setattr("bayescope.inference.nutpie_sampler.compiled_for", lambda _graph: compiled_line)
 
 
 def test_draws_are_complete_and_in_the_order_of_theta(fit, line):
@@ -212,7 +212,7 @@ def test_a_sampler_that_cannot_start_says_so_with_advice(line, monkeypatch):
         def cancel(self):
             Failed.cancelled = True
 
-    monkeypatch.setattr("nutpie.compile_pymc_model", lambda _graph: None)
+    monkeypatch.setattr("bayescope.inference.nutpie_sampler.compiled_for", lambda _graph: None)
     monkeypatch.setattr("nutpie.sample", lambda *_, **__: Failed())
     with pytest.raises(FitError, match=r"could not go on: All initialization points failed\. The posterior"):
         NUTS.fit(line, BY_NUTPIE, Context(seed=1))

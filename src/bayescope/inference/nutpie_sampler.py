@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bayescope.inference import samplers
+from bayescope.inference.compiled import compiled_for
 from bayescope.inference.samplers import (
     Chain,
     Report,
@@ -46,7 +47,7 @@ def sample_nutpie(graph: pm.Model, settings: NutsSettings, seed: int, report: Re
     latest: list[list[Any]] = []
     start = time.perf_counter()
     with quiet():
-        compiled = nutpie.compile_pymc_model(graph)
+        compiled = compiled_for(graph)
         compiled_at = time.perf_counter()
         tree = _run(compiled, settings, seed, latest, report)
     return Sampling(
