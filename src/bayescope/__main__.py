@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Load the command line and run it."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # or it looks for them in every package
     sys.unraisablehook = _signal_again
     try:
         from bayescope.cli import main as run_command
@@ -26,7 +28,6 @@ def _signal_again(ignored: UnraisableHookArgs) -> None:
     if ignored.exc_type not in {KeyboardInterrupt, SystemExit}:
         sys.__unraisablehook__(ignored)
     elif not sys.is_finalizing():
-        import os
         import signal
         import threading
 
