@@ -12,72 +12,103 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 import bayescope
 from bayescope.diagnostics.calibration import BAND, LEVELS, Calibration
+from bayescope.pipeline import fit_all, silent
+from bayescope.preparation import prepare, read_config
+from bayescope.reports.formatting import listing
+from bayescope.reports.sbc_report import SBCRecord
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PAGE = _ROOT / "docs" / "calibration-library.md"
 _ROWS = 40
 _SIMULATIONS = 100
+_SEED = 20261120
+_METHODS = ["exact", {"nuts": {"draws": 150, "tune": 500, "retries": 0}}, "laplace", "fullrank", "advi"]
 _LINE = {"Intercept": "Normal(0, 0.5)", "coefficients": "Normal(0, 0.5)"}
 _LASSO = {"Intercept": "Normal(0, 0.5)", "coefficients": "Laplace(0, 0.5)"}
 _SIZE = "Gamma(3, 3)"
-_RNG = np.random.default_rng(20261120)
+_RNG = np.random.default_rng(_SEED)
 _X = _RNG.normal(size=(_ROWS, 2))
 _REAL, _POSITIVE = _RNG.normal(size=_ROWS), _RNG.gamma(2.0, size=_ROWS)
 _COUNTS, _EVENTS = _RNG.poisson(2.0, size=_ROWS), np.arange(_ROWS) % 2
 _SHARES, _CLASSES = _RNG.beta(2.0, 2.0, size=_ROWS), np.array(["a", "b", "c"])[np.arange(_ROWS) % 3]
+_ALIKE = np.column_stack([_X[:, 0], _X @ [0.95, np.sqrt(1 - 0.95**2)]])
+_THREE, _PAIRS = _RNG.multinomial(6, [0.2, 0.3, 0.5], size=_ROWS), _RNG.normal(size=(_ROWS, 2))
 
-# model -> (response, the model's section beside `use`); a response of several columns is a table
-_REGRESSIONS: Mapping[str, tuple[Any, dict[str, Any]]] = {
-    "linear": (_REAL, {"priors": {**_LINE, "sigma": _SIZE}}),
-    "linear-conjugate": (_REAL, {"priors": {"coefficients": "Normal(0, sigma)"}}),
-    "linear-lasso": (_REAL, {"priors": {**_LASSO, "sigma": _SIZE}}),
-    "robust": (_REAL, {"priors": {**_LINE, "sigma": _SIZE, "nu": "Gamma(4, 0.2)"}}),
-    "log-normal": (_POSITIVE, {"priors": {**_LINE, "sigma": _SIZE}}),
-    "logistic": (_EVENTS, {"priors": _LINE}),
-    "logistic-lasso": (_EVENTS, {"priors": _LASSO}),
-    "probit": (_EVENTS, {"priors": _LINE}),
-    "binomial": (_COUNTS.clip(0, 7), {"priors": _LINE, "formula": "y / 7 ~ u + v"}),
-    "proportions": (_SHARES, {"priors": {**_LINE, "nu": "Gamma(4, 0.2)"}}),
-    "poisson": (_COUNTS, {"priors": _LINE}),
-    "negative-binomial": (_COUNTS, {"priors": {**_LINE, "alpha": _SIZE}}),
-    "zero-inflated-poisson": (_COUNTS, {"priors": {**_LINE, "psi": "Beta(4, 2)"}}),
-    "exponential": (_POSITIVE, {"priors": _LINE}),
-    "gamma": (_POSITIVE, {"priors": {**_LINE, "alpha": _SIZE}}),
-    "softmax": (_CLASSES, {"priors": _LINE}),
-    "softmax-lasso": (_CLASSES, {"priors": _LASSO}),
-    "ordinal": (
-        _CLASSES,
-        {
-            "priors": {"coefficients": "Normal(0, 0.5)", "cutpoints": "Normal(0, 1)"},
-            "levels": ["a", "b", "c"],
-        },
-    ),
-}
-_CONJUGATE: Mapping[str, tuple[Any, dict[str, Any]]] = {
-    "coin": (_EVENTS, {}),
-    "categories": (_CLASSES, {"priors": {"p": "Dirichlet([1, 1, 1])"}}),
-    "geometric-chance": (1 + _COUNTS, {}),
-    "negative-binomial-chance": (_COUNTS, {}),
-    "poisson-rate": (_COUNTS, {}),
-    "exponential-rate": (_POSITIVE, {}),
-    "gamma-rate": (_POSITIVE, {}),
-    "normal-mean": (_REAL, {"priors": {"mu": "Normal(0, 2)"}}),
-    "normal-precision": (_REAL, {}),
-    "normal-inverse-gamma": (_REAL, {}),
-    "uniform-upper": (_SHARES, {}),
-}
-# nuts is nutpie's there, which compiles for every data set; a vector that sums to 1 is not Normal,
-# and where a mode is at its kink there is no Laplace approximation
-_WITHOUT = {
-    "categories": ("nuts", "laplace"),
-    **dict.fromkeys(("linear-lasso", "logistic-lasso", "softmax-lasso"), ("laplace",)),
-}
+type Case = tuple[Mapping[str, Any], Mapping[str, Any]]
+"""The columns of the data, and what the model's section says."""
+
+
+def _plain(use: str, y: Any, **priors: Any) -> Case:
+    return {"y": y}, {"use": use, "response": "y", "priors": priors}
+
+
+def _several(use: str, y: Any, **priors: Any) -> Case:
+    columns = {f"y{k}": column for k, column in enumerate(y.T, start=1)}
+    return columns, {"use": use, "response": list(columns), "priors": priors}
+
+
+def _regression(use: str, y: Any, x: Any = _X, left: str = "y", **section: Any) -> Case:
+    columns = {"y": y, "u": x[:, 0], "v": x[:, 1]}
+    return columns, {"use": use, "formula": f"{left} ~ u + v", **section}
+
+
+CASES: Mapping[str, Case] = MappingProxyType(
+    {
+        "coin": _plain("coin", _EVENTS),
+        "categories": _plain("categories", _CLASSES, p="Dirichlet([1, 1, 1])"),
+        "multinomial-shares": _several("multinomial-shares", _THREE),
+        "geometric-chance": _plain("geometric-chance", 1 + _COUNTS),
+        "negative-binomial-chance": _plain("negative-binomial-chance", _COUNTS),
+        "poisson-rate": _plain("poisson-rate", _COUNTS),
+        "exponential-rate": _plain("exponential-rate", _POSITIVE),
+        "gamma-rate": _plain("gamma-rate", _POSITIVE),
+        "normal-mean": _plain("normal-mean", _REAL, mu="Normal(0, 2)"),
+        "mv-normal-mean": _several("mv-normal-mean", _PAIRS, mu="Normal(0, 2)", cov=[[1, 0.5], [0.5, 2]]),
+        "normal-precision": _plain("normal-precision", _REAL),
+        "normal-inverse-gamma": _plain("normal-inverse-gamma", _REAL),
+        "uniform-upper": _plain("uniform-upper", _SHARES),
+        "linear": _regression("linear", _REAL, priors={**_LINE, "sigma": _SIZE}),
+        "linear, u and v alike": _regression("linear", _REAL, _ALIKE, priors={**_LINE, "sigma": _SIZE}),
+        "linear-conjugate": _regression(
+            "linear-conjugate", _REAL, priors={"coefficients": "Normal(0, sigma)"}
+        ),
+        "linear-lasso": _regression("linear-lasso", _REAL, priors={**_LASSO, "sigma": _SIZE}),
+        "median": _regression("median", _REAL, priors={**_LINE, "b": _SIZE}),
+        "robust": _regression("robust", _REAL, priors={**_LINE, "sigma": _SIZE, "nu": "Gamma(4, 0.2)"}),
+        "log-normal": _regression("log-normal", _POSITIVE, priors={**_LINE, "sigma": _SIZE}),
+        "logistic": _regression("logistic", _EVENTS, priors=_LINE),
+        "logistic, u and v alike": _regression("logistic", _EVENTS, _ALIKE, priors=_LINE),
+        "logistic-lasso": _regression("logistic-lasso", _EVENTS, priors=_LASSO),
+        "probit": _regression("probit", _EVENTS, priors=_LINE),
+        "binomial": _regression("binomial", _COUNTS.clip(0, 7), left="y / 7", priors=_LINE),
+        "proportions": _regression("proportions", _SHARES, priors={**_LINE, "nu": "Gamma(4, 0.2)"}),
+        "poisson": _regression("poisson", _COUNTS, priors=_LINE),
+        "poisson, u and v alike": _regression("poisson", _COUNTS, _ALIKE, priors=_LINE),
+        "negative-binomial": _regression("negative-binomial", _COUNTS, priors={**_LINE, "alpha": _SIZE}),
+        "zero-inflated-poisson": _regression(
+            "zero-inflated-poisson", _COUNTS, priors={**_LINE, "psi": "Beta(4, 2)"}
+        ),
+        "exponential": _regression("exponential", _POSITIVE, priors=_LINE),
+        "gamma": _regression("gamma", _POSITIVE, priors={**_LINE, "alpha": _SIZE}),
+        "softmax": _regression("softmax", _CLASSES, priors=_LINE),
+        "softmax-lasso": _regression("softmax-lasso", _CLASSES, priors=_LASSO),
+        "ordinal": _regression(
+            "ordinal",
+            _CLASSES,
+            levels=["a", "b", "c"],
+            priors={"coefficients": "Normal(0, 0.5)", "cutpoints": "Normal(0, 1)"},
+        ),
+    }
+)
+LEFT_OUT = ("linear-flat", "logistic-flat", "linear-horseshoe")
+"""Models that no truth can be drawn from: their priors are flat, or have no density in closed form."""
 
 _TEXT = """# Calibration of the models in models/
 
@@ -85,69 +116,96 @@ Made by `make sbc`; do not edit. Truths are drawn from the prior and data from t
 truths among the draws are uniform if a method is right ([how](calibration.md)). The columns in percent say
 how often the central intervals hold the truth, over {simulations} simulated data sets, least to most of all
 unknowns; `ranks` says whether they stay inside of {band} bands, which one unknown in a hundred leaves by
-chance. Regressions have {rows} rows and two predictors; priors are those of `benchmarks/calibration.py`.
+chance. `flagged` counts the fits that the method itself warns of; `none` those that it has no answer to: what
+is left has uniform ranks all the same if the method is right, for it is chosen by the data alone. Regressions
+have {rows} rows and two predictors, u and v, whose correlation is {alike:.2f} where they are alike and
+{plain:.2f} elsewhere; priors are those of `benchmarks/calibration.py`.
 
-Left out: models with a flat prior or the horseshoe, which have no draws from the prior; responses of several
-columns; `median`, `ordinal`, and nuts for `categories`, which take long for so many data sets (`make
-test-long` ranks the first two).
+`exact` and `nuts` have the model's posterior, and must stay inside. `laplace` and `fullrank` put a Normal in
+its place, and `advi` one of independent unknowns: the table shows where that does not hold. A method that
+declines a model, such as `laplace` noise with a kink, has no row.
+
+Left out are {left_out}: a flat prior has no draws, nor has the horseshoe here.
 """
 
 
 def main() -> int:
-    """Calibrate the models that are named, or all, and write the page of all."""
+    """Calibrate the models that are named and print their rows, or all and write the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
-    parser.add_argument("models", nargs="*", help="names of models; all if none is given")
+    parser.add_argument("models", nargs="*", help="rows of the table; all if none is given")
     parser.add_argument("--simulations", type=int, default=_SIMULATIONS)
+    parser.add_argument("--methods", nargs="+", help="those that do not decline, if none is given")
+    parser.add_argument("--seed", type=int, default=_SEED)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="keeps what is finished there, and goes on from it")
     asked = parser.parse_args()
-    cases = {**_CONJUGATE, **_REGRESSIONS}
     lines, started = _head(asked.simulations), time.perf_counter()
-    with tempfile.TemporaryDirectory() as out:
-        for name in asked.models or cases:
-            lines += _rows(name, *cases[name], (asked.simulations, asked.jobs), out)
+    with tempfile.TemporaryDirectory() as temporary:
+        for name in asked.models or CASES:
+            rows = _rows(name, asked, asked.out or Path(temporary))
+            lines += rows
+            print(*rows, sep="\n", flush=True)
             print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
-            _PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            if not asked.models:
+                _PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 0
 
 
 def _head(simulations: int) -> list[str]:
-    columns = ["model", "method", "unknowns", *(f"{100 * level:.0f} %" for level in LEVELS), "ranks"]
-    text = _TEXT.format(simulations=simulations, band=f"{100 * BAND:.0f} %", rows=_ROWS)
+    shares = [f"{100 * level:.0f} %" for level in LEVELS]
+    columns = ["model", "method", "unknowns", "flagged", "none", *shares, "ranks"]
+    text = _TEXT.format(
+        simulations=simulations,
+        band=f"{100 * BAND:.0f} %",
+        rows=_ROWS,
+        alike=_correlation(_ALIKE),
+        plain=_correlation(_X),
+        left_out=listing([f"`{name}`" for name in LEFT_OUT]),
+    )
     return [text, f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
 
 
-def _rows(name: str, response: Any, section: dict[str, Any], size: tuple[int, int], out: str) -> list[str]:
-    """The rows of the methods that have the model's posterior, and of laplace, which nearly has it."""
-    solved = name in _CONJUGATE or name == "linear"
-    asked = [*(["exact"] if solved else []), "nuts", "laplace"]
-    methods = [method for method in asked if method not in _WITHOUT.get(name, ())]
-    config = _configuration(name, response, section)
-    simulations, jobs = size
-    found = bayescope.sbc(config, simulations=simulations, methods=methods, jobs=jobs, out=out).rows
-    return [_row(name, method, [row for row in found if row.method == method]) for method in methods]
+def _correlation(x: Any) -> float:
+    return float(np.asarray(np.corrcoef(x, rowvar=False))[0, 1])
 
 
-def _configuration(name: str, response: Any, section: dict[str, Any]) -> dict[str, Any]:
-    columns = {"y": np.asarray(response).tolist()}
-    model: dict[str, Any] = {"use": name, "response": "y"}
-    if name in _REGRESSIONS:
-        columns |= {"u": _X[:, 0].tolist(), "v": _X[:, 1].tolist()}
-        model = {"use": name, "formula": "y ~ u + v"}
+def _rows(name: str, asked: argparse.Namespace, out: Path) -> list[str]:
+    config = configuration(name, asked.seed)
+    methods = asked.methods or answering(config)
+    found = bayescope.sbc(
+        config, simulations=asked.simulations, methods=methods, jobs=asked.jobs, out=out / name
+    )
+    return [_row(name, method, found) for method in found.methods]
+
+
+def configuration(name: str, seed: int = _SEED) -> dict[str, Any]:
+    """The configuration of one row of the table."""
+    columns, model = CASES[name]
     return {
-        "name": name,
-        "data": {"columns": columns},
-        "model": {**model, **section},
-        "inference": ["exact", {"nuts": {"draws": 100, "tune": 500, "retries": 0}}, "laplace"],
-        "seed": 20261120,
+        "name": str(model["use"]),
+        "data": {"columns": {column: np.asarray(values).tolist() for column, values in columns.items()}},
+        "model": dict(model),
+        "inference": _METHODS,
+        "seed": seed,
     }
 
 
-def _row(name: str, method: str, found: Sequence[Calibration]) -> str:
+def answering(config: Mapping[str, Any]) -> list[str]:
+    """Name the methods that do not decline the model, told by its made-up data."""
+    loaded = read_config(config)
+    fits = fit_all(loaded.config, prepare(loaded)[1], silent)
+    return [fit.name for fit in fits if fit.outcome.status != "not applicable"]
+
+
+def _row(name: str, method: str, record: SBCRecord) -> str:
+    found: Sequence[Calibration] = [row for row in record.rows if row.method == method]
     shares = [[100 * row.coverage[k] for row in found] for k in range(len(LEVELS))]
     cells = [f"{min(each):.0f}" + (f" to {max(each):.0f}" if len(each) > 1 else "") for each in shares]
     left = [row.parameter for row in found if not row.inside]
     verdict = f"**outside**: {', '.join(left)}" if left else "inside"
-    return f"| {name} | {method} | {len(found)} | {' | '.join(cells)} | {verdict} |"
+    flagged = record.outcomes[method].get("flagged", 0)
+    none = record.simulations - len(found[0].pit)
+    return f"| {name} | {method} | {len(found)} | {flagged} | {none} | {' | '.join(cells)} | {verdict} |"
 
 
 if __name__ == "__main__":

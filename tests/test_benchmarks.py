@@ -1,9 +1,11 @@
 """The statistics of the benchmarks: what a row says follows from the runs behind it."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.calibration import CASES, LEFT_OUT, configuration
 from benchmarks.harness import (
     Contender,
     Row,
@@ -20,6 +22,9 @@ from benchmarks.harness import (
 from benchmarks.points import compare
 from benchmarks.problems import Problem, point_of, problem, simulate, size_of
 from benchmarks.render import passes, table
+
+from bayescope.inference.simulate import simulate as simulate_response
+from bayescope.preparation import prepare, read_config
 
 UNDER_HALF = Target(0.5)
 
@@ -147,3 +152,17 @@ def test_the_smallest_point_estimate_makes_a_row():
     assert len(found.ours) == 2
     assert "1e3 x 5" in table([found])
     assert all(failure.startswith(("glum", "celer")) for failure in failures)
+
+
+def test_every_model_of_the_library_is_calibrated_or_left_out_by_name():
+    calibrated = {str(section["use"]) for _, section in CASES.values()}
+    library = {path.stem for path in (Path(__file__).parent.parent / "models").glob("*.yaml")}
+    assert calibrated.isdisjoint(LEFT_OUT)
+    assert calibrated | set(LEFT_OUT) == library
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_made_up_data_are_ones_that_the_model_takes(name):
+    loaded = read_config(configuration(name))
+    _, simulated = simulate_response(prepare(loaded)[1], np.random.default_rng(1))
+    assert np.isfinite(simulated.response.values).all()

@@ -126,6 +126,34 @@ def test_a_study_in_a_place_that_cannot_be_written_is_exit_code_1(command):
     assert "cannot be written" in err
 
 
+@pytest.mark.parametrize(
+    ("rows", "section"),
+    [
+        ([[1, 3], [2, 2], [0, 5]], {"likelihood": "Multinomial"}),
+        (
+            [[0.1, 3.0], [0.5, 2.0], [-1.0, 2.5]],
+            {"likelihood": "MvNormal", "priors": {"mu": "Normal(0, 2)", "cov": [[1, 0.5], [0.5, 2]]}},
+        ),
+    ],
+    ids=["Multinomial", "MvNormal"],
+)
+def test_responses_of_several_columns_are_simulated_and_ranked(tmp_path, rows, section):
+    one, two = np.transpose(rows).tolist()
+    config = {
+        "name": "columns",
+        "data": {"columns": {"one": one, "two": two}},
+        "model": {"response": ["one", "two"], **section},
+        "inference": ["exact"],
+        "seed": 3,
+    }
+    record = bayescope.sbc(config, simulations=60, out=tmp_path)
+    assert [len(row.pit) for row in record.rows] == [60, 60]
+    assert record.calibrated
+    _, simulated = simulate(prepare(read_config(config))[1], np.random.default_rng(1))
+    assert simulated.response.values.shape == (3, 2)
+    assert not np.array_equal(simulated.response.values, rows)
+
+
 def model_of(text, **model):
     columns = {"y": [1, 2, 0, 3], "x": [1.0, 2.0, 3.0, 5.0], "w": [1, 2, 0, 3], "half": [0.5, 1, 1, 1]}
     return prepare(
