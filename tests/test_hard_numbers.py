@@ -32,6 +32,7 @@ IMPROPER = (
 )
 TOO_MANY = "grid is for at most 3 unknowns"
 NO_CLOSED_FORM = "has no closed form"
+BLURRED = "rounding moves their sum by .* nats, and it falls by half a nat in a whole sd"
 NO_MODE = "the mode in the unconstrained space was not found"
 WHOLE = "an answer of its own"  # finite; what it approximates is not the truth of the case
 PERFECT = dict.fromkeys([*POINTS, "laplace", "importance"], EXACT_FIT) | dict.fromkeys(
@@ -95,6 +96,27 @@ def coin(heads, tails, **others):
     data = {"counts": {"flip": {value: count for value, count in ((1, heads), (0, tails)) if count}}}
     model = {"likelihood": "Bernoulli", "response": "flip"}
     return Case(data, model, beta(heads, tails), {"mle": point, "map": point, "laplace": WHOLE} | others)
+
+
+def counts(rows):
+    """Poisson counts under Gamma(2, 1e-15): closed forms, not one term of which is beyond 2^53."""
+    shape, rate = sum(rows) + 2, len(rows) + 1e-15
+
+    def gamma(a, b):
+        return Answer(np.array([a / b]), np.array([math.sqrt(a) / b]))
+
+    model = {"likelihood": "Poisson", "response": "y", "priors": {"mu": "Gamma(2, 1e-15)"}}
+    mode, mle = gamma(shape - 1, rate), gamma(sum(rows), len(rows))
+    return Case(columns(y=rows), model, gamma(shape, rate), {"mle": mle, "map": mode, "laplace": WHOLE})
+
+
+def counts_on_a_line():
+    """Counts of 1e15 through a log link, whose log density is rounded to nats."""
+    data = columns(y=[10**15, 2 * 10**15, 3 * 10**15], x=[0.0, 1.0, 2.0])
+    others = {"mle": "the MLE was not found: stalled", "map": "the posterior mode was not found: stalled"}
+    others |= {"exact": NO_CLOSED_FORM, "laplace": WHOLE}
+    others |= dict.fromkeys(["grid", "importance", "nuts"], BLURRED)
+    return Case(data, {"likelihood": "Poisson", "formula": "y ~ x"}, None, others)
 
 
 def single_normal():
@@ -177,13 +199,23 @@ CASES = {
     "nearly a perfect fit": nearly_perfect(),
     "1e7 flips": coin(7_000_000, 3_000_000),
     "1e7 heads": coin(10_000_000, 0, laplace=NO_MODE, importance=NO_MODE),
+    "1e15 flips": coin(7 * 10**14, 3 * 10**14, grid="Rounding moves the log density by 0.0.* nats"),
+    "counts of 1e15": counts([10**15, 10**15 + 10**7, 10**15 - 10**7]),
+    "counts of 1e15 on a line": counts_on_a_line(),
     "a constant response": Case(*linear(np.full(12, 3.0)), None, PERFECT),
     "only successes": constant_classes("Bernoulli", 1),
     "no events": constant_classes("Poisson", 0),
     "a narrow prior": narrow_prior(),
 }
 
-SAMPLED = ("more coefficients than rows", "a perfect fit", "a constant response")
+SAMPLED = (
+    "more coefficients than rows",
+    "a perfect fit",
+    "a constant response",
+    "1e15 flips",
+    "counts of 1e15",
+    "counts of 1e15 on a line",
+)
 """The cases that `make test` asks nuts about: it compiles every other model anew."""
 
 

@@ -8,7 +8,14 @@ import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayescope.distributions.gamma_functions import log_factorial, rising, stirling_excess, student_constant
+from bayescope.distributions.gamma_functions import (
+    log_beta,
+    log_factorial,
+    poisson_peak,
+    rising,
+    stirling_excess,
+    student_constant,
+)
 
 shapes = st.floats(1e-3, 1e10)
 
@@ -70,3 +77,25 @@ def test_the_constant_of_student_tends_to_that_of_a_normal(nu):
 def test_they_broadcast():
     shape = np.ones((3, 1))
     assert all(part.shape == (3, 4) for part in rising(np.arange(4.0), shape))
+
+
+@pytest.mark.parametrize(("a", "b"), [(1, 1), (3, 99), (99, 101), (100, 100), (101, 5000), (20_000, 150)])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_log_beta_of_whole_numbers_is_that_of_binomial_coefficients(a, b, swapped):
+    expected = -math.log((a + b - 1) * math.comb(a + b - 2, a - 1))
+    # log Gamma of the sum, where it is a difference of those
+    rounding = 4e-16 * (math.lgamma(a + b) if min(a, b) < 100 else abs(expected)) + 1e-15
+    assert log_beta(*((b, a) if swapped else (a, b))) == pytest.approx(expected, rel=0, abs=8 * rounding)
+
+
+@pytest.mark.parametrize("m", [1e9, 1e12, 1e15])
+def test_log_beta_of_huge_numbers_keeps_all_its_digits(m):
+    # m C(2m, m) B(m, m) = 2, and C(2m, m) = 4^m / sqrt(pi m) exp(-1 / (8 m) + ...)
+    expected = math.log(2) - 2 * m * math.log(2) + 0.5 * math.log(math.pi / m) + 1 / (8 * m)
+    assert log_beta(m, m) == pytest.approx(expected, rel=4e-16)
+
+
+@pytest.mark.parametrize("y", [0, 1, 2, 50, 99, 100, 101, 3000])
+def test_a_count_under_its_own_mean(y):
+    expected = y * math.log(y or 1) - y - math.fsum(math.log(j) for j in range(1, y + 1))
+    assert poisson_peak(float(y)) == pytest.approx(expected, rel=0, abs=1e-15 * (1 + y * math.log(y + 1)))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -132,3 +133,23 @@ def test_a_uniform_draws_between_its_ends_and_says_where_there_is_no_between():
     assert np.isnan(drawn[2])
     assert not np.isfinite(drawn[3])
     np.testing.assert_array_equal(LIKELIHOODS["Uniform"].exists((lower, upper)), [True, True, False, True])
+
+
+@pytest.mark.parametrize("sds", [-1.0, 0.0, 2.0])
+@pytest.mark.parametrize("y", [1e12, 1e15])
+def test_a_huge_count_has_the_density_of_a_normal_about_its_mean(y, sds):
+    mu = y + sds * np.sqrt(y)
+    found = LIKELIHOODS["Poisson"].log_density(np.array([y]), None, (np.array([mu]),))
+    expected = (
+        -0.5 * np.log(2 * np.pi * y) - 1 / (12 * y) - (mu - y) ** 2 / (2 * y) + (mu - y) ** 3 / (3 * y**2)
+    )
+    # the next term of the series, and what rounding of (mu - y) / y by 2^-53 moves
+    assert found[0] == pytest.approx(expected, abs=sds**4 / (4 * y) + 4e-16 * (np.sqrt(y) * abs(sds) + 20))
+
+
+@pytest.mark.parametrize(("y", "mu"), [(3.0, 1e-30), (4.0, 1e15), (0.0, 2.0), (0.0, 0.0), (2.0, 0.0)])
+def test_a_poisson_far_from_its_mean_and_at_0(y, mu):
+    expected = scipy.stats.poisson.logpmf(y, mu)
+    assert LIKELIHOODS["Poisson"].log_density(np.array([y]), None, (np.array([mu]),))[0] == pytest.approx(
+        expected, rel=1e-14
+    )

@@ -374,3 +374,8 @@ def test_clenshaw_curtis_is_exact_for_polynomials_of_its_degree(cells):
     for degree in range(cells + 1):
         expected = 2 / (degree + 1) if degree % 2 == 0 else 0.0
         assert weights @ nodes**degree == pytest.approx(expected, abs=1e-13)
+
+
+def test_a_million_points_need_no_matrix():
+    nodes, weights = clenshaw_curtis(2**20)
+    assert weights @ nodes**2 == pytest.approx(2 / 3, rel=1e-13)

@@ -20,6 +20,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from bayescope.distributions.gamma_functions import log_beta
+
 type Floats = NDArray[np.float64]
 type Function = Callable[..., Floats]
 
@@ -208,7 +210,7 @@ def _beta_quantile(q: Any, a: Any, b: Any) -> Floats:
     log_density = (
         scipy.special.xlogy(np.subtract(a, 1.0), x)
         + scipy.special.xlog1py(np.subtract(b, 1.0), -x)
-        - scipy.special.betaln(a, b)
+        - log_beta(a, b)
     )
     better = x - (scipy.special.betainc(a, b, x) - q) * np.exp(-log_density)
     return np.where((better > 0.0) & (better < 1.0) & (np.abs(better - x) < 1e-6), better, x)
@@ -219,7 +221,7 @@ BETA = bounded(
         lambda x, a, b: (
             scipy.special.xlogy(np.subtract(a, 1.0), x)
             + scipy.special.xlog1py(np.subtract(b, 1.0), -x)
-            - scipy.special.betaln(a, b)
+            - log_beta(a, b)
         ),
         lambda x, a, b: ratio(np.subtract(a, 1.0), x) - ratio(np.subtract(b, 1.0), 1.0 - x),
         lambda x, a, b: -ratio(np.subtract(a, 1.0), x**2) - ratio(np.subtract(b, 1.0), (1.0 - x) ** 2),

@@ -43,7 +43,7 @@ def stirling_excess(a: Any) -> tuple[Floats, Floats, Floats]:
     inverse = 1.0 / a
     square = inverse * inverse
     series = (
-        inverse * (1 / 12 - square * (1 / 360 - square / 1260)),
+        _series(a),
         -square * (1 / 12 - square * (1 / 120 - square / 252)),
         inverse * square * (1 / 6 - square * (1 / 30 - square / 42)),
     )
@@ -58,6 +58,13 @@ def stirling_excess(a: Any) -> tuple[Floats, Floats, Floats]:
     return first, second, third
 
 
+def _series(a: Floats) -> Floats:
+    """E(a) of large a."""
+    inverse = 1.0 / a
+    square = inverse * inverse
+    return inverse * (1 / 12 - square * (1 / 360 - square / 1260))
+
+
 def rising(y: Any, a: Any) -> tuple[Floats, Floats, Floats]:
     """Compute log(Gamma(a + y) / (Gamma(a) a^y)) and its first two derivatives in `a`, for y >= 0."""
     total = np.add(a, y)
@@ -68,6 +75,25 @@ def rising(y: Any, a: Any) -> tuple[Floats, Floats, Floats]:
     twice = np.square(np.multiply(a, total))
     second = np.square(np.divide(y, a)) / total - y * (a + total) / (2.0 * twice)
     return value, first, second + at_total[2] - at_a[2]
+
+
+def log_beta(a: Any, b: Any) -> Floats:
+    """Compute log(Gamma(a) Gamma(b) / Gamma(a + b)) for a, b > 0; of two large arguments from E."""
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    large = np.minimum(a, b) >= _LARGE
+    high, low = np.where(large, np.maximum(a, b), 1.0), np.where(large, np.minimum(a, b), 1.0)
+    total = high + low
+    excess = _series(high) + _series(low) - _series(total)
+    logs = (low - 0.5) * np.log(low / total) - (high - 0.5) * np.log1p(low / high) - 0.5 * np.log(total)
+    return np.asarray(np.where(large, logs + _HALF_LOG_TWO_PI + excess, scipy.special.betaln(a, b)))
+
+
+def poisson_peak(y: Any) -> Floats:
+    """Compute log(y^y exp(-y) / y!), y >= 0: the log density of y under its own mean."""
+    y = np.asarray(y, dtype=np.float64)
+    small, large = np.minimum(y, _LARGE), np.maximum(y, _LARGE)
+    direct = scipy.special.xlogy(small, small) - small - scipy.special.gammaln(small + 1.0)
+    return np.asarray(np.where(y < _LARGE, direct, -0.5 * np.log(large) - _HALF_LOG_TWO_PI - _series(large)))
 
 
 def student_constant(nu: Any) -> tuple[Floats, Floats, Floats]:

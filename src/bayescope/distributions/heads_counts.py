@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 
 from bayescope.distributions.densities import ratio
-from bayescope.distributions.gamma_functions import log_factorial, rising
+from bayescope.distributions.gamma_functions import log_beta, log_factorial, poisson_peak, rising
 from bayescope.distributions.heads import Floats, Head, matrix, quiet, stacked, weighed
 from bayescope.distributions.heads_unit import outcome_curvature, outcome_slope, outcomes
 from bayescope.distributions.likelihood import Together
@@ -20,7 +20,7 @@ from bayescope.distributions.likelihood import Together
 
 def log_failures_choose(y: Any, n: Any) -> Floats:
     """Compute log of Gamma(y + n) / (Gamma(n) y!): the orders of y failures before the n-th success."""
-    return np.asarray(-scipy.special.betaln(n, np.add(y, 1.0)) - np.log(np.add(y, n)))
+    return np.asarray(-log_beta(n, np.add(y, 1.0)) - np.log(np.add(y, n)))
 
 
 @quiet
@@ -106,8 +106,14 @@ NEGATIVE_BINOMIAL_MEAN_ON_LINK = {"log": (_mean_log_density_on_log, _mean_deriva
 
 @quiet
 def _poisson_log_density(y: Floats, _: None, psi: tuple[Any]) -> Floats:
+    """Compute log p = log p(y | y) - y (r - log(1 + r)), r = mu / y - 1, whose terms do not cancel.
+
+    Source: Loader, Fast and Accurate Computation of Binomial Probabilities, 2000.
+    """
     (mu,) = psi
-    value = scipy.special.xlogy(y, mu) - mu - scipy.special.gammaln(y + 1.0)
+    r = np.divide(np.subtract(mu, y), y)
+    logarithm = np.where(r > -0.5, np.log1p(r), np.log(np.divide(mu, y)))
+    value = poisson_peak(y) - np.where(np.greater(y, 0.0), y * (r - logarithm), mu)
     return np.where(np.greater_equal(mu, 0.0), value, -np.inf)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import scipy
 
 from bayescope.distributions.densities import ratio
+from bayescope.distributions.gamma_functions import log_beta
 from bayescope.distributions.heads import Floats, Head, matrix, quiet, stacked, weighed
 from bayescope.distributions.likelihood import Together
 
@@ -41,7 +42,7 @@ def _trials(trials: Floats | None) -> Floats:
 
 def log_choose(trials: Floats, y: Floats) -> Floats:
     """Compute log of trials choose y by the beta function: three log factorials would cancel."""
-    return np.asarray(-scipy.special.betaln(trials - y + 1.0, y + 1.0) - np.log1p(trials))
+    return np.asarray(-log_beta(trials - y + 1.0, y + 1.0) - np.log1p(trials))
 
 
 def _log_ways(y: Floats, trials: Floats | None) -> Floats:
@@ -207,7 +208,7 @@ GEOMETRIC = Head(
 def _beta_log_density(y: Floats, _: None, psi: tuple[Any, Any]) -> Floats:
     mu, nu = psi
     a, b = np.multiply(mu, nu), np.multiply(np.subtract(1.0, mu), nu)
-    value = scipy.special.xlogy(a - 1.0, y) + scipy.special.xlog1py(b - 1.0, -y) - scipy.special.betaln(a, b)
+    value = scipy.special.xlogy(a - 1.0, y) + scipy.special.xlog1py(b - 1.0, -y) - log_beta(a, b)
     return np.where(np.greater(a, 0.0) & np.greater(b, 0.0), value, -np.inf)
 
 

@@ -32,6 +32,7 @@ from bayescope.inference.marginal_base import StoredMarginal
 from bayescope.inference.predictive import Predictive
 from bayescope.inference.predictive_exact import conjugate_predictive
 from bayescope.inference.predictive_vectors import VectorPredictive, conjugate_vectors
+from bayescope.inference.rounding import MOST_ROUNDING, rounded_away
 from bayescope.models.model import Model, Predictor, Response
 from bayescope.models.prior_density import element_priors
 
@@ -83,9 +84,19 @@ class Conjugate:
         """
         if self.pair.log_evidence is not None:
             return self.pair.log_evidence(self.arguments, statistics, self.known)
+        base, after, before = self._terms(statistics)
+        return np.asarray(base + (after - before))
+
+    def _terms(self, statistics: Floats) -> tuple[Floats, Floats, Floats]:
         posterior = self.pair.update(self.arguments, statistics, self.known)
-        gain = self.family.log_normaliser(posterior) - self.family.log_normaliser(self.arguments)
-        return np.asarray(self.pair.log_base(statistics, self.known) + gain)
+        before, after = (self.family.log_normaliser(given) for given in (self.arguments, posterior))
+        return self.pair.log_base(statistics, self.known), after, before
+
+    @_quiet
+    def rounding(self, statistics: Floats) -> float:
+        """By how many nats rounding of the terms of `log_evidence` may move their sum."""
+        terms = () if self.pair.log_evidence is not None else self._terms(statistics)
+        return sum(abs(float(term)) for term in terms) * float(np.finfo(np.float64).eps)
 
     def log_predictive(self, y: Floats, trials: Floats | None = None) -> Floats:
         """Compute the log density of each of some new responses, shape (n,), each on its own."""
@@ -201,6 +212,7 @@ def _solve(model: Model, prior: Conjugate, stored: Statistics, _tolerance: float
     mean = np.array([marginal.mean for marginal in posterior.marginals])
     sds = np.array([marginal.sd for marginal in posterior.marginals])
     is_proper = DISTRIBUTIONS[model.blocks[0].prior.distribution].proper
+    lost = prior.rounding(statistics)
     several = posterior.family.covariance
     return ExactPosterior(
         applies=prior.pair.name,
@@ -208,9 +220,12 @@ def _solve(model: Model, prior: Conjugate, stored: Statistics, _tolerance: float
         covariance=several(posterior.arguments) if several else np.diag(np.square(sds)),
         marginals=posterior.marginals,
         draw=lambda rng, size: posterior.family.draw(rng, size, posterior.arguments),
-        log_evidence=float(prior.log_evidence(statistics)) if is_proper else None,
+        log_evidence=float(prior.log_evidence(statistics)) if is_proper and lost <= MOST_ROUNDING else None,
         outcome=_outcome(model, mean, sds),
-        details={"conjugate": _details(model, prior, statistics, posterior)},
+        details={
+            "conjugate": _details(model, prior, statistics, posterior),
+            **(rounded_away(lost) if is_proper else {}),
+        },
         predict=partial(_predict, posterior),
     )
 

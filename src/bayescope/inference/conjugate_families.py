@@ -17,6 +17,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from bayescope.distributions.gamma_functions import log_beta
 from bayescope.inference.marginal_base import StoredMarginal
 from bayescope.inference.marginals import Beta, Normal
 from bayescope.inference.named_marginals import Gamma, InverseGamma, Pareto, number_text
@@ -104,7 +105,7 @@ _ENTRIES = (
         "Beta",
         "Beta or Uniform(0, 1)",
         marginals=lambda arguments: (Beta(*arguments),),
-        log_normaliser=lambda arguments: np.asarray(scipy.special.betaln(*arguments)),
+        log_normaliser=lambda arguments: log_beta(*arguments),
         flat=lambda _: (1.0, 1.0),
         proper=_positive,
         draw=lambda rng, size, arguments: rng.beta(arguments[0], arguments[1], (size, 1)),

@@ -96,8 +96,8 @@ def _details(model: Model, posterior: ExactPosterior, statistics: Statistics) ->
     return {
         "applies": posterior.applies,
         "posterior": texts,
-        **posterior.details,
         **note,
+        **posterior.details,
         "statistics": statistics,
     }
 

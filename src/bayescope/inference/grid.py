@@ -9,7 +9,9 @@ from d orders of integration. Source of the rules: Trefethen & Weideman (2014), 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,7 @@ from bayescope.inference.improper import refuse_improper_sigma
 from bayescope.inference.map_refusals import refuse_improper
 from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network
+from bayescope.inference.rounding import refuse_rounding, rounding
 from bayescope.inference.settings import GridSettings
 from bayescope.models import prior_density
 from bayescope.models.model import Model
@@ -108,6 +111,7 @@ def _integrate(target: Target, settings: GridSettings) -> tuple[list[Settled], t
     size = len(centre)
     orders = [(j, *(k for k in range(size) if k != j)) for j in range(size)]
     frames = [Frame.along(order, centre, covariance) for order in orders]
+    _refuse_rounding(target, frames[0], settings)
     pilot = Goal((0,) * size, max(_PILOT_TOLERANCE, settings.tolerance), settings.max_points)
     rough = [settle(target, frame, first_axes(frame, modes), pilot) for frame in frames]
     for name, found in zip(target.model.names, rough, strict=True):
@@ -115,6 +119,20 @@ def _integrate(target: Target, settings: GridSettings) -> tuple[list[Settled], t
     finite = tuple(finite_moments(target, found) for found in rough)
     goal = Goal(finite, settings.tolerance, settings.max_points)
     return [settle(target, found.lattice.frame, found.lattice.axes, goal) for found in rough], finite
+
+
+def _refuse_rounding(target: Target, frame: Frame, settings: GridSettings) -> None:
+    """Refuse a tolerance that the average of the rounding errors of all points would not reach."""
+    size = len(frame.centre)
+    lost = rounding(partial(frame.log_density, target), np.zeros(size), np.eye(size))
+    error = lost / math.sqrt(settings.max_points)
+    if error > settings.tolerance:
+        refuse_rounding(lost)
+        raise FitError(
+            f"Rounding moves the log density by {lost:.2g} nats, so large are its terms, and the means over "
+            f"{settings.max_points:,} points (max_points) by {error:.2g}, not {settings.tolerance:.2g}.",
+            f"Use exact where it applies, or importance; or raise `tolerance` of grid to {10 * error:.1g}.",
+        )
 
 
 def _combine(

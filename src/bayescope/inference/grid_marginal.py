@@ -14,6 +14,7 @@ from functools import cache, cached_property
 from typing import override
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from bayescope.inference.marginal_base import StoredMarginal, invert, peak
@@ -50,18 +51,9 @@ def clenshaw_curtis(cells: int) -> tuple[Floats, Floats]:
     moments = np.zeros(cells + 1)
     even = np.arange(0, cells + 1, 2)
     moments[even] = 2 / (1 - even.astype(np.float64) ** 2)  # of the Chebyshev polynomials
-    weights = _cosines(cells).T @ moments
+    weights = scipy.fft.dct(moments, type=1) / cells
+    weights[[0, -1]] /= 2
     return -np.cos(angle), weights
-
-
-@cache
-def _cosines(cells: int) -> Floats:
-    """The square matrix from values at the nodes (descending) to Chebyshev coefficients."""
-    index = np.arange(cells + 1)
-    matrix = np.cos(np.pi * np.outer(index, index) / cells) * 2 / cells
-    matrix[:, [0, -1]] /= 2
-    matrix[[0, -1]] /= 2
-    return matrix
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -205,7 +197,10 @@ class Gridded(StoredMarginal):
         return np.asarray(np.polynomial.chebyshev.chebval(local, series, tensor=False))
 
     def _series(self, values: Floats) -> Floats:
-        return np.asarray(values[:, ::-1] @ _cosines(values.shape[1] - 1).T)
+        """Chebyshev coefficients of each panel from its values at the nodes."""
+        coefficients = scipy.fft.dct(values[:, ::-1], type=1) / (values.shape[1] - 1)
+        coefficients[:, [0, -1]] /= 2
+        return np.asarray(coefficients)
 
     @cached_property
     def _log_coefficients(self) -> Floats:

@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from bayescope.errors import FitError
 from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.laplace import describe, evidence_note, is_proper
-from bayescope.inference.log_densities import log_likelihoods, log_priors, rows_of
+from bayescope.inference.log_densities import rows_of
 from bayescope.inference.marginals import Draws
 from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network
 from bayescope.inference.normal_approximation import NormalApproximation, approximate
+from bayescope.inference.rounding import refuse_rounding
 from bayescope.inference.settings import ImportanceSettings
 from bayescope.models.model import Model
 from bayescope.sampling.importance import (
@@ -55,6 +56,7 @@ def fit(model: Model, settings: ImportanceSettings, context: Context) -> Fit:
     """
     refuse_network(model, "importance")
     found = approximate(model, settings, context)
+    refuse_rounding(found.rounding)
     size = _proposals(found, settings)
     context.report_progress(f"weighting {size} draws from the Laplace approximation")
     rng = np.random.default_rng(context.seed)
@@ -120,8 +122,7 @@ def _propose(
     gammas = scipy.special.gammaln(0.5 * (nu + d)) - scipy.special.gammaln(0.5 * nu)
     log_q = gammas - 0.5 * d * math.log(nu * math.pi) - float(np.sum(np.log(np.diag(found.factor))))
     log_q = np.tile(log_q - 0.5 * (nu + d) * np.log1p(np.einsum("sj,sj->s", t, t) / nu), 2)
-    log_p = log_likelihoods(found.problem, theta) + log_priors(found.problem.model, theta)
-    return theta, log_p + found.transform.log_jacobian(z).sum(axis=1) - log_q
+    return theta, found.log_density(z) - log_q
 
 
 def _mean(theta: Floats, weights: ImportanceWeights) -> tuple[Floats, Floats]:

@@ -29,6 +29,7 @@ from bayescope.inference.marginals import Normal
 from bayescope.inference.method import Context, Method
 from bayescope.inference.normal_approximation import NormalApproximation, approximate
 from bayescope.inference.pushforward import Pushforward, covariance, mean
+from bayescope.inference.rounding import rounded_away
 from bayescope.inference.settings import LaplaceSettings, MAPSettings, PointSettings
 from bayescope.inference.transforms import Transform
 from bayescope.models import prior_density
@@ -57,7 +58,7 @@ def fit(model: Model, settings: LaplaceSettings, context: Context) -> Fit:
         lambda: support.inverse(found.mode + rng.standard_normal((size, len(found.mode))) @ found.factor.T),
         size,
     )
-    proper = is_proper(model)
+    noted = _why_no_evidence(found)
     answer = pushed(found.mode, found.covariance, support, model)
     sds = [marginal.sd for marginal in answer["marginals"].values()]
     return Fit(
@@ -68,15 +69,21 @@ def fit(model: Model, settings: LaplaceSettings, context: Context) -> Fit:
         outcome=rising.outcome or found.outcome,
         **answer,
         draws=rising.draws.reshape(settings.chains, settings.draws, -1),
-        log_evidence=found.log_total if proper and not networks(model) else None,
+        log_evidence=None if noted else found.log_total,
         details={
             **describe(found),
             **rising.details,
             **_how_the_mode_moved(found, sds, settings, context),
-            **evidence_note(proper),
-            **({"log_evidence": _MANY_MODES} if networks(model) else {}),
+            **noted,
         },
     )
+
+
+def _why_no_evidence(found: NormalApproximation) -> dict[str, str]:
+    model = found.problem.model
+    if networks(model):
+        return {"log_evidence": _MANY_MODES}
+    return evidence_note(is_proper(model)) or rounded_away(found.rounding)
 
 
 def describe(found: NormalApproximation) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from bayescope.distributions.gamma_functions import log_beta
 from bayescope.inference.choice_marginal import Bernoulli
 from bayescope.inference.fit import Marginal
 from bayescope.inference.grid_marginal import Gridded
@@ -74,7 +75,7 @@ class Beta(NamedMarginal):
         x = np.asarray(x, dtype=float)
         inside = np.clip(x, 0.0, 1.0)
         log = scipy.special.xlogy(self.alpha - 1, inside) + scipy.special.xlog1py(self.beta - 1, -inside)
-        return np.where(inside == x, log - scipy.special.betaln(self.alpha, self.beta), -np.inf)
+        return np.where(inside == x, log - log_beta(self.alpha, self.beta), -np.inf)
 
     @override
     def cdf(self, x: Floats) -> Floats:

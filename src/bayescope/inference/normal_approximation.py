@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.fit import Outcome
 from bayescope.inference.group_refusals import refuse_free_spread
 from bayescope.inference.improper import refuse_improper_sigma
+from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.map_refusals import refuse_improper, refuse_unbounded
 from bayescope.inference.method import Context
 from bayescope.inference.network_refusals import SYMMETRY, refuse_network_mode
@@ -19,6 +21,7 @@ from bayescope.inference.newton import Solution, minimise
 from bayescope.inference.objective import Objective
 from bayescope.inference.point import named, refuse_unconverged, wald_covariance
 from bayescope.inference.point_problem import PointProblem
+from bayescope.inference.rounding import rounding
 from bayescope.inference.settings import PointSettings
 from bayescope.inference.starts import starts
 from bayescope.inference.transforms import Transform, unconstrained
@@ -30,6 +33,7 @@ type Floats = NDArray[np.float64]
 
 NEAR_KINK = 2.0  # sds
 _NEAR_MODE = 1e-5  # sds
+_LARGE_COUNTS = 1e12  # with their logarithms, 0.01 nats are lost
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +64,21 @@ class NormalApproximation:
     def factor(self) -> Floats:
         """Lower Cholesky factor L of the covariance, shape (d, d)."""
         return np.linalg.cholesky(self.covariance)
+
+    def log_density(self, z: Floats) -> Floats:
+        """Compute log p(y, z), nats, the Jacobian included: z of shape (S, d), result (S,)."""
+        theta = self.transform.inverse(z)
+        log_p = log_likelihoods(self.problem, theta) + log_priors(self.problem.model, theta)
+        return np.asarray(log_p + self.transform.log_jacobian(z).sum(axis=1))
+
+    @cached_property
+    def rounding(self) -> float:
+        """By how many nats rounding moves the log density near the mode; 0 where no count is large."""
+        response = self.problem.model.response
+        largest = max(np.abs(x).max(initial=0.0) for x in (response.values, response.trials) if x is not None)
+        if largest * response.observations < _LARGE_COUNTS:
+            return 0.0
+        return rounding(self.log_density, self.mode, self.factor)
 
     @property
     def log_total(self) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from bayescope.distributions.gamma_functions import log_beta
 from bayescope.distributions.heads_counts import log_failures_choose
 from bayescope.distributions.heads_unit import log_choose
 from bayescope.inference.predictive_heads import Counted
@@ -21,9 +22,7 @@ def beta_binomial(trials: Floats, a: float, b: float) -> Counted:
     p = a / (a + b)
     variance = trials * p * (1 - p) * ((a + b + trials) / (a + b + 1))
     return Counted(
-        lambda y: (
-            log_choose(trials, y) + scipy.special.betaln(a + y, b + trials - y) - scipy.special.betaln(a, b)
-        ),
+        lambda y: log_choose(trials, y) + log_beta(a + y, b + trials - y) - log_beta(a, b),
         lambda y: 1.0 - beta_below(y + 1.0, np.maximum(trials - y, 1.0), a, b),
         mean=trials * p,
         sd=np.sqrt(variance),
@@ -38,7 +37,7 @@ def beta_negative_binomial(n: float, a: float, b: float, mean: float, sd: float)
     P(Y <= k) = P(X < p) with X ~ Beta(n, k + 1).
     """
     return Counted(
-        lambda y: log_failures_choose(y, n) + scipy.special.betaln(a + n, b + y) - scipy.special.betaln(a, b),
+        lambda y: log_failures_choose(y, n) + log_beta(a + n, b + y) - log_beta(a, b),
         lambda y: beta_below(np.full_like(y, n), y + 1.0, a, b),
         mean=np.array([[mean]]),
         sd=np.array([[sd]]),
@@ -49,10 +48,10 @@ def beta_negative_binomial(n: float, a: float, b: float, mean: float, sd: float)
 
 def beta_geometric(a: float, b: float, mean: float, sd: float) -> Counted:
     """Trials until the first success, of probability p ~ Beta(a, b): P(Y > k) = B(a, b + k) / B(a, b)."""
-    constant = scipy.special.betaln(a, b)
+    constant = log_beta(a, b)
     return Counted(
-        lambda y: scipy.special.betaln(a + 1.0, b + y - 1.0) - constant,
-        lambda y: -np.expm1(np.minimum(scipy.special.betaln(a, b + y) - constant, 0.0)),
+        lambda y: log_beta(a + 1.0, b + y - 1.0) - constant,
+        lambda y: -np.expm1(np.minimum(log_beta(a, b + y) - constant, 0.0)),
         mean=np.array([[mean]]),
         sd=np.array([[sd]]),
         lowest=1.0,
@@ -77,7 +76,7 @@ def beta_below(a1: Floats, b1: Floats, a2: float, b2: float) -> Floats:
     t = (ends[:-1] + half) + _NODES.reshape(-1, *(1,) * half.ndim) * half
     log_y, log_rest = -np.logaddexp(0.0, -t), -np.logaddexp(0.0, t)
     with np.errstate(all="ignore"):
-        density = np.exp(a2 * log_y + b2 * log_rest - scipy.special.betaln(a2, b2))
+        density = np.exp(a2 * log_y + b2 * log_rest - log_beta(a2, b2))
     below = np.where(
         t < 0,
         scipy.special.betainc(a1, b1, np.exp(log_y)),
@@ -100,5 +99,5 @@ def _low_quantiles(a: Floats, b: Floats) -> Floats:
     levels = _LEVELS.reshape(-1, *(1,) * a.ndim)
     found = scipy.special.betaincinv(a, b, levels)
     # SciPy's inverse is nan at some of the smallest levels, where P(X < x) is x^a / (a B(a, b))
-    limit = np.exp((np.log(levels) + np.log(a) + scipy.special.betaln(a, b)) / a)
+    limit = np.exp((np.log(levels) + np.log(a) + log_beta(a, b)) / a)
     return np.asarray(np.where(np.isnan(found), np.minimum(limit, 0.5), found))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bayescope.inference import samplers
 from bayescope.inference.no_u_turn import Asks, At, Draw, Plan, chain
+from bayescope.inference.rounding import refuse_rounding, rounding
 from bayescope.inference.samplers import Chain, Report, Sampling, progress_text, quiet
 from bayescope.inference.settings import NutsSettings
 from bayescope.inference.warm_up import Coordinates
@@ -35,7 +36,12 @@ def white_settings(settings: NutsSettings) -> NutsSettings:
 def sample_white(
     model: Model, whitened: Whitened, settings: NutsSettings, seed: int, report: Report
 ) -> Sampling:
-    """Sample the chains of `white_settings(settings)`; they start at draws of the Normal approximation."""
+    """Sample the chains of `white_settings(settings)`; they start at draws of the Normal approximation.
+
+    Raises FitError where rounding blurs the density over a whole sd.
+    """
+    d = len(whitened.mode)
+    refuse_rounding(rounding(lambda x: whitened.gradients(x)[0], np.zeros(d), np.eye(d)))
     settings, start = white_settings(settings), time.perf_counter()
     plan = Plan(settings.draws, settings.tune, settings.target_accept, settings.max_treedepth)
     streams = [np.random.default_rng(one) for one in np.random.SeedSequence(seed).spawn(settings.chains)]
