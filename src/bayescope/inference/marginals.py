@@ -59,7 +59,8 @@ class Beta(NamedMarginal):
     @property
     @override
     def sd(self) -> float:
-        return math.sqrt(self.mean * (1 - self.mean) / (self.alpha + self.beta + 1))
+        total = self.alpha + self.beta
+        return math.sqrt(self.alpha / total * (self.beta / total) / (total + 1))
 
     @property
     @override

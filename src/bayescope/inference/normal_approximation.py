@@ -111,6 +111,7 @@ def approximate(model: Model, settings: PointSettings, context: Context) -> Norm
     transform = Transform(*prior_density.prior_bounds(model))
     solutions = _search(problem, transform, settings)
     best = min(solutions, key=lambda solution: solution.value)
+    _refuse_ends(model, transform, best)
     refuse_unconverged(best, settings, "the mode in the unconstrained space")
     _refuse_kinks(model, best)
     hessian = unconstrained(problem.objective.derivatives, transform, best.theta)[2]
@@ -164,9 +165,25 @@ def _search(problem: PointProblem, transform: Transform, settings: PointSettings
 
 
 def _settled(solution: Solution) -> Solution:
-    """Take a search that rounding stopped next to the mode, as of a tiny sigma, for one that ended there."""
-    near = solution.status == "stalled" and solution.kkt_residual <= _NEAR_MODE
+    """Take a search that rounding held next to the mode, as of a tiny sigma, for one that ended there."""
+    held = solution.status in {"stalled", "out of iterations"}
+    near = held and solution.kkt_residual <= _NEAR_MODE
     return replace(solution, status="converged") if near else solution
+
+
+def _refuse_ends(model: Model, transform: Transform, best: Solution) -> None:
+    """Refuse a search that ended so close to an end of a range that doubles are too far apart there."""
+    theta, slopes = transform.inverse(best.theta), np.abs(transform.derivatives(best.theta)[0])
+    coarse = np.spacing(np.abs(theta)) > _NEAR_MODE * slopes
+    if best.status == "converged" or not coarse.any():
+        return
+    names = ", ".join(named(model.names, coarse))
+    raise FitError(
+        f"the mode in the unconstrained space was not found: {names} is so close to an end of its range that "
+        "double precision does not tell it from its neighbours there.",
+        "Use exact where it applies; or measure from that end: count failures in place of successes, so that "
+        "the unknown is close to 0, where doubles are dense.",
+    )
 
 
 def _distinct(solutions: list[Solution], sds: Floats) -> int:
