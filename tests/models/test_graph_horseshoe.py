@@ -8,8 +8,10 @@ import scipy
 
 import bayescope
 from bayescope.errors import NotApplicable
+from bayescope.inference.simulate import refuse_undrawn
 from bayescope.models import prior_density
 from bayescope.models.graph import compile_graph
+from bayescope.models.prior_draws import _horseshoe, draw_prior
 from bayescope.pipeline import prepare, read_config
 
 RNG = np.random.default_rng(0)
@@ -68,6 +70,41 @@ def test_its_scales_have_their_declared_densities(model):
     assert by_name["coefficients.slab"] == pytest.approx(
         scipy.stats.invgamma.logpdf(slab, 2.5, scale=2.5), rel=1e-10
     )
+
+
+def test_draws_from_the_prior_have_the_quantiles_of_the_graphs(model):
+    import pymc as pm
+
+    size, levels = 20_000, np.array([0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99])
+    names = [f"x{j}" for j in range(8)]
+    places = [model.names.index(name) for name in names]
+    own = draw_prior(model, np.random.default_rng(1), size)[:, places]
+    graphs = pm.draw(compile_graph(model)["coefficients"], draws=size, random_seed=2)
+    # one coefficient; the largest of all, which the common scale moves; how alike two sizes are
+    for found, expected in (
+        (own[:, 3], graphs[:, 3]),
+        (np.abs(own).max(axis=1), np.abs(graphs).max(axis=1)),
+        (np.abs(own[:, 0] / own[:, 1]), np.abs(graphs[:, 0] / graphs[:, 1])),
+    ):
+        share = np.mean(found < np.quantile(expected, levels)[:, None], axis=1)
+        # both quantiles and shares have a binomial error
+        assert (np.abs(share - levels) < 4 * np.sqrt(2 * levels * (1 - levels) / size)).all()
+
+
+def test_the_slab_bounds_the_coefficients_and_the_global_scale_most_of_them():
+    given = {"global_scale": np.asarray(1e9), "slab_scale": np.asarray(3.0), "slab_df": np.asarray(5.0)}
+    # of infinite scales only the slab is left: StudentT(5, 0, 3)
+    found = _horseshoe(np.random.default_rng(3), 20_000, 1, given)
+    assert scipy.stats.kstest(found.ravel(), scipy.stats.t(5, 0, 3).cdf).pvalue > 1e-3
+
+
+def test_the_prior_predictive_check_recover_and_sbc_draw_from_it(model):
+    checked = bayescope.run(config("mle"))
+    assert checked.record.prior_predictive.draws > 0
+    found = bayescope.recover(config("mle"))
+    assert found["truth"].estimate.shape == (9,)
+    assert found["mle"].outcome.status == "ok"
+    refuse_undrawn(model)  # what sbc asks before its first simulation
 
 
 def test_a_density_in_closed_form_is_refused_by_name(model):

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from bayescope.data.checks import LARGEST
 from bayescope.data.table import Table, make_table
-from bayescope.distributions.choices import PRIORS
 from bayescope.errors import ConfigError, FitError, Problem
 from bayescope.inference.predictive_draws import responses
 from bayescope.models.model import Model
-from bayescope.models.prior_draws import draw_prior
+from bayescope.models.prior_draws import can_be_drawn, draw_prior
 from bayescope.models.rows import take
 
 type Floats = NDArray[np.float64]
@@ -28,7 +27,7 @@ def refuse_undrawn(model: Model) -> None:
             + ("HalfNormal(10)" if block.support.lower == 0 else "Normal(0, 10)"),
         )
         for block in model.blocks
-        if not (PRIORS[block.prior.distribution].proper and PRIORS[block.prior.distribution].closed)
+        if not can_be_drawn(block.prior)
     ]
     if model.hypotheses:
         problems.append(Problem(("model", "hypotheses"), "a choice between hypotheses has no ranks"))

@@ -1,4 +1,4 @@
-"""Independent draws from the prior p(theta), by inverse cdf; of vectors and correlations by construction.
+"""Independent draws from the prior p(theta), by inverse cdf; of vectors of unknowns by construction.
 
 Scales that are a number times another unknown follow that unknown's draw; correlated effects of groups are
 u = D L z; cutpoints are put in order. Sources: Lewandowski, Kurowicka and Joe (2009), J. Multivariate
@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.config.priors import Scaled
-from bayescope.distributions.choices import PRIORS
+from bayescope.distributions.choices import HORSESHOE, PRIORS
 from bayescope.errors import NotApplicable
 from bayescope.models.groups import cholesky
-from bayescope.models.model import Block, Grouping, Model
+from bayescope.models.model import Block, Grouping, Model, Prior
 from bayescope.models.order import ordered_positions
 from bayescope.models.scales import scaled_of, source_of, value_of
 
@@ -75,10 +75,16 @@ def refuse_undrawable(model: Model) -> None:
         names = ", ".join(block.name for block in improper)
         message = f"the prior of {names} is flat: there is no prior predictive distribution."
         raise NotApplicable(message, "Give it a proper prior.")
-    unknown = [block for block in model.blocks if not PRIORS[block.prior.distribution].closed]
+    unknown = [block for block in model.blocks if not can_be_drawn(block.prior)]
     if unknown or model.hypotheses:
         names = ", ".join(block.name for block in unknown) or "the hypotheses"
         raise NotApplicable(f"the prior of {names} is not drawn from here.", "")
+
+
+def can_be_drawn(prior: Prior) -> bool:
+    """Tell whether there are draws from a prior: of a proper one, by its quantiles or its definition."""
+    distribution = PRIORS[prior.distribution]
+    return distribution.proper and (distribution.closed or prior.distribution in _VECTORS)
 
 
 def _in_turn(model: Model) -> list[Block]:
@@ -138,8 +144,18 @@ def _lkj(rng: Generator, size: int, pairs: int, given: Mapping[str, Floats]) -> 
     return np.asarray((factor @ np.swapaxes(factor, 1, 2))[:, rows, columns])
 
 
+def _horseshoe(rng: Generator, size: int, count: int, given: Mapping[str, Floats]) -> Floats:
+    """Draw coefficients with their local and global scales and the slab: see `graph_horseshoe`."""
+    half = given["slab_df"] / 2
+    slab = given["slab_scale"] * np.sqrt(half / rng.gamma(half, size=(size, 1)))
+    scale = given["global_scale"] * np.abs(
+        rng.standard_cauchy((size, 1)) * rng.standard_cauchy((size, count))
+    )
+    return np.asarray(rng.standard_normal((size, count)) * slab * (scale / np.hypot(slab, scale)))
+
+
 _VECTORS: Mapping[str, Callable[[Generator, int, int, Mapping[str, Floats]], Floats]] = MappingProxyType(
-    {"Dirichlet": _dirichlet, "MvNormal": _mv_normal, "LKJ": _lkj}
+    {"Dirichlet": _dirichlet, "MvNormal": _mv_normal, "LKJ": _lkj, HORSESHOE.name: _horseshoe}
 )
 
 
