@@ -12,11 +12,12 @@ import scipy
 from bayescope.distributions.supports import SIMPLEX
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.exact import EXACT
-from bayescope.inference.laplace import LAPLACE
+from bayescope.inference.laplace import LAPLACE, evidence_note
 from bayescope.inference.method import Context
 from bayescope.inference.pushforward import Pushforward
 from bayescope.inference.store import fit_from_tree, fit_to_tree
 from bayescope.models import density, prior_density
+from bayescope.preparation import prepare, read_config
 
 
 def fit(model, **chosen):
@@ -249,3 +250,10 @@ def test_a_fit_is_stored_and_read_back(coin):
     assert str(again.marginals["p"]) == str(found.marginals["p"])
     assert again.log_evidence == found.log_evidence
     assert again.details == found.details
+
+
+def test_ends_whose_prior_leaves_no_room_have_no_evidence_and_the_note_says_why():
+    priors = {"lower": "Normal(0, 1)", "upper": "Normal(-99, 1)"}
+    model = {"likelihood": "Uniform", "response": "y", "priors": priors}
+    config = {"name": "ends", "data": {"columns": {"y": [0.2, 0.5]}}, "model": model, "inference": ["mle"]}
+    assert "lower end below the upper" in evidence_note(prepare(read_config(config))[1])["log_evidence"]

@@ -28,7 +28,7 @@ from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.samplers import available_cores
 from bayescope.inference.transforms import Gradients, as_slice
 from bayescope.models.model import Block, Model, Predictor
-from bayescope.models.order import log_orders
+from bayescope.models.order import log_constraints
 from bayescope.models.scales import in_scale, scaled_of, source_of, value_of
 
 type Floats = NDArray[np.float64]
@@ -47,7 +47,7 @@ def posterior_gradients(problem: PointProblem) -> Gradients:
     gradient means nothing. At a kink, the gradient is that of neither side.
     """
     terms = [_likelihood(problem), *_priors(problem.model)]
-    constant = log_orders(problem.model)
+    constant = log_constraints(problem.model)
 
     @_quiet
     def gradients(thetas: Floats) -> tuple[Floats, Floats]:

@@ -16,7 +16,6 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.grid_draws import draw
@@ -26,12 +25,12 @@ from bayescope.inference.grid_refine import Goal, Settled, finite_moments, first
 from bayescope.inference.grid_surface import surface
 from bayescope.inference.grid_target import Target, locate
 from bayescope.inference.improper import refuse_improper_sigma
+from bayescope.inference.laplace import evidence_note
 from bayescope.inference.map_refusals import refuse_improper
 from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network
 from bayescope.inference.rounding import refuse_rounding, rounding
 from bayescope.inference.settings import GridSettings
-from bayescope.models import prior_density
 from bayescope.models.model import Model
 
 type Floats = NDArray[np.float64]
@@ -62,7 +61,7 @@ def fit(model: Model, settings: GridSettings, context: Context) -> Fit:
     _require_accuracy(error, settings.tolerance)
     size = settings.chains * settings.draws
     draws, cut = draw(target, settled[0].lattice, np.random.default_rng(context.seed), size)
-    proper = all(DISTRIBUTIONS[name].proper for name, _ in prior_density.element_priors(model))
+    noted = evidence_note(model)
     return Fit(
         name="grid",
         method="grid",
@@ -73,19 +72,16 @@ def fit(model: Model, settings: GridSettings, context: Context) -> Fit:
         covariance=covariance,
         marginals=marginals,
         draws=draws.reshape(settings.chains, settings.draws, -1),
-        log_evidence=float(np.mean([found.lattice.log_total for found in settled])) if proper else None,
+        log_evidence=None if noted else float(np.mean([found.lattice.log_total for found in settled])),
         details={
             "relative_error": error,
             "points": [found.lattice.height.size for found in settled],
             "axes": [list(found.lattice.height.shape) for found in settled],
             "draws_cut_short": cut,
-            **({} if proper else {"log_evidence": _NO_EVIDENCE}),
+            **noted,
             **({"surface": surface(target, marginals)} if len(model.names) == 2 else {}),
         },
     )
-
-
-_NO_EVIDENCE = "undefined: a flat prior has no density to average the likelihood over"
 
 
 def _refuse_shape(model: Model) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from bayescope.errors import FitError
 from bayescope.inference.fit import Fit, Outcome
-from bayescope.inference.laplace import describe, evidence_note, is_proper
+from bayescope.inference.laplace import describe, evidence_note
 from bayescope.inference.log_densities import rows_of
 from bayescope.inference.marginals import Draws
 from bayescope.inference.method import Context, Method
@@ -78,7 +78,7 @@ def fit(model: Model, settings: ImportanceSettings, context: Context) -> Fit:
     covariance, sd_error = _covariance(theta - mean, weights)
     # mirrored at a mode that is known to so many sds, the mean is no better known
     mean_error = np.hypot(mean_error, settings.tolerance * np.sqrt(np.diag(covariance)))
-    proper = is_proper(model)
+    noted = evidence_note(model)
     return Fit(
         name="importance",
         method="importance",
@@ -89,14 +89,14 @@ def fit(model: Model, settings: ImportanceSettings, context: Context) -> Fit:
         covariance=covariance,
         marginals={name: Draws(draws[:, :, j]) for j, name in enumerate(model.names)},
         draws=draws,
-        log_evidence=weights.log_constant if proper else None,
+        log_evidence=None if noted else weights.log_constant,
         details={
             **describe(found),
             **quality(weights),
             "distinct_draws": len(np.unique(positions)),
             "mcse_mean": dict(zip(model.names, mean_error.tolist(), strict=True)),
             "mcse_sd": dict(zip(model.names, sd_error.tolist(), strict=True)),
-            **({"log_evidence_mcse": _evidence_error(weights)} if proper else evidence_note(proper)),
+            **(noted or {"log_evidence_mcse": _evidence_error(weights)}),
         },
     )
 

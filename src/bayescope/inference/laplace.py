@@ -35,6 +35,7 @@ from bayescope.inference.transforms import Transform
 from bayescope.models import prior_density
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
+from bayescope.models.order import log_room
 
 type Floats = NDArray[np.float64]
 
@@ -83,7 +84,7 @@ def _why_no_evidence(found: NormalApproximation) -> dict[str, str]:
     model = found.problem.model
     if networks(model):
         return {"log_evidence": _MANY_MODES}
-    return evidence_note(is_proper(model)) or rounded_away(found.rounding)
+    return evidence_note(model) or rounded_away(found.rounding)
 
 
 def describe(found: NormalApproximation) -> dict[str, Any]:
@@ -123,10 +124,14 @@ def is_proper(model: Model) -> bool:
     return all(DISTRIBUTIONS[name].proper for name, _ in prior_density.element_priors(model))
 
 
-def evidence_note(proper: bool) -> dict[str, str]:
+def evidence_note(model: Model) -> dict[str, str]:
     """Say why there is no evidence, where there is none."""
-    note = "undefined: a flat prior has no density to average the likelihood over"
-    return {} if proper else {"log_evidence": note}
+    if not is_proper(model):
+        return {"log_evidence": "undefined: a flat prior has no density to average the likelihood over"}
+    return {"log_evidence": _NO_ROOM} if log_room(model) is None else {}
+
+
+_NO_ROOM = "not computed: how much of the prior has the lower end below the upper is not known"
 
 
 def pushed(mean_z: Floats, covariance_z: Floats, transform: Transform, model: Model) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from bayescope.inference.samplers import available_cores
 from bayescope.models.groups import log_coupling
 from bayescope.models.model import Block, Model, Predictor, Response
 from bayescope.models.networks import forward
-from bayescope.models.order import log_orders
+from bayescope.models.order import log_constraints
 from bayescope.models.rows import take
 from bayescope.models.scales import value_of
 
@@ -70,7 +70,7 @@ def _in_blocks(each: Callable[[Floats], Floats], rows: int, thetas: Floats) -> F
 def log_priors(model: Model, thetas: Floats) -> Floats:
     """Compute log p(theta), nats, of every draw: thetas shape (S, d), result shape (S,)."""
     total = np.sum([values for _, values in block_log_priors(model, thetas, model.blocks)], axis=0)
-    return np.asarray(total + log_coupling(model, thetas) + log_orders(model))
+    return np.asarray(total + log_coupling(model, thetas) + log_constraints(model))
 
 
 @_quiet

@@ -20,6 +20,7 @@ from bayescope.models.graph_levels import class_predictors, rising
 from bayescope.models.graph_links import head_argument, inverse
 from bayescope.models.graph_networks import network_output
 from bayescope.models.model import Block, Model, Predictor
+from bayescope.models.order import log_room
 from bayescope.models.scales import scaled_of, source_of
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def compile_graph(model: Model) -> pm.Model:
     - the observed response under its own name (`<name>_observed` if an unknown is called so) [row], or
       [row, response] for one of several columns;
     - with row weights w, the potential `repeated_rows` = sum_i (w_i - 1) log p(y_i | psi_i), so that the
-      whole is the log-likelihood of the rows as often as they occur.
+      whole is the log-likelihood of the rows as often as they occur;
+    - with two ends of a range, the potential `room` = -log P(lower < upper) under their priors.
 
     The p of Bernoulli and Binomial is passed on as `logit_p`, so that log p stays exact where p rounds to 0
     or 1.
@@ -101,6 +103,7 @@ def compile_graph(model: Model) -> pm.Model:
         NotApplicable: the unknown is a choice between hypotheses, which no gradient leads to.
     """
     import pymc as pm
+    import pytensor.tensor as pt
 
     if model.hypotheses:
         raise NotApplicable("a choice between hypotheses has no graph to sample from.", "Use exact.")
@@ -111,6 +114,8 @@ def compile_graph(model: Model) -> pm.Model:
     row = _unique("row", taken)
     with pm.Model() as graph:
         unknowns = _random_variables(model, named, taken)
+        if log_room(model):
+            pm.Potential(_unique("room", taken), pt.as_tensor_variable(np.asarray(-(log_room(model) or 0.0))))
         arguments: dict[str, Any] = {}
         if model.likelihood.one_design and len(model.location.index):
             arguments = class_predictors(

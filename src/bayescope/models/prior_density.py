@@ -18,7 +18,7 @@ from bayescope.errors import NotApplicable
 from bayescope.models.density import likelihood_bounds, refuse_simplex
 from bayescope.models.groups import log_coupling
 from bayescope.models.model import Block, Model
-from bayescope.models.order import log_orders
+from bayescope.models.order import log_constraints
 from bayescope.models.scales import arguments_at, scale_derivatives, scaled_of, value_of
 
 type Floats = NDArray[np.float64]
@@ -34,7 +34,7 @@ def log_prior(model: Model, theta: Floats) -> float:
             for block, distribution, arguments in _priors(model, theta)
         )
         + log_coupling(model, theta)
-        + log_orders(model)
+        + log_constraints(model)
     )
 
 
