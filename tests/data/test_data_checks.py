@@ -217,6 +217,11 @@ class TestConstantColumns:
         assert (found.kind, found.label, found.involved) == ("constant", "c", ("Intercept",))
         assert "`c` is constant (5 in every row)" in found.message
 
+    def test_a_minus_zero_is_written_as_zero(self):
+        for column in ([-0.0] * 40, [0.0, -0.0] * 20):
+            (found,) = design_findings("y ~ x + c", y=Y, x=X, c=column)
+            assert "`c` is constant (0 in every row)" in found.message
+
     def test_without_an_intercept_it_is_one(self):
         assert design_findings("y ~ 0 + x + c", y=Y, x=X, c=[5] * 40) == ()
 

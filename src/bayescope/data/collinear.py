@@ -79,8 +79,8 @@ def _constants(design: Design) -> list[DesignFinding]:
         constant = high[i] - low[i] <= 4 * _EPS * largest
         if design.intercept and i == 0:
             continue
-        if constant and design.intercept:
-            message = f"`{label}` is constant ({high[i]:.6g} in every row), as the intercept is already"
+        if constant and design.intercept:  # + 0.0: of a minus zero
+            message = f"`{label}` is constant ({high[i] + 0.0:.6g} in every row), as the intercept is already"
             found.append(DesignFinding("constant", label, ("Intercept",), message))
         elif constant and largest == 0:
             found.append(DesignFinding("constant", label, (), f"`{label}` is zero in every row"))
