@@ -7,7 +7,9 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from sys import UnraisableHookArgs
+    from types import CodeType, FrameType
 
 
 def main() -> NoReturn:
@@ -28,13 +30,26 @@ def _signal_again(ignored: UnraisableHookArgs) -> None:
     if ignored.exc_type not in {KeyboardInterrupt, SystemExit}:
         sys.__unraisablehook__(ignored)
     elif not sys.is_finalizing():
+        import _thread  # a Thread would be waited for, and the signal could come while it is
         import signal
-        import threading
 
         sent = signal.SIGINT if ignored.exc_type is KeyboardInterrupt else signal.SIGTERM
-        later = threading.Timer(0.01, os.kill, (os.getpid(), sent))
-        later.daemon = True
-        later.start()
+        _thread.start_new_thread(_send_outside, (sent, _thread.get_ident()))
+
+
+def _send_outside(sent: int, thread: int) -> None:
+    """Send a signal when `thread` has left the hook, where it would be lost for good."""
+    import time
+
+    while _signal_again.__code__ in _running(sys._current_frames().get(thread)):  # noqa: SLF001 (documented)
+        time.sleep(0.01)
+    os.kill(os.getpid(), sent)
+
+
+def _running(frame: FrameType | None) -> Iterator[CodeType]:
+    while frame is not None:
+        yield frame.f_code
+        frame = frame.f_back
 
 
 if __name__ == "__main__":
