@@ -23,6 +23,8 @@ from benchmarks.points import compare
 from benchmarks.problems import Problem, point_of, problem, simulate, size_of
 from benchmarks.render import passes, table
 
+import bayescope
+from bayescope.errors import ConfigError
 from bayescope.inference.simulate import simulate as simulate_response
 from bayescope.preparation import prepare, read_config
 
@@ -159,6 +161,14 @@ def test_every_model_of_the_library_is_calibrated_or_left_out_by_name():
     library = {path.stem for path in (Path(__file__).parent.parent / "models").glob("*.yaml")}
     assert calibrated.isdisjoint(LEFT_OUT)
     assert calibrated | set(LEFT_OUT) == library
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_what_is_left_out_has_no_prior_to_draw_from(name):
+    data = {"columns": {"y": [0, 1, 0, 1, 1], "x": [1.0, 2.0, 3.0, 2.5, 4.0]}}
+    model = {"use": name, "formula": "y ~ x"}
+    with pytest.raises(ConfigError, match="no truth can be drawn from Flat"):
+        bayescope.sbc({"name": "flat", "data": data, "model": model, "inference": ["nuts"]})
 
 
 @pytest.mark.parametrize("name", CASES)
