@@ -13,6 +13,7 @@ TITLES = {
     "points": "Point estimates",
     "paths": "Path of penalties",
     "sampling": "NUTS",
+    "samplers": "Samplers, whole processes to 400 effective draws",
     "approximations": "Approximations",
     "startup": "The first second",
     "streaming": "Files larger than memory need be",
