@@ -32,7 +32,7 @@ def facts() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "versions": {name: found for name in _LIBRARIES if (found := _version(name))},
+        "versions": {name: found for name in _LIBRARIES if (found := _version(name))} | _of_r(),
     }
 
 
@@ -63,10 +63,16 @@ def bandwidth(megabytes: int = 400, repeats: int = 5) -> float:
 
 def has_rstanarm() -> str:
     """Why R's rstanarm cannot be run; empty if it can."""
+    if shutil.which("Rscript") is None:
+        return "rstanarm: there is no Rscript on the PATH"
+    return "" if _of_r() else "rstanarm: R does not have it"
+
+
+def _of_r() -> dict[str, str]:
+    """The version of rstanarm, where R has it."""
     rscript = shutil.which("Rscript")
     if rscript is None:
-        return "rstanarm: there is no Rscript on the PATH"
-    found = subprocess.run(
-        [rscript, "-e", "library(rstanarm)"], capture_output=True, text=True, check=False, timeout=120
-    )
-    return "" if found.returncode == 0 else "rstanarm: R does not have it"
+        return {}
+    asked = [rscript, "-e", "cat(as.character(packageVersion('rstanarm')))"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=120)
+    return {"rstanarm": found.stdout} if found.returncode == 0 else {}

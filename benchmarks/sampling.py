@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks import rstanarm
 from benchmarks.harness import Contender, Row, Runs, Section, Target, alternate, attempt, calling
+from benchmarks.machine import has_rstanarm
 from benchmarks.problems import Floats, answered, frame_of, simulate, size_of, whole_fit
 
 _PRIORS = {"Intercept": "Normal(0, 5)", "coefficients": "Normal(0, 1)"}
@@ -25,10 +27,14 @@ _FEWER = 100  # draws, and tuning steps, of a peer where a whole run takes minut
 
 @dataclass(frozen=True)
 class Chains:
-    """Draws of shape (chain, draw) of each unknown, and seconds of the sampling alone."""
+    """Draws of shape (chain, draw) of each unknown, and seconds of the sampling alone.
+
+    `whole` are those of the whole fit, where the run that is timed does more (it starts a process).
+    """
 
     draws: Mapping[str, Floats]
     sampling: float
+    whole: float | None = None
 
     @cached_property
     def ess(self) -> float:
@@ -71,7 +77,7 @@ def _cases(*, quick: bool) -> list[Case]:
     def made(kind: str, n: int, d: int, **more: Any) -> Case:
         return Case(f"nuts, {kind}", kind, frame_of(*simulate(kind, n, d)), size_of(n, d), **more)  # type: ignore[arg-type]
 
-    everyone = ("Bambi", "PyMC by hand", "NumPyro")
+    everyone = ("Bambi", "PyMC by hand", "NumPyro", *(() if has_rstanarm() else ("rstanarm",)))
     small = [
         made("linear", 1_000, 5, whole=_at_least(1.5), peers=everyone),
         made("logistic", 1_000, 5, whole=_at_least(1.5), peers=everyone),
@@ -142,7 +148,8 @@ def _row(case: Case, part: str, own: Runs, peer: Runs, target: Target | None) ->
 def _rates(runs: Runs, part: str) -> tuple[float, ...]:
     """Effective draws a second: of every run, or of the sampling of the last."""
     chains: Chains = runs.result
-    seconds = runs.seconds if part == _WHOLE else (chains.sampling,)
+    whole = runs.seconds if chains.whole is None else (chains.whole,)
+    seconds = whole if part == _WHOLE else (chains.sampling,)
     return tuple(chains.ess / each for each in seconds)
 
 
@@ -255,10 +262,16 @@ def _numpyro(case: Case) -> Chains:
     return _split(Chains(found, time.perf_counter() - started), slopes, names)
 
 
+def _rstanarm(case: Case) -> Chains:
+    draws, took = rstanarm.sample(case.kind, case.frame)
+    return Chains(draws, took, whole=took)
+
+
 _PEERS: Mapping[str, Callable[[Case], Chains]] = {
     "Bambi": _bambi,
     "PyMC by hand": _by_hand,
     "NumPyro": _numpyro,
+    "rstanarm": _rstanarm,
 }
 
 
