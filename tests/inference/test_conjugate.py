@@ -20,6 +20,7 @@ from bayescope.errors import ConfigError, DataError, FitError, NotApplicable
 from bayescope.inference.conjugate import Conjugate
 from bayescope.inference.conjugate_families import FAMILIES
 from bayescope.inference.conjugate_pairs import PAIRS
+from bayescope.inference.conjugate_rules import scaled_beta_prime
 from bayescope.inference.exact import EXACT
 from bayescope.inference.map import MAP
 from bayescope.inference.method import Context
@@ -558,3 +559,47 @@ def test_a_known_precision_is_a_known_sigma():
 def test_sigma_and_tau_are_one_parameter():
     with pytest.raises(ConfigError, match="the model has no unknown named 'sigma'"):
         model_of("Normal", [1.0, 3.0], {"tau": "Gamma(1, 1)", "sigma": 2})
+
+
+HUGE = r"The variance of \w+ is beyond the largest number of double precision"
+TINY_ROWS, LARGE_ROWS = [1e-100, 1e-100, 2e-100], [1e100, 5e99, 1e99]
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "rows", "priors", "method"),
+    [
+        ("Normal", LARGE_ROWS, {"mu": 0, "variance": "InverseGamma(1, 1e-100)"}, exact),
+        ("Normal", LARGE_ROWS, {"mu": 0, "variance": "InverseGamma(1, 1)"}, mle),
+        ("Normal", TINY_ROWS, {"mu": 0, "tau": "Gamma(1, 1)"}, mle),
+        ("Gamma", TINY_ROWS, {"alpha": 1e100, "beta": "Gamma(1, 1e-100)"}, map_),
+        ("Exponential", TINY_ROWS, {"lam": "Gamma(1e100, 1e-100)"}, map_),
+    ],
+)
+def test_a_variance_that_is_no_number_is_refused_by_name(likelihood, rows, priors, method):
+    with pytest.raises(FitError, match=HUGE):
+        method(model_of(likelihood, rows, priors))
+
+
+def test_a_prior_worth_1e400_rows_is_the_posterior():
+    found = exact(model_of("Normal", [1e-100, 2e-100], {"mu": "Normal(3, 1e-100)", "sigma": 1e100}))
+    assert found.estimate.tolist() == [3.0]
+    assert found.sd.tolist() == pytest.approx([1e-100], rel=1e-15)
+
+
+def test_an_evidence_that_is_no_number_is_not_given():
+    found = exact(model_of("Normal", LARGE_ROWS, {"mu": "Normal(0, 1)", "sigma": 1e-100}))
+    assert found.log_evidence is None
+    assert "rounding moves their sum by inf nats" in found.details["log_evidence"]
+
+
+def test_the_next_value_of_a_huge_shape_has_a_mean_and_a_sd():
+    model = model_of("Gamma", LARGE_ROWS, {"alpha": 1e100, "beta": "Gamma(3, 1)"})
+    assert exact(model).outcome.status == "ok"
+    # y / alpha for large alpha is 1 / beta, inverse Gamma
+    a, b = 12.0, 5.0
+    found = scaled_beta_prime("", 1e100, (a, b))
+    assert found.mean == pytest.approx(1e100 * b / (a - 1), rel=1e-14)
+    assert found.sd == pytest.approx(found.mean / np.sqrt(a - 2), rel=1e-14)
+    small = scaled_beta_prime("", 2.5, (a, b))
+    square = 2.5 * 3.5 * b**2 / ((a - 1) * (a - 2))
+    assert small.sd == pytest.approx(np.sqrt(square - small.mean**2), rel=1e-13)

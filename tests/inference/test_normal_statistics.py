@@ -55,3 +55,8 @@ def test_derivatives_in_log_sigma_are_those_of_the_same_function(regression):
     np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(hessian, curves, rtol=1e-6, atol=1e-6)
     assert inner.value(phi) == problem.objective.value(np.array([*phi[:4], 1.3]))
+
+
+def test_residuals_whose_squares_are_no_numbers_have_no_likelihood(regression):
+    model = regression(np.ones((2, 1)), [1e100, -1e100], sigma=1e-100)
+    assert normal_statistics(model).log_likelihood(np.zeros(1)) == -np.inf

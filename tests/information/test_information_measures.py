@@ -33,7 +33,7 @@ from bayescope.information import (
     total_variation,
     wasserstein,
 )
-from bayescope.information.closed_forms import ENTROPY, KL, LOG_AFFINITY, WASSERSTEIN
+from bayescope.information.closed_forms import ENTROPY, KL, LOG_AFFINITY, WASSERSTEIN, folded_normal_mean
 from bayescope.information.densities import ARGUMENTS
 from bayescope.information.evaluate import f_divergence, known
 from bayescope.information.quadrature import integrate, pieces
@@ -462,3 +462,8 @@ def test_refusals_say_what_is_wrong(call, message):
 def test_a_text_is_sent_to_its_parser():
     with pytest.raises(TypeError, match="parse_prior"):
         kl("Normal(0, 1)", normal(0, 1))
+
+
+def test_two_points_far_apart_have_a_distance():
+    assert folded_normal_mean(1e300, 1e-10) == 1e300
+    assert folded_normal_mean(0.0, 2.0) == pytest.approx(2 * math.sqrt(2 / math.pi), rel=1e-15)

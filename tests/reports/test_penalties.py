@@ -5,7 +5,7 @@ import pytest
 
 from bayescope.distributions.choices import WRITTEN
 from bayescope.distributions.distributions import DISTRIBUTIONS
-from bayescope.reports.penalties import SHAPES
+from bayescope.reports.penalties import SHAPES, penalty_of
 
 ARGUMENTS = {
     "Flat": (), "HalfFlat": (), "Normal": (1.5, 2.0), "HalfNormal": (2.0,), "HalfCauchy": (2.5,),
@@ -51,3 +51,19 @@ def test_the_formula_that_is_shown_gives_the_penalty(name):
 def test_dirichlet_elements_have_log_barriers():
     assert SHAPES["Dirichlet"].formula(3.0) == "-2 * log(theta)"
     assert SHAPES["Dirichlet"].penalty(np.array(0.5), 3.0) == pytest.approx(2 * np.log(2))
+
+
+@pytest.mark.parametrize(
+    ("name", "x"),
+    [("Pareto", -3.0), ("Pareto", 0.01), ("Gamma", -1.0), ("HalfNormal", -1.0), ("Uniform", 1.1)],
+)
+def test_the_penalty_is_infinite_where_the_prior_has_no_density(name, x):
+    arguments = dict(zip([a.name for a in DISTRIBUTIONS[name].arguments], ARGUMENTS[name], strict=True))
+    assert penalty_of(name, arguments, x) == np.inf
+    assert penalty_of(name, arguments, 0.5) == pytest.approx(
+        float(SHAPES[name].penalty(0.5, *ARGUMENTS[name]))
+    )
+
+
+def test_a_penalty_beyond_the_largest_number_is_infinite():
+    assert penalty_of("Normal", {"mu": 0.0, "sigma": 1e-100}, 1e100) == np.inf

@@ -12,6 +12,7 @@ Exponential Families, Annals of Statistics 7 (1979), 269-281; see docs/conjugate
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -95,7 +96,8 @@ class Conjugate:
     @_quiet
     def rounding(self, statistics: Floats) -> float:
         """By how many nats rounding of the terms of `log_evidence` may move their sum."""
-        terms = () if self.pair.log_evidence is not None else self._terms(statistics)
+        whole = self.pair.log_evidence
+        terms = self._terms(statistics) if whole is None else (self.log_evidence(statistics),)
         return sum(abs(float(term)) for term in terms) * float(np.finfo(np.float64).eps)
 
     def log_predictive(self, y: Floats, trials: Floats | None = None) -> Floats:
@@ -211,6 +213,7 @@ def _solve(model: Model, prior: Conjugate, stored: Statistics, _tolerance: float
         _refuse_improper(model, stored["observations"])
     mean = np.array([marginal.mean for marginal in posterior.marginals])
     sds = np.array([marginal.sd for marginal in posterior.marginals])
+    _refuse_huge(model.names[0], float(np.max(sds, where=np.isfinite(sds), initial=0.0)))
     is_proper = DISTRIBUTIONS[model.blocks[0].prior.distribution].proper
     lost = prior.rounding(statistics)
     several = posterior.family.covariance
@@ -260,6 +263,15 @@ def _refuse_improper(model: Model, rows: int) -> None:
         "the posterior is improper.",
         f"Give {model.names[0]} a proper prior, or more data.",
     )
+
+
+def _refuse_huge(name: str, sd: float) -> None:
+    """Refuse a finite sd whose square is no number."""
+    if sd > math.sqrt(sys.float_info.max):
+        raise FitError(
+            f"The variance of {name} is beyond the largest number of double precision, 1.8e308.",
+            "Give the response in other units, or a prior of another size.",
+        )
 
 
 def _outcome(model: Model, mean: Floats, sds: Floats) -> Outcome:
@@ -327,5 +339,6 @@ def maximum(found: Conjugate, lower: Floats, upper: Floats) -> Maximum:
         return Maximum(theta, covariance, 0.0, at_bound)
     entry = DISTRIBUTIONS[found.pair.family]
     curvature = float(entry.curvature(theta[0], *found.arguments))
+    _refuse_huge(found.pair.parameter, math.inf if curvature == 0 else 1 / math.sqrt(abs(curvature)))
     slope = float(entry.slope(theta[0], *found.arguments))
     return Maximum(theta, np.array([[-1.0 / curvature]]), abs(slope) / math.sqrt(-curvature), at_bound)

@@ -29,7 +29,7 @@ class Summary(NamedTuple):
 
 def summary(text: str, mean: float, square: float) -> Summary:
     """Make the summary of a mean and a mean square."""
-    return Summary(text, mean, math.sqrt(square - mean**2) if math.isfinite(square) else math.inf)
+    return Summary(text, mean, math.sqrt(max(square - mean**2, 0.0)) if math.isfinite(square) else math.inf)
 
 
 def call(name: str, *arguments: float) -> str:
@@ -129,9 +129,8 @@ def exponential_rows(y: Floats, _: Floats | None, __: Known) -> Floats:
 def scaled_beta_prime(text: str, shape: float, arguments: Arguments) -> Summary:
     """Gamma(shape, rate) with rate ~ Gamma(a, b): moments of b times a beta prime."""
     a, b = arguments
-    mean = shape * b / (a - 1) if a > 1 else math.inf
-    square = shape * (shape + 1) * b**2 / ((a - 1) * (a - 2)) if a > 2 else math.inf
-    return summary(text, mean, square)
+    mean = shape * (b / (a - 1)) if a > 1 else math.inf
+    return Summary(text, mean, mean * math.sqrt((1 + (a - 1) / shape) / (a - 2)) if a > 2 else math.inf)
 
 
 def gamma_rows(y: Floats, _: Floats | None, __: Known) -> Floats:
@@ -159,9 +158,9 @@ def pool_moments(parts: Floats, times: Floats) -> Floats:
 def normal_update(prior: Arguments, statistics: Floats, known: Known) -> Arguments:
     """Weigh the prior and the data by their precisions; the mean moves by a share of its distance."""
     mu, sigma = prior
-    number, mean = statistics[0], statistics[1]
-    ratio = np.square(known["sigma"] / sigma)  # how many observations the prior is worth
-    return mu + (mean - mu) * (number / (number + ratio)), known["sigma"] / np.sqrt(number + ratio)
+    root, mean = np.sqrt(statistics[0]), statistics[1]
+    total = np.hypot(root, known["sigma"] / sigma)  # its square: observations, with what the prior is worth
+    return mu + (mean - mu) * np.square(root / total), known["sigma"] / total
 
 
 def normal_log_evidence(prior: Arguments, statistics: Floats, known: Known) -> Floats:

@@ -61,8 +61,9 @@ class NormalStatistics:
 
     def _misfit(self, sigma: float, theta: Floats) -> tuple[Floats, float]:
         """(z - R beta) / sigma, shape (k,), and the sum of squares of the rows' (y - mu) / sigma."""
-        misfit = (self.data.projection - self.data.factor @ theta[self.coefficients]) / sigma
-        return misfit, self.data.residual / sigma / sigma + float(misfit @ misfit)
+        with np.errstate(over="ignore"):
+            misfit = (self.data.projection - self.data.factor @ theta[self.coefficients]) / sigma
+            return misfit, self.data.residual / sigma / sigma + float(misfit @ misfit)
 
     def _value(self, sigma: float, squares: float) -> float:
         return -self.data.observations * (0.5 * math.log(2 * math.pi) + math.log(sigma)) - 0.5 * squares

@@ -170,7 +170,7 @@ def folded_normal_mean(mu: float, sigma: float) -> float:
     if sigma == 0.0:
         return abs(mu)
     z = mu / sigma
-    spread = sigma * math.sqrt(2.0 / math.pi) * math.exp(-0.5 * z**2)
+    spread = sigma * math.sqrt(2.0 / math.pi) * math.exp(-0.5 * z * z)
     return spread + mu * math.erf(z / math.sqrt(2.0))
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.config.priors import Scaled
+from bayescope.distributions.choices import PRIORS
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.distributions.vector_densities import whiten
 from bayescope.models.scales import scaled_of
@@ -214,9 +215,14 @@ def log_scale_term(distribution: str, declared: Mapping[str, Any], arguments: Ma
 
 
 def penalty_of(distribution: str, arguments: Mapping[str, Any], x: float | Floats) -> float:
-    """Evaluate the penalty of one unknown, or vector, at `x`, in nats; zero for a prior without a penalty."""
-    shape = SHAPES[distribution]
-    with np.errstate(divide="ignore"):
+    """Evaluate the penalty of one unknown, or vector, at `x`, in nats; zero for a prior without a penalty.
+
+    It is infinite where the prior has no density: a MLE may be there.
+    """
+    shape, support = SHAPES[distribution], PRIORS[distribution].support(arguments)
+    if not np.all((support.lower <= np.asarray(x)) & (np.asarray(x) <= support.upper)):
+        return math.inf
+    with np.errstate(divide="ignore", over="ignore"):
         return float(shape.penalty(np.asarray(x, dtype=np.float64), *arguments.values()))
 
 
