@@ -15,6 +15,7 @@ from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.exact import EXACT
 from bayescope.inference.grid import GRID
 from bayescope.inference.grid_marginal import clenshaw_curtis
+from bayescope.inference.grid_target import Target, locate
 from bayescope.inference.method import Context
 from bayescope.inference.settings import ExactSettings, GridSettings
 from bayescope.models import density, prior_density
@@ -381,3 +382,33 @@ def test_clenshaw_curtis_is_exact_for_polynomials_of_its_degree(cells):
 def test_a_million_points_need_no_matrix():
     nodes, weights = clenshaw_curtis(2**20)
     assert weights @ nodes**2 == pytest.approx(2 / 3, rel=1e-13)
+
+
+@pytest.mark.parametrize("scale", [1e-80, 1.0, 1e20, 1e60, 1e99])
+def test_an_end_of_a_range_is_found_in_any_units(scale):
+    priors = {"lower": 0, "upper": f"Pareto(2, {scale!r})"}
+    model = {"likelihood": "Uniform", "response": "y", "priors": priors}
+    data = {"columns": {"y": [scale, 2 * scale, 3 * scale]}}
+    built = prepare(read_config({"name": "end", "data": data, "model": model, "inference": ["grid"]}))[1]
+    found = grid(built)
+    assert true_error(found, exact(built)) <= 10 * found.details["relative_error"]
+
+
+def test_a_posterior_narrower_than_doubles_is_refused_by_name():
+    model = {
+        "likelihood": "Uniform",
+        "response": "y",
+        "priors": {"lower": 0, "upper": "Pareto(1e100, 1e100)"},
+    }
+    config = {"name": "end", "data": {"columns": {"y": [1e99]}}, "model": model, "inference": ["grid"]}
+    with pytest.raises(FitError, match="The mass of the posterior does not converge"):
+        grid(prepare(read_config(config))[1])
+
+
+def test_a_density_that_is_zero_wherever_it_is_looked_for_is_refused_by_name(coin):
+    class Empty(Target):
+        def log_density(self, z):
+            return np.full(len(z), -np.inf)
+
+    with pytest.raises(FitError, match="finds no place where the posterior has a density"):
+        locate(Empty(coin(1, 1, ("Beta", 1, 1))))

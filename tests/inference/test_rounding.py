@@ -39,6 +39,10 @@ def test_a_smooth_density_has_the_rounding_of_its_size():
     assert rounding(lambda z: -np.abs(z[:, 0]), np.zeros(1), np.eye(1)) < 1e-7  # a kink is no noise
 
 
+def test_an_end_of_the_support_is_no_rounding():
+    assert rounding(lambda z: np.where(z[:, 0] > 0, 0.0, -np.inf), np.zeros(1), np.eye(1)) == 0.0
+
+
 def test_refused_is_what_blurs_a_whole_sd():
     refuse_rounding(MOST_ROUNDING)
     with pytest.raises(FitError, match=r"moves their sum by 0\.51 nats"):

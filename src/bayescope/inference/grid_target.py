@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.errors import FitError
 from bayescope.inference.grid_marginal import log_stretch_slope, stretch
 from bayescope.inference.improper import data_of, unknown_sigma
 from bayescope.inference.log_densities import log_likelihoods, log_priors
@@ -68,10 +69,17 @@ def locate(target: Target) -> tuple[Floats, Floats, Floats]:
     Starts at the modes with the curvature there, and matches moments on a small lattice until they
     stay. The moments are those of p^2, twice its covariance: they exist under Cauchy tails, and a
     Normal density has its own.
+
+    Raises FitError where no start has a density.
     """
     ends = _climb(target)
     heights = target.log_density(ends)
-    modes = ends[heights > heights.max() - _MOST_NATS]
+    if not np.isfinite(heights.max()):
+        raise FitError(
+            "The grid finds no place where the posterior has a density: all that it starts from has none.",
+            "Use exact where it applies, rescale the response, or give priors that allow what was observed.",
+        )
+    modes = ends[heights >= heights.max() - _MOST_NATS]
     centre = ends[int(np.argmax(heights))]
     covariance = _curvature(target, centre)
     for _ in range(_ROUNDS):

@@ -31,8 +31,10 @@ def rounding(log_density: Callable[[Floats], Floats], centre: Floats, factor: Fl
     transpose is the covariance. The variance of the second differences of noise is six times its own.
     """
     steps = _STEP * np.arange(_STEPS)[:, np.newaxis]
-    bends = np.diff(log_density(centre + steps * factor.sum(axis=1)), 2)
-    return float(np.sqrt(np.mean(np.square(bends)) / 6))
+    values = log_density(centre + steps * factor.sum(axis=1))
+    if not np.isfinite(values).all():
+        return 0.0  # an end of the support, which is no matter of rounding
+    return float(np.sqrt(np.mean(np.square(np.diff(values, 2))) / 6))
 
 
 def refuse_rounding(lost: float) -> None:

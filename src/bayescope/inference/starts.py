@@ -115,8 +115,10 @@ def _mean_and_sd(model: Model) -> tuple[float, float]:
 
 
 def inside_box(theta: Floats, lower: Floats, upper: Floats) -> Floats:
-    """Move elements that are on or beyond a bound to its inside (1 % of the range, or of 1)."""
-    width = np.where(np.isfinite(upper - lower), upper - lower, 1.0)
+    """Move elements on or beyond a bound to its inside (1 % of the range, or of the bound, or of 1)."""
+    only = np.abs(np.where(np.isfinite(lower), lower, upper))  # of an open range
+    size = np.where((only > 0) & np.isfinite(only), only, 1.0)
+    width = np.where(np.isfinite(upper - lower), upper - lower, size)
     nearest = np.clip(theta, lower + 0.01 * width, upper - 0.01 * width)
     return np.where((theta > lower) & (theta < upper), theta, nearest)
 
