@@ -151,11 +151,10 @@ class PointProblem:
         """Tell whether the likelihood surely has a maximum over the coefficients without proper priors."""
         size = len(self.model.names)
         chosen = np.flatnonzero(prior_density.flat_elements(self.model) if self.prior else np.ones(size))
-        if not len(chosen) or self.evaluated is None or self._known is None:
-            return not len(chosen)
-        if has_maximum(self.evaluated, chosen):
+        if not len(chosen) or (self.evaluated is not None and has_maximum(self.evaluated, chosen)):
             return True
-        return has_maximum(self._evaluate(self._known[0], order=2), chosen)  # where the search ended
+        # where the search ended; its last Hessian may be of a place before
+        return self._known is not None and has_maximum(self._evaluate(self._known[0], order=2), chosen)
 
     def minimise(self, start: Floats, settings: PointSettings, curvature: Known | None = None) -> Solution:
         """Solve from `start`; theta of the solution is in the model's own parameters.
