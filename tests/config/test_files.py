@@ -145,3 +145,12 @@ def test_a_folder_called_configs_has_its_models_and_recipes_beside_it(workspace)
 @pytest.mark.parametrize("name", ["../secret", "a/b", "a.yaml", "", "-x", "x" * 65, "a\n", None, 3])
 def test_a_name_leads_out_of_no_folder(name):
     assert not is_name(name)
+
+
+def test_what_is_refused_in_two_files_is_told_of_each_and_missed_in_none(workspace):
+    wrong = "likelihood: Normal\nlikelihood: Poisson\n"
+    workspace.write({"run.yaml": RUN, "models/own.yaml": f"use: base\n{wrong}", "models/base.yaml": wrong})
+    problems = workspace.problems()
+    assert len(problems) == 2, problems
+    assert all("likelihood" in problem for problem in problems)
+    assert [problem.split(":")[0] for problem in problems] == ["models/base.yaml", "models/own.yaml"]

@@ -32,3 +32,10 @@ def test_what_was_written_is_repeated_up_to_40_characters_on_one_line():
     assert quoted("x" * 41) == f"'{'x' * 37}...'"
     assert quoted("a\nb") == "'a\\nb'"
     assert quoted(True) == "'True'"
+
+
+def test_a_long_name_is_compared_as_a_whole():
+    known = "a long name, " * 12
+    assert closest(known + "slip", [known]) == known
+    assert closest(known + "x" * 10_000, [known]) is None
+    assert closest("x" * 1_000_000, NAMES) is None

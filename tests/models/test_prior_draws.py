@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -100,3 +102,14 @@ def test_two_unknown_ends_are_drawn_given_that_the_lower_is_below_the_upper():
 def test_priors_that_leave_no_room_between_the_ends_are_refused():
     with pytest.raises(NotApplicable, match="next to none of what the prior of upper and lower allows"):
         draw_prior(uniform("Normal(20, 1)", "Normal(0, 1)"), np.random.default_rng(5), 3)
+
+
+@pytest.mark.parametrize(("lower", "upper"), [(0.15, "Normal(0, 1)"), ("Normal(0, 1)", 0.9)])
+def test_an_unknown_end_is_drawn_on_its_side_of_the_known_one(lower, upper):
+    (end,) = draw_prior(uniform(lower, upper), np.random.default_rng(6), SIZE).T
+    known, side = (lower, 1) if isinstance(lower, float) else (upper, -1)
+    assert (side * (end - known) > 0).all()
+    # a Normal cut off at a: its mean is the hazard phi(a) / P(beyond a), its variance below 1
+    beyond = 0.5 * math.erfc(side * known / math.sqrt(2))
+    hazard = math.exp(-(known**2) / 2) / math.sqrt(2 * math.pi) / beyond
+    assert abs(side * end.mean() - hazard) < 4 / np.sqrt(SIZE)

@@ -110,15 +110,15 @@ def fill_model(
         document = _model_file(model["use"], directory, seen, where)
     except ConfigError as error:
         return FilledModel(model, problems=tuple(error.problems), whole=False)
-    seen |= {Path(document.file).resolve()}
-    base = fill_model(document.data, directory, seen, document.positions.get(("use",)))
+    met = seen.union([Path(document.file).resolve()])
+    base = fill_model(document.data, directory, met, document.positions.get(("use",)))
     own = {("model", *path): place for path, place in document.positions.items()}
     theirs = tuple(Problem(("model", *p.path), p.message, p.where) for p in document.problems)
     return FilledModel(
         model=_merged(base.model, model),
         positions={**base.positions, **own},
         problems=base.problems + theirs,
-        refused=base.refused | {("model", *path) for path in document.refused},
+        refused=base.refused.union(("model", *path) for path in document.refused),
         whole=base.whole,
     )
 

@@ -14,7 +14,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     Letter case is ignored; likeness is `difflib`'s ratio, at least 0.65.
     """
     by_folded = {candidate.casefold(): candidate for candidate in known}
-    matches = difflib.get_close_matches(name[:100].casefold(), by_folded, n=1, cutoff=0.65)
+    matches = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.65)
     return by_folded[matches[0]] if matches else None
 
 

@@ -155,7 +155,8 @@ def _evaluate_by_heads(model: Model, theta: Floats, order: int) -> Evaluation:
         return Evaluation(value, gradient, hessian)
     first, second = head.derivatives(model.response.values, model.response.trials, head.values)
     if model.likelihood.multivariate:  # of the location, which is the only unknown
-        return Evaluation(value, _weigh(model, first).sum(axis=-1), _weigh(model, second).sum(axis=-1))
+        gradient, hessian = (_weigh(model, each).sum(axis=-1) for each in (first, second))
+        return Evaluation(value, gradient, hessian)
     predictors = [linearised(predictor, theta) for predictor in model.predictors]
     for j, left in enumerate(predictors):
         slopes = _weigh(model, first[j] * head.slopes[j])

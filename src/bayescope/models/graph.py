@@ -285,9 +285,10 @@ def _coefficients(model: Model, index: NDArray[np.intp], unknowns: Mapping[str, 
     """theta[index], put together from the blocks that it touches."""
     import pytensor.tensor as pt
 
-    used = [block for block in model.blocks if np.any((block.start <= index) & (index < block.stop))]
-    flat = pt.concatenate([pt.atleast_1d(unknowns[block.name]) for block in used])
-    positions = np.concatenate([np.arange(block.start, block.stop) for block in used])
+    spans = {block.name: np.arange(block.start, block.stop) for block in model.blocks}
+    used = [name for name, span in spans.items() if np.isin(span, index).any()]
+    flat = pt.concatenate([pt.atleast_1d(unknowns[name]) for name in used])
+    positions = np.concatenate([spans[name] for name in used])
     return flat if np.array_equal(positions, index) else flat[np.searchsorted(positions, index)]
 
 

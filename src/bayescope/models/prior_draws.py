@@ -52,8 +52,7 @@ def _exist(model: Model, thetas: Floats) -> NDArray[np.bool_]:
     """Tell which theta, shape (S, d), have a likelihood, where supports do not say so: lower < upper."""
     if model.likelihood.exists is None:
         return np.ones(len(thetas), dtype=bool)
-    psi = [p.offset + thetas[:, p.index].sum(axis=1, keepdims=True) for p in model.predictors]
-    return np.all(model.likelihood.exists(psi), axis=1)
+    return model.likelihood.exists([p.offset + thetas[:, p.index].sum(axis=1) for p in model.predictors])
 
 
 def _draw_all(model: Model, rng: Generator, size: int) -> Floats:

@@ -1,0 +1,36 @@
+"""The columns of unknown coefficients: what is left of a design is a design again."""
+
+import numpy as np
+import pytest
+
+from bayescope.data.design import build_design
+from bayescope.data.formula import parse
+from bayescope.data.read import read_columns
+from bayescope.models.weak_columns import _free
+
+COLUMNS = {
+    "y": [0.0] * 6,
+    "a": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+    "g": ["u", "v", "w", "u", "v", "w"],
+    "b": [2.0, 1.0, 4.0, 3.0, 6.0, 5.0],
+}
+
+
+@pytest.mark.parametrize(
+    "fixed", [(), ("Intercept",), ("a",), ("b",), ("g[v]", "g[w]"), ("Intercept", "a", "b")]
+)
+def test_what_is_not_fixed_keeps_its_columns_and_its_place_in_its_term(fixed):
+    design = build_design(parse("y ~ a + g + b"), read_columns(COLUMNS))
+    free = _free(design, dict.fromkeys(fixed, 1.0))
+    assert free.labels == tuple(label for label in design.labels if label not in fixed)
+    for label in free.labels:
+        before, after = design.labels.index(label), free.labels.index(label)
+        np.testing.assert_array_equal(free.matrix[:, after], design.matrix[:, before])
+    # each term has the labels that it had, one after the other, and none is left out
+    spans = {term.name: free.labels[term.start : term.stop] for term in free.terms}
+    assert spans == {
+        term.name: design.labels[term.start : term.stop]
+        for term in design.terms
+        if design.labels[term.start] not in fixed
+    }
+    assert sum(spans.values(), ()) == free.labels
