@@ -225,3 +225,9 @@ def test_what_a_refusal_offers_fits(unknown):
     for name in offered:
         arguments = [0.5 if a.default is None else a.default for a in WRITTEN[name].arguments]
         assemble([unknown], {unknown.name: parse_prior(f"{name}({', '.join(map(str, arguments))})")})
+
+
+@pytest.mark.parametrize("label", ["a", "x", "z"])
+def test_a_scalar_is_called_as_its_only_element(label):
+    (block,), _ = assemble([unknown("x", (label,))], {})
+    assert block.scalar == (label == "x")

@@ -122,6 +122,9 @@ def test_derivatives_of_the_log_likelihood(case):
     bends = differences(lambda point: density.likelihood_derivatives(model, point)[1], theta)
     assert np.allclose(gradient, slopes, rtol=1e-6, atol=1e-7 * np.abs(gradient).max())
     assert np.allclose(hessian, bends, rtol=1e-6, atol=1e-7 * np.abs(hessian).max())
+    first = density.evaluate(model, theta, order=1)
+    np.testing.assert_array_equal(first.gradient, gradient)
+    assert not first.hessian.any()  # not asked for
 
 
 @pytest.mark.parametrize("case", CASES)
