@@ -401,3 +401,11 @@ def test_an_infinite_sd_is_reported_and_flagged():
     least_squares, rss = np.linalg.lstsq(X[:4], y[:4])[:2]
     cauchy = scipy.stats.t(1, least_squares[1], math.sqrt(np.linalg.inv(X[:4].T @ X[:4])[1, 1] * rss[0]))
     assert no_mean.marginals["b"].quantile(0.9) == pytest.approx(cauchy.ppf(0.9), rel=1e-8)
+
+
+def test_a_sigma_whose_square_is_next_to_nothing_has_an_sd():
+    """sd = sigma / sqrt(n), where its square in units of the data is below the least number."""
+    model = regression(np.array([1.0e99, 1.1e99, 0.9e99]), np.ones((3, 1)), {"Intercept": FLAT}, 1e-100)
+    fit = EXACT.fit(model, ExactSettings(), Context(seed=1))
+    assert fit.sd == pytest.approx([1e-100 / math.sqrt(3)], rel=1e-12)
+    assert fit.estimate == pytest.approx([1e99], rel=1e-12)

@@ -138,8 +138,12 @@ def _diagnosis(by_prior: float, by_likelihood: float | None) -> Diagnosis:
     return "strong prior" if by_likelihood is not None and by_likelihood < THRESHOLD else "conflict"
 
 
+@np.errstate(invalid="ignore")
 def power_sensitivity(theta: Floats, log_density: Floats) -> float:
-    """Return the sensitivity of one marginal, draws of shape (S,), to the power of a density."""
+    """Return the sensitivity of one marginal, draws of shape (S,), to the power of a density.
+
+    Not a number where the density of every draw is zero.
+    """
     order = np.argsort(theta)
     theta, log_density = theta[order], log_density[order] - np.max(log_density)
     found = [

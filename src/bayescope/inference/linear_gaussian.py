@@ -236,7 +236,7 @@ class _Decomposition:
         total = data + prior
         shift = self.scale * self.cosine * self.projection / total
         tension = (self.projection * self.sine) ** 2 / total
-        log_precision = float(np.sum(np.log(total / origin**2)))
+        log_precision = float(np.sum(np.log(total))) - 2 * len(total) * math.log(origin)
         squares = self.residual / origin**2 + float(tension.sum())
         log_likelihood = -self.compressed.observations * math.log(origin) - 0.5 * (log_precision + squares)
         return LinearGaussian(

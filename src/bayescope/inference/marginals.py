@@ -117,6 +117,7 @@ class Normal(NamedMarginal):
         return self.mu
 
     @override
+    @np.errstate(over="ignore")
     def log_pdf(self, x: Floats) -> Floats:
         z = (np.asarray(x) - self.mu) / self.sigma
         return np.asarray(-0.5 * z**2 - math.log(self.sigma) - _HALF_LOG_TWO_PI)

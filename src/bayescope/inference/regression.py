@@ -139,7 +139,8 @@ def _solve_known(
     """Solve for the coefficients given sigma: beta | y is Normal with precision X'X / sigma^2 + P."""
     prior, order, proper = _parts(model, mu, None)
     posterior = linear_gaussian(compressed_of(statistics, len(mu.index)), prior)(sigma)
-    covariance = ((posterior.basis * posterior.unit**2) @ posterior.basis.T)[np.ix_(order, order)]
+    root = posterior.basis * posterior.unit  # the square of a unit may be 0 where a variance is not
+    covariance = (root @ root.T)[np.ix_(order, order)]
     mean = posterior.center[order]
     sds = np.sqrt(np.diag(covariance))
     return ExactPosterior(
