@@ -116,18 +116,24 @@ _TEXT = """# Calibration of the models in models/
 
 Made by `make sbc`; do not edit. Truths are drawn from the prior and data from the model, and the ranks of the
 truths among the draws are uniform if a method is right ([how](calibration.md)). The columns in percent say
-how often the central intervals hold the truth, over {simulations} simulated data sets, least to most of all
-unknowns; `ranks` says whether they stay inside of {band} bands, which one unknown in a hundred leaves by
-chance. `flagged` counts the fits that the method itself warns of; `none` those that it has no answer to: what
-is left has uniform ranks all the same if the method is right, for it is chosen by the data alone. Regressions
-have {rows} rows and two predictors, u and v, whose correlation is {alike:.2f} where they are alike and
-{plain:.2f} elsewhere; priors are those of `benchmarks/calibration.py`.
+how often the central intervals hold the truth, over {simulations} simulated data sets; `outside` counts the
+unknowns whose ranks leave {band} bands, as one in a hundred does by chance. Left out are
+{left_out}: nothing can be drawn from a flat prior.
 
-`exact` and `nuts` have the model's posterior, and must stay inside. `laplace` and `fullrank` put a Normal in
-its place, and `advi` one of independent unknowns: the table shows where that does not hold. A method that
-declines a model, such as `laplace` noise with a kink, has no row.
+## All models together
 
-Left out are {left_out}: nothing can be drawn from a flat prior.
+`exact` and `nuts` have the model's posterior, and must be right. `laplace` and `fullrank` put a Normal in its
+place, and `advi` one of independent unknowns: the tables show where that does not hold.
+"""
+
+_ONE_BY_ONE = """
+## One by one
+
+Regressions have {rows} rows and two predictors, u and v, whose correlation is {alike:.2f} where they are
+alike and {plain:.2f} elsewhere; priors are those of `benchmarks/calibration.py`. Coverage is that of the
+unknowns with the least and the most. `flagged` counts the fits that the method itself warns of; `none` those
+that it has no answer to: the others have uniform ranks all the same if it is right, for they are chosen by
+their data. A method that declines a model, such as `laplace` noise with a kink, has no row.
 """
 
 
@@ -141,43 +147,64 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, help="keeps what is finished there, and goes on from it")
     asked = parser.parse_args()
-    lines, started = _head(asked.simulations), time.perf_counter()
+    records, started = dict[str, SBCRecord](), time.perf_counter()
     with tempfile.TemporaryDirectory() as temporary:
         for name in asked.models or CASES:
-            rows = _rows(name, asked, asked.out or Path(temporary))
-            lines += rows
-            print(*rows, sep="\n", flush=True)
+            records[name] = _calibrated(name, asked, asked.out or Path(temporary))
+            print(*_rows(name, records[name]), sep="\n", flush=True)
             print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
             if not asked.models:
-                _PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+                _PAGE.write_text("\n".join(_page(records, asked.simulations)) + "\n", encoding="utf-8")
     return 0
 
 
-def _head(simulations: int) -> list[str]:
-    shares = [f"{100 * level:.0f} %" for level in LEVELS]
-    columns = ["model", "method", "unknowns", "flagged", "none", *shares, "ranks"]
+def _calibrated(name: str, asked: argparse.Namespace, out: Path) -> SBCRecord:
+    config = configuration(name, asked.seed)
+    methods = asked.methods or answering(config)
+    return bayescope.sbc(
+        config, simulations=asked.simulations, methods=methods, jobs=asked.jobs, out=out / name
+    )
+
+
+def _page(records: Mapping[str, SBCRecord], simulations: int) -> list[str]:
     text = _TEXT.format(
         simulations=simulations,
         band=f"{100 * BAND:.0f} %",
-        rows=_ROWS,
-        alike=_correlation(_ALIKE),
-        plain=_correlation(_X),
         left_out=listing([f"`{name}`" for name in LEFT_OUT]),
     )
-    return [text, f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    shares = [f"{100 * level:.0f} %" for level in LEVELS]
+    return [
+        text,
+        *_table(["method", "unknowns", *shares, "outside"], _together(records)),
+        _ONE_BY_ONE.format(rows=_ROWS, alike=_correlation(_ALIKE), plain=_correlation(_X)),
+        *_table(["model", "method", "unknowns", "flagged", "none", *shares, "ranks"], []),
+        *(row for name, record in records.items() for row in _rows(name, record)),
+    ]
+
+
+def _table(columns: Sequence[str], rows: Sequence[str]) -> list[str]:
+    return [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}", *rows]
+
+
+def _together(records: Mapping[str, SBCRecord]) -> list[str]:
+    """The rows of all models together: the mean of the coverage of their unknowns."""
+    found: dict[str, list[Calibration]] = {}
+    for row in (row for record in records.values() for row in record.rows):
+        found.setdefault(row.method, []).append(row)
+    return [
+        f"| {method} | {len(rows)} | "
+        + "".join(f"{100 * share:.1f} | " for share in np.mean([row.coverage for row in rows], axis=0))
+        + f"{sum(not row.inside for row in rows)} |"
+        for method, rows in found.items()
+    ]
 
 
 def _correlation(x: Any) -> float:
     return float(np.asarray(np.corrcoef(x, rowvar=False))[0, 1])
 
 
-def _rows(name: str, asked: argparse.Namespace, out: Path) -> list[str]:
-    config = configuration(name, asked.seed)
-    methods = asked.methods or answering(config)
-    found = bayescope.sbc(
-        config, simulations=asked.simulations, methods=methods, jobs=asked.jobs, out=out / name
-    )
-    return [_row(name, method, found) for method in found.methods]
+def _rows(name: str, record: SBCRecord) -> list[str]:
+    return [_row(name, method, record) for method in record.methods]
 
 
 def configuration(name: str, seed: int = _SEED) -> dict[str, Any]:
