@@ -29,7 +29,6 @@ _MODELS = (
     "roaches-negative-binomial",
     "outliers-student-t",
     "iris-softmax",
-    "ordinal",
     "radon",
 )
 _OTHERS = ("nutpie", "pymc", "numpyro")

@@ -14,7 +14,8 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
-from bayescope.data.read import from_dataframe, read_columns, read_counts, read_file, read_sql, read_table
+from bayescope.data.read import from_dataframe, read_columns, read_counts, read_file, read_table
+from bayescope.data.sql import read_sql
 from bayescope.errors import DataError
 
 COLUMNS = {

@@ -96,8 +96,8 @@ def test_dear_gradients_are_left_to_a_compiler(models):
     assert gradients.is_cheap(PointProblem(models["probit"], prior=True))
     long = replace(
         models["probit"],
-        response=replace(models["probit"].response, values=np.tile([0.0, 1.0], 600)),
-        predictors=(replace(models["probit"].location, matrix=np.tile(np.eye(3), (400, 1))),),
+        response=replace(models["probit"].response, values=np.tile([0.0, 1.0], 1800)),
+        predictors=(replace(models["probit"].location, matrix=np.tile(np.eye(3), (1200, 1))),),
     )
     assert not gradients.is_cheap(PointProblem(long, prior=True))
     assert whiten(long, CONTEXT) is None

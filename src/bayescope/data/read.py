@@ -11,7 +11,6 @@ import numpy as np
 
 from bayescope.data.columns import Column, from_arrow, from_values
 from bayescope.data.files import from_columns, read_file
-from bayescope.data.sql import read_sql
 from bayescope.data.table import LARGEST_EXACT, Table, make_table
 from bayescope.errors import DataError, Finding
 
@@ -20,7 +19,6 @@ __all__ = [
     "read_columns",
     "read_counts",
     "read_file",
-    "read_sql",
     "read_table",
 ]
 
@@ -56,11 +54,17 @@ def _read_path(config: Any, base_dir: Path, needed: Collection[str] | None) -> T
     return read_file(path, needed, source=shown)
 
 
+def _read_database(config: Any, _base_dir: Path, needed: Collection[str] | None) -> Table:
+    from bayescope.data.sql import read_sql
+
+    return read_sql(config.sql, config.url_env or "", needed)
+
+
 _SOURCES: Mapping[str, Callable[[Any, Path, Collection[str] | None], Table]] = {
     "path": _read_path,
     "columns": lambda config, _, needed: read_columns(config.columns, needed),
     "counts": lambda config, _, needed: read_counts(config.counts, needed),
-    "sql": lambda config, _, needed: read_sql(config.sql, config.url_env or "", needed),
+    "sql": _read_database,
 }
 
 

@@ -35,7 +35,7 @@ type Floats = NDArray[np.float64]
 
 _NORMALS = ("Normal", "HalfNormal")  # inside of its support, the second is twice a Normal
 _ROWS_AT_ONCE = 4096
-_FEW = 1000
+_FEW = 3000
 
 _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
 

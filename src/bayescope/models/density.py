@@ -177,7 +177,9 @@ def _evaluate_by_heads(model: Model, theta: Floats, order: int) -> Evaluation:
 def _evaluate_together(model: Model, theta: Floats, order: int, head: Callable[..., Together]) -> Evaluation:
     """Evaluate a head of one predictor that gives density and derivatives at once."""
     predictor, response = model.location, model.response
-    values = np.broadcast_to(_predict(predictor, theta), response.values.shape)
+    values = np.asarray(_predict(predictor, theta))
+    if not values.ndim:
+        values = np.broadcast_to(values, response.values.shape)
     found = head(response.values, response.trials, response.weights, values)
     gradient, hessian = np.zeros(len(theta)), np.zeros((len(theta), len(theta)))
     if order:

@@ -5,6 +5,7 @@ theta is the flat vector of the unknowns in the order of `model.names`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -61,10 +62,12 @@ def smooth_prior(model: Model) -> Callable[[Floats], tuple[float, Floats, Floats
         for block, distribution, arguments in _priors(model, unknown)
         if distribution.kink is None and distribution.name != "Flat"  # which adds nothing anywhere
     ]
+    normal = _normal_part(size, [(b, known) for b, d, known in parts if known and d.name == "Normal"])
+    parts = [part for part in parts if part[2] is None or part[1].name != "Normal"]
 
     @_quiet
     def derivatives(theta: Floats) -> tuple[float, Floats, Floats]:
-        value, gradient, hessian = 0.0, np.zeros(size), np.zeros((size, size))
+        value, gradient, hessian = normal(theta)
         for block, distribution, known in parts:
             arguments = arguments_at(model, block.prior, theta) if known is None else known
             part = slice(block.start, block.stop)
@@ -76,6 +79,26 @@ def smooth_prior(model: Model) -> Callable[[Floats], tuple[float, Floats, Floats
             if known is None:
                 _add_scale(model, block, theta, gradient, hessian)
         return value, gradient, hessian
+
+    return derivatives
+
+
+def _normal_part(
+    size: int, blocks: list[tuple[Block, list[Floats]]]
+) -> Callable[[Floats], tuple[float, Floats, Floats]]:
+    """The part of the Normal priors, whose Hessian is always the same."""
+    mu, rate, constant = np.zeros(size), np.zeros(size), 0.0
+    for block, (centre, sigma) in blocks:
+        part = slice(block.start, block.stop)
+        mu[part], rate[part] = centre, 1.0 / np.asarray(sigma)
+        constant += float(np.sum(np.log(rate[part] / math.sqrt(2.0 * math.pi))))
+    hessian, index = np.diag(-np.square(rate)), np.flatnonzero(rate)
+    mu, rate = mu[index], rate[index]
+
+    def derivatives(theta: Floats) -> tuple[float, Floats, Floats]:
+        gradient, z = np.zeros(size), (theta[index] - mu) * rate
+        gradient[index] = -z * rate
+        return constant - 0.5 * float(z @ z), gradient, hessian.copy()
 
     return derivatives
 
