@@ -74,11 +74,6 @@ class Iterate:
     fresh: bool = True
     settled: bool = True
 
-    @property
-    def known(self) -> Known:
-        """The Hessian, for another search that is near."""
-        return Known(self.hessian, self.bend)
-
 
 def kkt_residual(objective: Objective, theta: Floats, gradient: Floats, curvature: Floats) -> float:
     """Return how far `theta` is from satisfying the first-order conditions, free of units.

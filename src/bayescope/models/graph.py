@@ -114,8 +114,8 @@ def compile_graph(model: Model) -> pm.Model:
     row = _unique("row", taken)
     with pm.Model() as graph:
         unknowns = _random_variables(model, named, taken)
-        if log_room(model):
-            pm.Potential(_unique("room", taken), pt.as_tensor_variable(np.asarray(-(log_room(model) or 0.0))))
+        if room := log_room(model):
+            pm.Potential(_unique("room", taken), pt.as_tensor_variable(np.float64(-room)))
         arguments: dict[str, Any] = {}
         if model.likelihood.one_design and len(model.location.index):
             arguments = class_predictors(

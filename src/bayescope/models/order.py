@@ -21,6 +21,8 @@ from bayescope.models.scales import scaled_of
 
 type Floats = NDArray[np.float64]
 
+_ROOM_ERROR = 1e-7  # of P(lower < upper), relative
+
 
 def ordered_positions(model: Model) -> NDArray[np.intp]:
     """Return the positions in theta of the unknowns that rise from each to the next."""
@@ -91,6 +93,3 @@ def _log_below(lower: _End, upper: _End) -> float | None:
     elif isinstance(lower, tuple):
         mass = float(PRIORS[lower[0]].cdf(upper, *lower[1]))
     return math.log(mass) if mass > 0 and error <= _ROOM_ERROR * mass else None
-
-
-_ROOM_ERROR = 1e-7
