@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from bayescope.data.new_rows import predictors_of
 from bayescope.data.table import Table
+from bayescope.diagnostics.records import Record
 from bayescope.errors import DataError
 from bayescope.inference.fit import Fit
 from bayescope.inference.predictive import Predictive
@@ -23,10 +23,8 @@ MOST_POINTS = 500
 _BAND = 0.89
 
 
-class Curve(BaseModel):
+class Curve(Record):
     """What one method predicts: the mean of a new response at each place, and a band if a posterior."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     method: str
     mean: tuple[float, ...]
@@ -34,14 +32,12 @@ class Curve(BaseModel):
     upper: tuple[float, ...] = ()
 
 
-class CurveView(BaseModel):
+class CurveView(Record):
     """The places along the predictor, the curves there, and the data (some 500 where there are more).
 
     `band` says what has a probability of 89 %: "a new observation", or for a response of 0 and 1
     "the probability".
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     predictor: str
     response: str

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from bayescope.diagnostics.estimates import INTERVAL
 from bayescope.diagnostics.loo import Loo, left_out_rows
-from bayescope.diagnostics.records import Check, make_check
+from bayescope.diagnostics.records import Check, Record, make_check
 from bayescope.distributions.supports import BINARY
 from bayescope.models.model import Model
 
@@ -31,7 +30,7 @@ _STRIPS = 200
 _MOST = 20_000
 
 
-class EventCalibration(BaseModel):
+class EventCalibration(Record):
     """Predicted probabilities against events, each row left out.
 
     Attributes:
@@ -44,8 +43,6 @@ class EventCalibration(BaseModel):
         predicted: probabilities of up to 200 groups of rows of about equal size, rising, and `happened`, the
             share of events in each: a separation plot.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     method: str
     brier: float

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
+from bayescope.diagnostics.records import Record
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.exact import recognise
 from bayescope.inference.fit import Fit
@@ -37,13 +37,11 @@ _TOLERANCE = 1e-6  # relative, of the quadrature of an exact refit
 _DRAWS = 1000  # of a Laplace refit
 
 
-class PlugInLoss(BaseModel):
+class PlugInLoss(Record):
     """What predicting by one point loses against the posterior, nats; None where it calls a row impossible.
 
     `per_observation` is the mean over the observations, `total` their sum with its standard error `se`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     method: str
     per_observation: float | None
@@ -51,10 +49,8 @@ class PlugInLoss(BaseModel):
     se: float | None
 
 
-class HeldOut(BaseModel):
+class HeldOut(Record):
     """The losses of the points, how the posterior was fitted again; `note` says why there are none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     folds: int = FOLDS
     refit: str = ""

@@ -5,23 +5,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from bayescope import information
-from bayescope.diagnostics.records import finite
+from bayescope.diagnostics.records import Record, finite
 from bayescope.inference.hypotheses import weigh
 from bayescope.models.model import Model
 
 
-class HypothesisRow(BaseModel):
+class HypothesisRow(Record):
     """What the data say of one hypothesis; None where a number is infinite, or there is no posterior.
 
     `surprise_bits` is -log2 p(y | h), None where the data are impossible; `bayes_factor` is
     p(y | h) / p(y | best): 1 for the hypothesis that explains the data best; `posterior_odds` are those
     of this hypothesis against all the others together.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     name: str
     distribution: str
@@ -33,10 +30,8 @@ class HypothesisRow(BaseModel):
     posterior_odds: float | None
 
 
-class HypothesesView(BaseModel):
+class HypothesesView(Record):
     """All hypotheses, and how uncertain the choice is before and after the data, in bits."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     rows: tuple[HypothesisRow, ...]
     prior_entropy_bits: float

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from bayescope.diagnostics.records import finite
+from bayescope.diagnostics.records import Record, finite
 from bayescope.inference.fit import Fit
 from bayescope.inference.log_densities import pointwise
 from bayescope.models.density import pointwise_log_likelihood
@@ -38,16 +38,14 @@ _MOST_ROWS = 4000  # of a run; of more, a sample of so many
 _MOST_NAMED = 5
 
 
-class Influential(BaseModel):
+class Influential(Record):
     """A row without which the posterior would be another: its number in the data, and its Pareto k."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     row: int
     pareto_k: float
 
 
-class Loo(BaseModel):
+class Loo(Record):
     """How well a model predicts rows that it has not seen, nats; None where a density is 0 or undefined.
 
     Attributes:
@@ -68,8 +66,6 @@ class Loo(BaseModel):
         pareto_k: of each row.
         plug_in: log p(y_i | posterior mean), which has seen y_i.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     method: str
     draws: int

@@ -15,10 +15,9 @@ from functools import lru_cache
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from bayescope.diagnostics.loo import FEWEST_DRAWS, left_out
-from bayescope.diagnostics.records import Check, make_check
+from bayescope.diagnostics.records import Check, Record, make_check
 from bayescope.inference.fit import Fit
 from bayescope.inference.predictive_draws import psi_at
 from bayescope.models.model import Model
@@ -35,14 +34,12 @@ _MOST_DRAWS = 500
 _TOLD = 0.03  # a tenth of the sd of a uniform number
 
 
-class Pit(BaseModel):
+class Pit(Record):
     """The empirical cdf of the transforms less that of the uniform, at `places`, with its band.
 
     `p` is the probability of a curve that leaves the pointwise bands as far, `mean` and `sd` are those of the
     transforms: 1/2 and 0.289 where all is well.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     method: str
     rows: int

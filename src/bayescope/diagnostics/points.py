@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from bayescope.data.terms import INTERCEPT
 from bayescope.diagnostics.estimates import INTERVAL, quantiles
 from bayescope.diagnostics.held_out import HeldOut, held_out
-from bayescope.diagnostics.records import finite
+from bayescope.diagnostics.records import Record, finite
 from bayescope.inference.fit import Fit
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
@@ -21,7 +20,7 @@ FAR = 0.5
 _MOST = 30
 
 
-class Hidden(BaseModel):
+class Hidden(Record):
     """One unknown: its posterior, and where the points stand in it.
 
     Attributes:
@@ -30,8 +29,6 @@ class Hidden(BaseModel):
         lower, upper: ends of the central 89 % interval, which a point leaves out.
         positions: (point - mean) / sd by name: each point method's, and "median".
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     parameter: str
     mean: float
@@ -51,10 +48,8 @@ class Hidden(BaseModel):
         return self.width / abs(self.mean) if self.mean else float("inf")
 
 
-class PointView(BaseModel):
+class PointView(Record):
     """The points of a run against its reference posterior, and one sentence of advice."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     method: str
     rows: tuple[Hidden, ...]

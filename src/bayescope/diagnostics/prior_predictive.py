@@ -14,11 +14,11 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from bayescope.diagnostics.estimates import INTERVAL
 from bayescope.diagnostics.prior_predictive_kinds import LARGEST, NUMBERS, Kind, kind_of, middle_and_reach
-from bayescope.diagnostics.records import Check, make_check
+from bayescope.diagnostics.records import Check, Record, make_check
 from bayescope.distributions.choices import PRIORS
 from bayescope.errors import NotApplicable
 from bayescope.inference.predictive_draws import psi_at
@@ -38,7 +38,7 @@ _MOST_BLOCKS = 20
 _FACTORS = (0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001, 1e-4, 1e-5, 1e-6)
 
 
-class PriorPredictive(BaseModel):
+class PriorPredictive(Record):
     """Responses simulated from the priors, against the data.
 
     Attributes:
@@ -53,8 +53,6 @@ class PriorPredictive(BaseModel):
         statistics: name -> {"observed", "lower", "median", "upper", "p"} of simulated data sets.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
-
     draws: int
     note: str = ""
     quantity: str = ""
@@ -65,7 +63,7 @@ class PriorPredictive(BaseModel):
     block: str = ""
     prior: str = ""
     suggestion: str = ""
-    statistics: dict[str, dict[str, float]] = {}
+    statistics: dict[str, dict[str, float]] = Field(default_factory=dict)
 
 
 def prior_predictive(model: Model, seed: int) -> PriorPredictive:

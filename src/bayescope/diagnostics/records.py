@@ -15,11 +15,13 @@ def finite(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """A part of run.json: frozen, no unknown fields; nan and inf are written as such and read back."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
-class Estimate(_Record):
+class Estimate(Record):
     """A row of estimates.csv; None where undefined."""
 
     parameter: str
@@ -39,7 +41,7 @@ class Estimate(_Record):
     mcse_upper: float | None = None
 
 
-class ComparisonRow(_Record):
+class ComparisonRow(Record):
     """A row of comparison.csv; None where undefined."""
 
     parameter: str
@@ -55,7 +57,7 @@ class ComparisonRow(_Record):
     kl_method: str = ""
 
 
-class Learned(_Record):
+class Learned(Record):
     """What the data taught about one unknown.
 
     `bits` is KL(posterior || prior), None under a flat prior; `positive` is P(slope > 0), None for
@@ -70,7 +72,7 @@ class Learned(_Record):
     positive_error: float | None = None
 
 
-class CrossEntropy(_Record):
+class CrossEntropy(Record):
     """One method's model against the data, nats per observation; None where undefined.
 
     `nll` is the mean negative log-likelihood, `kl` is KL(data || model), `above_mle` the difference to mle.
@@ -87,7 +89,7 @@ class CrossEntropy(_Record):
         return None if self.nll is None else finite(perplexity(self.nll))
 
 
-class CrossEntropies(_Record):
+class CrossEntropies(Record):
     """All methods' models against the data; `entropy` is that of the data, nats, where it is known."""
 
     observations: float
@@ -95,7 +97,7 @@ class CrossEntropies(_Record):
     rows: tuple[CrossEntropy, ...]
 
 
-class Check(_Record):
+class Check(Record):
     """One check of one method's answer.
 
     `verdict` "fail" makes `--strict` exit with 4; "note" is worth reading but no failure.
@@ -135,7 +137,7 @@ def make_check(
     )
 
 
-class Zero(_Record):
+class Zero(Record):
     """A coefficient that map puts at exactly 0: P(|beta| < size) and mean by a posterior, 89 % interval."""
 
     parameter: str
@@ -150,7 +152,7 @@ class Zero(_Record):
 type PredictiveKind = Literal["amounts", "counts", "binary", "categories", "vectors"]
 
 
-class PredictiveCheck(_Record):
+class PredictiveCheck(Record):
     """Posterior predictive check of one method: test statistics, and a histogram with bands.
 
     `statistics`: name -> {"observed", "mean", "lower", "upper", "p"}; `edges` has one more
@@ -174,7 +176,7 @@ class PredictiveCheck(_Record):
     labels: tuple[str, ...] = ()
 
 
-class PooledGroup(_Record):
+class PooledGroup(Record):
     """A group's coefficient: from its own rows alone, and by partial pooling (mean, sd, 89 % interval)."""
 
     group: str
@@ -186,7 +188,7 @@ class PooledGroup(_Record):
     upper: float | None
 
 
-class Pooling(_Record):
+class Pooling(Record):
     """One effect of a group term: the coefficient of each group, and that of all groups taken for one.
 
     `coefficient` is what the effect is added to (or multiplied by, where the population has no such
@@ -202,7 +204,7 @@ class Pooling(_Record):
     groups: tuple[PooledGroup, ...]
 
 
-class Verdict(_Record):
+class Verdict(Record):
     """What a machine, or a hurried reader, needs: pass / attention / fail, and why in a sentence."""
 
     status: Literal["pass", "attention", "fail"]

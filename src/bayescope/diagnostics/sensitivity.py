@@ -16,9 +16,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
-from bayescope.diagnostics.records import Check, make_check
+from bayescope.diagnostics.records import Check, Record, make_check
 from bayescope.distributions.choices import PRIORS
 from bayescope.inference.fit import Fit
 from bayescope.inference.log_densities import block_log_priors, log_likelihoods
@@ -41,7 +40,7 @@ _MOST_CELLS = 20_000_000  # rows x draws, unless the data are compressed
 _MOST_DRAWS = 2000
 
 
-class Sensitivity(BaseModel):
+class Sensitivity(Record):
     """One line of priors, and the unknown that changes most with it.
 
     Attributes:
@@ -53,8 +52,6 @@ class Sensitivity(BaseModel):
         shift: how far its mean would move if the prior counted twice, in posterior sds.
         diagnosis: "conflict" where both matter, "strong prior" where the prior alone does.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     block: str
     prior: str

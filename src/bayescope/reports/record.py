@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from bayescope.diagnostics.curve import CurveView
 from bayescope.diagnostics.event_calibration import EventCalibration
@@ -21,6 +21,7 @@ from bayescope.diagnostics.records import (
     Learned,
     Pooling,
     PredictiveCheck,
+    Record,
     Verdict,
     Zero,
 )
@@ -28,11 +29,7 @@ from bayescope.diagnostics.sensitivity import Sensitivity
 from bayescope.distributions.choices import PRIORS
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
-
-
-class ColumnSummary(_Record):
+class ColumnSummary(Record):
     """One column of the data: numbers have mean, sd, minimum, maximum; text has levels with counts.
 
     The tail of many levels is one entry of `levels`; `distinct` counts them all.
@@ -48,7 +45,7 @@ class ColumnSummary(_Record):
     distinct: int | None = None
 
 
-class DataSummary(_Record):
+class DataSummary(Record):
     """Where the data came from and what is in the columns that the model uses."""
 
     source: str
@@ -60,7 +57,7 @@ class DataSummary(_Record):
     columns: tuple[ColumnSummary, ...]
 
 
-class PriorSummary(_Record):
+class PriorSummary(Record):
     """The prior of one scalar unknown: `text` as declared, the rest of the unknown on its own.
 
     `arguments` are numbers, in PyMC's order; none where the scale is a multiple of another unknown,
@@ -81,7 +78,7 @@ class PriorSummary(_Record):
         return entry.proper and entry.closed and len(self.arguments) == len(entry.arguments)
 
 
-class ModelSummary(_Record):
+class ModelSummary(Record):
     """The model for reading: `notation` in `~` lines, one sentence a note."""
 
     likelihood: str
@@ -95,10 +92,12 @@ class ModelSummary(_Record):
     fixed: dict[str, float]
     notes: tuple[str, ...]
     effects: tuple[str, ...] = ()  # the unknowns that are effects of groups: they have tables of their own
-    blueprint: dict[str, Any] = {}  # the model without its rows: bayescope.models.blueprint
+    blueprint: dict[str, Any] = Field(
+        default_factory=dict
+    )  # the model without its rows: bayescope.models.blueprint
 
 
-class Penalty(_Record):
+class Penalty(Record):
     """The penalty that one prior amounts to, e.g. L2 with lambda = 1 / (2 tau^2) = 0.5."""
 
     parameters: tuple[str, ...]
@@ -108,7 +107,7 @@ class Penalty(_Record):
     value: float | None
 
 
-class LossView(_Record):
+class LossView(Record):
     """The model as a loss with penalties. `totals`: method -> {"nll", "penalty", "total"}."""
 
     loss: str
@@ -119,7 +118,7 @@ class LossView(_Record):
     cross_entropy: CrossEntropies | None = None
 
 
-class Belief(_Record):
+class Belief(Record):
     """What was known of one unknown after a step: points, the posterior's name, its density on a grid."""
 
     parameter: str
@@ -131,7 +130,7 @@ class Belief(_Record):
     density: tuple[float, ...] = ()
 
 
-class Step(_Record):
+class Step(Record):
     """One set of rows that arrived, and what was known after it.
 
     Attributes:
@@ -157,7 +156,7 @@ class Step(_Record):
     beliefs: tuple[Belief, ...] = ()
 
 
-class Lineage(_Record):
+class Lineage(Record):
     """Where an updated run comes from: its parent (folder and sha256 of run.json), and all data so far."""
 
     parent: str
@@ -169,7 +168,7 @@ class Lineage(_Record):
 UNCHECKED = Verdict(status="attention", sentence="Not checked yet.")
 
 
-class RunRecord(_Record):
+class RunRecord(Record):
     """A whole run but for its fits; what compares and checks them is added after the answers.
 
     `directory` is the folder that the paths of the configuration start from; `statistics` are those
@@ -202,7 +201,7 @@ class RunRecord(_Record):
     learned: tuple[Learned, ...] = ()
     zeros: tuple[Zero, ...] = ()
     hypotheses: HypothesesView | None = None
-    evidence: dict[str, float] = {}  # log evidence by method, nats
+    evidence: dict[str, float] = Field(default_factory=dict)  # log evidence by method, nats
     verdict: Verdict = UNCHECKED
     directory: str = ""
     statistics: dict[str, Any] | None = None
