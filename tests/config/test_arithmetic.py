@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayescope.config.arithmetic import MAX_DEPTH, GrammarError, evaluate, syntax_tree
+from bayescope.config.arithmetic import MAX_DEPTH, GrammarError, evaluate, multiple, syntax_tree
 
 
 def value(text):
@@ -59,6 +59,13 @@ def test_arithmetic_means_what_it_says(text, expected):
 def test_everything_else_is_refused(text, message):
     with pytest.raises(GrammarError, match=message):
         value(text)
+
+
+@pytest.mark.parametrize("step", [" * 1", " / 1"])
+def test_a_multiple_of_a_parameter_may_be_as_deep_as_arithmetic(step):
+    assert multiple(syntax_tree("sigma" + step * MAX_DEPTH)) == (1.0, "sigma")
+    with pytest.raises(GrammarError, match="nested deeper"):
+        multiple(syntax_tree("sigma" + step * (MAX_DEPTH + 1)))
 
 
 numbers = st.floats(min_value=1e-6, max_value=1e6).map(repr)

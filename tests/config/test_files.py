@@ -89,6 +89,12 @@ def test_an_unknown_model_of_a_model_file_is_placed_there(workspace):
     ]
 
 
+def test_what_a_model_without_a_readable_start_lacks_is_not_missed(workspace):
+    workspace.write({"run.yaml": RUN.replace("use: own", "use: [own]")})
+    [line] = workspace.problems()
+    assert "model.use" in line
+
+
 def test_a_model_file_that_is_no_mapping_is_refused(workspace):
     workspace.write({"run.yaml": RUN, "models/own.yaml": "- likelihood: Normal\n"})
     assert workspace.problems() == [

@@ -32,6 +32,7 @@ def test_nothing_is_said_of_what_is_right(model):
         ({"formula": {"sigma": "~ x"}}, "model.formula", "lacks the formula of mu"),
         ({"formula": {"mu": "y ~ x", "sigm": "~ x"}}, "model.formula.sigm", "did you mean 'sigma'?"),
         ({"formula": {"mu": "~ x"}}, "model.formula.mu", "the left side is empty"),
+        ({"formula": {"mu": "x"}}, "model.formula.mu", "expected `response ~ predictors`"),
         ({"formula": {"mu": "y ~ x", "sigma": "y ~ x"}}, "model.formula.sigma", "expected `~ predictors`"),
         ({"formula": {"mu": "y ~ x", "sigma": "x"}}, "model.formula.sigma", "expected `~ predictors`"),
         ({"formula": "y ~ x", "link": {"sigma": "log"}}, "model.link.sigma", "has no formula"),

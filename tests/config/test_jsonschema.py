@@ -85,6 +85,8 @@ RUN = {"name": "a", "data": "a.csv", "model": {"use": "linear", "formula": "y ~ 
         {},
         {"data": {"counts": {"flip": {"1": 7, "0": 3}}}},
         {"data": {"columns": {"y": [1, 2.5, None, True, "a"]}}},
+        {"data": {"path": "a.csv", "memory": "1 GB"}},
+        {"data": {"path": "a.csv", "memory": 1_000_000_000}},
         {"inference": [{"nuts": {"draws": 5000}}, {"nuts": None}, {"own": {"anything": 1}}, "own"]},
         {"model": {"likelihood": "Normal", "response": "y", "priors": {"mu": 3, "sigma": "HalfNormal(1)"}}},
         {

@@ -71,7 +71,7 @@ def unknown(name: str, shelf: Shelf, directory: Path) -> str:
     folders = [folder for folder in _folders(shelf, directory) if folder != directory]
     known = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
     kind = _KIND[shelf]
-    return f"unknown {kind} '{name[:64]}'{suggest(name, known, f'known {kind}s')}"
+    return f"unknown {kind} '{name}'{suggest(name, known, f'known {kind}s')}"
 
 
 @dataclass(frozen=True)
