@@ -190,16 +190,6 @@ def test_laplace_predicts_by_the_tangent_at_its_mode(model):
     assert far.max() < 5  # standard errors, in 50 rows
 
 
-def test_the_tangent_touches_the_network(model):
-    theta = 0.3 * np.arange(len(model.names)) + 0.1
-    tangent = density.tangent(model, theta)
-    assert not networks(tangent)
-    value, gradient, _ = density.likelihood_derivatives(tangent, theta)
-    expected, slopes, _ = density.likelihood_derivatives(model, theta)
-    assert value == pytest.approx(expected, rel=1e-12)
-    assert gradient == pytest.approx(slopes, rel=1e-9)
-
-
 @pytest.fixture(scope="module")
 def chains(model):
     return fit("nuts", model, draws=200, tune=300, chains=2)

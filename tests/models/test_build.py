@@ -325,6 +325,11 @@ class TestCategories:
             self.build(y, "Dirichlet([1, 1, 1, 1])")
         assert self.build(y, "Dirichlet([1, 1, 1])").response.levels == tuple(map(str, y))
 
+    def test_whole_numbers_may_be_written_with_a_decimal_point(self):
+        response = self.build([2.0, 0.0, 1.0], None).response
+        assert response.levels == ("0", "1", "2")
+        assert response.values.tolist() == [2, 0, 1]
+
     def test_one_category_alone_has_no_probabilities(self):
         with pytest.raises(DataError, match="has one category only, 0"):
             self.build([0, 0], None)

@@ -54,6 +54,17 @@ def test_the_effects_have_the_sd_as_the_scale_of_their_prior():
     assert free_spreads(model) == ("g.sd[Intercept]", "g.sd[x]")
 
 
+@pytest.mark.parametrize(
+    ("effects", "names"),
+    [
+        ("1 + x", ["g.corr"]),
+        ("1 + x + z", ["g.corr[Intercept, x]", "g.corr[Intercept, z]", "g.corr[x, z]"]),
+    ],
+)
+def test_the_only_correlation_needs_no_names_of_effects(effects, names):
+    assert [name for name in model_of(f"y ~ x + ({effects} | g)").names if ".corr" in name] == names
+
+
 def test_a_line_for_one_sd_takes_it_out_of_the_line_for_all():
     model = model_of("y ~ x + (1 + x | g)", priors={"g.sd": "HalfNormal(1)", "g.sd[x]": "Exponential(2)"})
     priors = {block.name: str(block.prior) for block in model.blocks}
@@ -225,6 +236,15 @@ def test_new_rows_know_their_groups_and_the_others_have_code_minus_one():
     assert not again.location.matrix[1, 2:].any()
     full = rebuild(stored, read_columns(COLUMNS))
     np.testing.assert_array_equal(full.location.matrix, model.location.matrix)
+
+
+def test_spreads_and_correlations_have_the_same_bounds_in_the_rebuilt_model():
+    model = model_of("y ~ x + (1 + x | g)")
+    again = rebuild(json.loads(json.dumps(blueprint(model))), read_columns(COLUMNS))
+    supports = {block.name: block.support for block in again.blocks}
+    assert supports == {block.name: block.support for block in model.blocks}
+    assert (supports["g.sd"].lower, supports["g.sd"].upper) == (0.0, np.inf)
+    assert (supports["g.corr"].lower, supports["g.corr"].upper) == (-1.0, 1.0)
 
 
 def test_the_columns_of_groups_are_needed_for_new_rows_and_numbers_stay_levels():

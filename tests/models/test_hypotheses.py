@@ -49,6 +49,11 @@ def test_the_density_at_an_indicator_is_that_of_the_hypothesis():
     assert log_prior(model, np.array([0.5, 0.5, 0.0])) == -np.inf
 
 
+def test_a_row_that_never_occurs_rules_nothing_out():
+    model = build({"a": "Bernoulli(0)", "b": "Bernoulli(0.5)"}, {0: 3, 1: 0}, counts=True)
+    assert log_likelihoods(model) == pytest.approx([0.0, 3 * np.log(0.5)], rel=1e-14)
+
+
 def test_at_probabilities_the_head_is_the_mixture():
     head = heads(a="Bernoulli(0.9)", b="Bernoulli(0.2)")
     density = head.log_density(np.array([1.0, 0.0]), None, (np.array([0.25, 0.75]),))

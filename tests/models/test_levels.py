@@ -152,9 +152,10 @@ class TestRefusals:
         with pytest.raises(DataError, match="200 different values, and at most 100 levels"):
             build("OrderedLogistic", "y ~ u", many)
 
-    def test_a_class_of_one_row_is_noted(self):
+    def test_a_class_of_one_row_is_noted_and_no_other(self):
         columns = TABLE | {"tree": ["oak", *TABLE["tree"][1:]]}
-        assert "tree = oak occurs in one row only" in build("Categorical", "tree ~ u", columns).notes
+        notes = build("Categorical", "tree ~ u", columns).notes
+        assert [note for note in notes if "occurs in" in note] == ["tree = oak occurs in one row only"]
 
 
 MODELS = [
@@ -238,6 +239,11 @@ def test_notation_has_the_order_of_cutpoints_and_no_intercept():
         "eta[i] = u * x_u[i]",
     )
     assert lines[-1] == "cutpoints[1] < ... < cutpoints[4]"
+
+
+def test_the_default_of_an_intercept_favours_no_class():
+    blocks = {block.name: block for block in build("Categorical", "tree ~ u").blocks}
+    assert blocks["Intercept"].prior.arguments["mu"] == 0.0
 
 
 @pytest.mark.parametrize("shift", [0.0, 100.0])

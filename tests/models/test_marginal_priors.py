@@ -26,6 +26,11 @@ def test_one_of_several_cutpoints_has_no_prior_of_its_own(levels):
     assert list(priors.values()) == [None] * (levels - 1)
 
 
+def test_coefficients_of_one_line_have_the_prior_of_the_line_in_a_model_with_cutpoints_too():
+    priors = priors_of("OrderedLogistic", [0, 1, 2] * 2, formula="y ~ kind", priors={"kind": "Normal(0, 1)"})
+    assert [priors["kind[b]"], priors["kind[c]"]] == [("Normal", {"mu": 0.0, "sigma": 1.0})] * 2
+
+
 def test_a_cutpoint_alone_has_the_prior_that_it_was_given():
     priors = priors_of("OrderedLogistic", [0, 1] * 3, formula="y ~ x", priors={"cutpoints": "Normal(0, 2)"})
     del priors["x"]

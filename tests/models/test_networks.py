@@ -68,6 +68,13 @@ def test_the_curvature_is_the_change_of_the_weighted_jacobian(activation, hidden
     assert np.allclose(curvature(network, matrix, theta, weights), found, rtol=1e-6, atol=1e-7)
 
 
+def test_the_curvature_of_a_network_too_large_for_one_row_at_a_time_is_the_same(monkeypatch):
+    network, matrix, theta, weights = network_and_point("tanh", (3, 2))
+    expected = curvature(network, matrix, theta, weights)
+    monkeypatch.setattr("bayescope.models.networks._ELEMENTS", 1)
+    assert np.allclose(curvature(network, matrix, theta, weights), expected, rtol=1e-12)
+
+
 def test_one_hidden_layer_by_hand():
     network = Network(("x",), (2,), "tanh")
     theta = np.array([1.0, -2.0, 0.5, 0.25, 3.0, 4.0, -1.0])  # W1, b1, w, b
@@ -125,6 +132,18 @@ def test_derivatives_of_the_log_likelihood(case):
     first = density.evaluate(model, theta, order=1)
     np.testing.assert_array_equal(first.gradient, gradient)
     assert not first.hessian.any()  # not asked for
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_tangent_touches_the_network(case):
+    model = model_of(**CASES[case])
+    theta = 0.5 * np.random.default_rng(3).normal(size=len(model.names)) + 0.6
+    tangent = density.tangent(model, theta)
+    assert not any(predictor.network for predictor in tangent.predictors)
+    value, gradient, _ = density.likelihood_derivatives(tangent, theta)
+    expected, slopes, _ = density.likelihood_derivatives(model, theta)
+    assert value == pytest.approx(expected, rel=1e-12)
+    assert np.allclose(gradient, slopes, rtol=1e-9, atol=1e-12 * np.abs(slopes).max())
 
 
 @pytest.mark.parametrize("case", CASES)
