@@ -162,6 +162,13 @@ def test_weights_are_repeated_rows(key):
 # The posterior predictive distribution
 
 
+@every_pair
+def test_without_rows_the_posterior_is_the_prior(key):
+    prior, posterior = prior_of(key), posterior_of(key, [])
+    assert posterior.arguments == prior.arguments
+    assert float(prior.log_evidence(prior.statistics(response(key, [])))) == 0.0
+
+
 def outcomes(key, values):
     """All responses that have any mass, for a likelihood of counts."""
     return np.arange(LIKELIHOODS[key[0]].response.lower, TRIALS + 1 if key[0] == "Binomial" else 20_000.0)
@@ -351,7 +358,11 @@ def test_waits_of_zero_have_no_mle():
         (("Poisson", "mu"), "HalfFlat()", (1.0, 0.0)),
         (("Geometric", "p"), "Uniform(0, 1)", (1.0, 1.0)),
         (("Normal", "mu"), "Flat()", (0.0, math.inf)),
+        (("Exponential", "lam"), "HalfFlat()", (1.0, 0.0)),
+        (("Normal", "tau"), "HalfFlat()", (1.0, 0.0)),
+        (("Normal", "variance"), "HalfFlat()", (-1.0, 0.0)),
         (("Uniform", "upper"), "Flat()", (-1.0, 0.0)),
+        (("Uniform", "upper"), "HalfFlat()", (-1.0, 0.0)),
     ],
 )
 def test_priors_by_another_name(key, prior, same):

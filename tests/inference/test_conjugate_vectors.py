@@ -148,13 +148,21 @@ def test_weights_are_repeated_rows(key):
     np.testing.assert_allclose(weighted, repeated, rtol=1e-12, atol=1e-12)
 
 
+@every_pair
+def test_without_rows_the_posterior_is_the_prior(key):
+    width = CASES[key][2].shape[1]
+    for found, prior in zip(posterior_of(key, np.zeros((0, width))).arguments, CASES[key][1], strict=True):
+        np.testing.assert_allclose(found, prior, rtol=1e-13)
+
+
 def test_the_next_vector_is_the_mv_normal_it_is_called():
     posterior = posterior_of(("MvNormal", "mu"), CASES["MvNormal", "mu"][2])
     mu, cov = posterior.arguments
     y = np.array([[0.0, 1.0], [3.0, -4.0]])
     expected = scipy.stats.multivariate_normal(mu, cov + COV).logpdf(y)
     np.testing.assert_allclose(posterior.log_predictive(y), expected, rtol=1e-12)
-    assert posterior.predictive().text.startswith(f"MvNormal([{mu[0]:.6g}, {mu[1]:.6g}], [[")
+    numbers = [f"{number:.6g}" for number in (*mu, *(cov + COV).ravel())]
+    assert posterior.predictive().text == "MvNormal([{}, {}], [[{}, {}], [{}, {}]])".format(*numbers)
 
 
 def test_the_next_counts_are_dirichlet_multinomial():
@@ -233,6 +241,7 @@ def test_vectors_of_a_known_covariance_are_solved(prior, mean, cov):
     np.testing.assert_allclose(mle.covariance, COV / len(values), rtol=1e-12)
     assert (exact.log_evidence is None) == (prior == "Flat()")
     assert exact.details["applies"] == "MvNormal-MvNormal"
+    assert np.broadcast_to(exact.details["conjugate"]["prior"][0], 2).tolist() == list(mean)
 
 
 def test_the_map_is_where_the_gradient_vanishes_and_the_hessian_its_precision():

@@ -111,6 +111,14 @@ def test_a_perfect_fit_with_a_spread_kept_from_zero_is_none(spread):
     check(build(FLAT | spread, y=PERFECT))
 
 
+@pytest.mark.parametrize("rows", [3, 6])
+def test_a_perfect_fit_needs_a_density_that_falls_faster_than_its_spare_rows(rows):
+    # the integral of sigma^(a - 1) sigma^-(n - 2) is finite at 0 for a > n - 2
+    check(build(FLAT | {"sigma": f"Gamma({rows - 1.99}, 1)"}, y=PERFECT, rows=rows))
+    with pytest.raises(FitError, match="fits the data perfectly"):
+        check(build(FLAT | {"sigma": f"Gamma({rows - 2}, 1)"}, y=PERFECT, rows=rows))
+
+
 def test_a_prior_in_units_of_sigma_is_a_row_that_a_perfect_fit_must_fit_too():
     check(build({"Intercept": "Flat()", "x": "Normal(0, sigma)", "sigma": "HalfCauchy(1)"}, y=PERFECT))
     with pytest.raises(FitError, match="fits the data perfectly"):

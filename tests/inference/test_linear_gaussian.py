@@ -153,6 +153,18 @@ def test_more_coefficients_than_rows_need_proper_priors():
     np.testing.assert_allclose(model.center, X.T @ np.linalg.solve(X @ X.T + np.eye(2), y), rtol=1e-12)
 
 
+@pytest.mark.parametrize("unit", [1e-40, 1e-8, 1e8, 1e40])
+def test_what_collinear_columns_leave_unexplained_is_so_in_any_unit(unit):
+    X, y = problem(4, 10, 2)
+    X = np.column_stack([X, X[:, 1]])
+    prior_sd = np.array([1.0, 2.0, 1.0])
+    one = lg.linear_gaussian(lg.compress(X, y), lg.CoefficientPrior(np.zeros(3), prior_sd))(1.0)
+    data = lg.compress(X, y * unit)
+    other = lg.linear_gaussian(data, lg.CoefficientPrior(np.zeros(3), prior_sd * unit))(unit)
+    np.testing.assert_allclose(other.center / unit, one.center, rtol=1e-12, atol=1e-14)
+    assert other.log_density + 10 * np.log(unit) == pytest.approx(one.log_density, rel=1e-12)
+
+
 def test_collinear_columns_are_told_apart_by_a_proper_prior():
     X, y = problem(4, 10, 2)
     X = np.column_stack([X, X[:, 1]])

@@ -116,6 +116,15 @@ def test_beyond_its_table_a_log_density_goes_on_falling():
     assert marginal.log_pdf(np.array([-1.0, 0.0, math.inf])).tolist() == [-math.inf] * 3
 
 
+def test_below_its_table_a_log_density_falls_on_as_a_line():
+    shape, marginal = 3.0, CONTINUOUS["Tabulated"]
+    lowest = marginal.origin * math.exp(marginal.edges[0])
+    x = lowest * np.exp([-0.1, -1.0, -5.0])
+    # log p of log x is shape (log x - x) and a constant, and what bends it, shape x, is less than this
+    expected = scipy.stats.gamma(shape, scale=1 / shape).logpdf(x)
+    np.testing.assert_allclose(marginal.log_pdf(x), expected, rtol=0, atol=10 * shape * lowest)
+
+
 @pytest.mark.parametrize("kind", CONTINUOUS)
 def test_the_mode_is_where_the_density_is_highest(kind):
     marginal = CONTINUOUS[kind]

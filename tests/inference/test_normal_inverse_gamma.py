@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -299,6 +300,16 @@ def test_the_root_of_an_inverse_gamma_has_its_moments(alpha, beta):
     np.testing.assert_allclose(
         x**2, scipy.stats.invgamma(alpha, scale=beta).ppf([0.01, 0.5, 0.99]), rtol=1e-9
     )
+
+
+@pytest.mark.parametrize("alpha", [101, 120, 200])
+def test_the_sd_of_the_root_of_a_narrow_inverse_gamma_has_all_its_digits(alpha):
+    # Gamma(n - 1/2) = sqrt(pi) (2n - 2)! / (4^(n - 1) (n - 1)!), in fractions: pi alone is rounded, to 4e-17,
+    # and the difference of two numbers near 1 / alpha is 1 / (4 alpha^2)
+    root = Fraction(math.factorial(2 * alpha - 2), 4 ** (alpha - 1) * math.factorial(alpha - 1) ** 2)
+    variance = Fraction(1, alpha - 1) - root**2 * Fraction(math.pi)
+    found = RootInverseGamma(float(alpha), 1.0).sd ** 2
+    assert found == pytest.approx(float(variance), rel=4 * alpha * 4e-17 + 1e-14, abs=0)
 
 
 def test_a_heavy_tail_is_flagged_with_what_does_not_exist():

@@ -60,7 +60,7 @@ def test_a_square_root_at_the_end_of_the_support_is_resolved():
 
 
 @pytest.mark.parametrize(
-    ("fall", "moments"), [(0.0, -1), (0.5, 0), (1.0, 0), (1.5, 1), (2.0, 1), (2.5, 2), (40.0, 2)]
+    ("fall", "moments"), [(-2.0, -1), (0.0, -1), (0.5, 0), (1.0, 0), (1.5, 1), (2.0, 1), (2.5, 2), (40.0, 2)]
 )
 def test_moments_exist_when_the_tail_falls_fast_enough(fall, moments):
     log_density = lambda tau: -fall * np.logaddexp(0.0, tau) + tau  # noqa: E731  slope 1 on the left, 1 - fall on the right

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import scipy
@@ -26,6 +26,10 @@ type Floats = NDArray[np.float64]
 type Arguments = tuple[Any, ...]
 
 
+def _no_normaliser(_: Arguments) -> NoReturn:
+    raise ValueError("the pairs of this family know their evidence as a whole")
+
+
 @dataclass(frozen=True)
 class Family:
     """One family; `arguments` stand for the tuple of its arguments.
@@ -35,7 +39,7 @@ class Family:
         wanted: how a message names the priors that belong to it.
         marginals: arguments -> the distribution of each unknown.
         log_normaliser: arguments -> log of the integral of the density without its constant, so that
-            evidence is a difference of two. Vectorised.
+            evidence is a difference of two; of no use where pairs have a `log_evidence`. Vectorised.
         flat: number d of unknowns -> the arguments at which the density is constant; proper or not.
         proper: arguments -> whether the integral is finite.
         draw: (generator, number S, arguments) -> independent draws, shape (S, d).
@@ -50,12 +54,12 @@ class Family:
     name: str
     wanted: str
     marginals: Callable[[Arguments], tuple[StoredMarginal, ...]]
-    log_normaliser: Callable[[Arguments], Floats]
     flat: Callable[[int], Arguments]
     proper: Callable[[Arguments], bool]
     draw: Callable[[np.random.Generator, int, Arguments], Floats]
     synonyms: Mapping[str, Callable[[Mapping[str, Any]], Arguments | None]]
 
+    log_normaliser: Callable[[Arguments], Floats] = _no_normaliser
     covariance: Callable[[Arguments], Floats] | None = None
     mode: Callable[[Arguments], Floats] | None = None
     wald: Callable[[Arguments, Floats], Floats] | None = None
@@ -156,7 +160,6 @@ _ENTRIES = (
         "Normal",
         "Normal or Flat",
         marginals=lambda arguments: (Normal(*arguments),),
-        log_normaliser=lambda arguments: np.asarray(np.log(arguments[1])),
         flat=lambda _: (0.0, math.inf),
         proper=lambda arguments: 0 < arguments[1] < math.inf,
         draw=lambda rng, size, arguments: rng.normal(arguments[0], arguments[1], (size, 1)),
@@ -169,7 +172,6 @@ _ENTRIES = (
             Normal(float(mu), float(sd))
             for mu, sd in zip(arguments[0], np.sqrt(np.diag(arguments[1])), strict=True)
         ),
-        log_normaliser=lambda arguments: np.asarray(0.5 * np.linalg.slogdet(arguments[1])[1]),
         flat=lambda size: (np.zeros(size), np.full((size, size), math.inf)),
         proper=lambda arguments: bool(np.isfinite(arguments[1]).all()),
         draw=_mv_normal_draw,

@@ -41,11 +41,11 @@ class ConjugatePair:
             the response, that it is of: see `names`.
         rows: (y, trials, known) -> the statistics of each row, shape (k, n).
         update: (arguments of the prior, statistics, known) -> arguments of the posterior.
-        log_base: (statistics, known) -> the part of log p(y | parameter) without the parameter.
         predictive: (arguments, known, trials) -> one new response; categories and vectors have no moments.
         maximum: the formula of the MLE.
         rule: `update` as the books write it.
         source: where it is derived.
+        log_base: (statistics, known) -> the part of log p(y | parameter) without the parameter.
         pool: (statistics of parts, shape (k, n); how often each part occurs, shape (n,)) -> the
             statistics of all, shape (k,).
         log_evidence: (prior, statistics, known) -> log p(y), where the difference of two normalising
@@ -59,11 +59,11 @@ class ConjugatePair:
     statistics: tuple[str, ...]
     rows: Callable[[Floats, Floats | None, Known], Floats]
     update: Callable[[Arguments, Floats, Known], Arguments]
-    log_base: Callable[[Floats, Known], Floats]
     predictive: Callable[[Arguments, Known, float], Summary]
     maximum: str
     rule: str
     source: str
+    log_base: Callable[[Floats, Known], Floats] = lambda statistics, _: np.zeros_like(statistics[0])
     pool: Callable[[Floats, Floats], Floats] = lambda parts, times: parts @ times
     log_evidence: Callable[[Arguments, Floats, Known], Floats] | None = None
     requires: Mapping[str, float] = _NOTHING_REQUIRED
@@ -104,7 +104,6 @@ _ENTRIES = (
         "Geometric", "p", "Beta", ("observations", "successes", "failures"),
         rows=lambda y, _, __: rules.stack(y, 1.0, 1.0, y - 1.0),
         update=rules.add_outcomes,
-        log_base=lambda statistics, _: np.zeros_like(statistics[0]),
         predictive=rules.geometric_predictive,
         maximum="p = N / sum(y)",
         rule="Beta(alpha + N, beta + sum(y) - N)",
@@ -126,7 +125,6 @@ _ENTRIES = (
         update=lambda prior, statistics, _: (
             prior[0].reshape(-1, *(1,) * (statistics.ndim - 1)) + statistics,
         ),
-        log_base=lambda statistics, _: np.zeros_like(statistics[0]),
         predictive=rules.category_predictive,
         maximum="p[k] = count[k] / N",
         rule="Dirichlet(a + counts)",
@@ -146,7 +144,6 @@ _ENTRIES = (
         "Exponential", "lam", "Gamma", ("observations", "sum"),
         rows=rules.exponential_rows,
         update=lambda prior, statistics, _: (prior[0] + statistics[0], prior[1] + statistics[1]),
-        log_base=lambda statistics, _: np.zeros_like(statistics[0]),
         predictive=lambda arguments, _, __: rules.scaled_beta_prime(
             rules.call("Lomax", *arguments), 1.0, arguments
         ),
@@ -174,7 +171,6 @@ _ENTRIES = (
         "Normal", "mu", "Normal", ("observations", "mean", "squares_about_mean"),
         rows=lambda y, _, __: rules.stack(y, 1.0, y, 0.0),
         update=rules.normal_update,
-        log_base=lambda statistics, _: np.zeros_like(statistics[0]),
         predictive=lambda arguments, known, _: Summary(
             rules.call("Normal", arguments[0], math.hypot(arguments[1], known["sigma"])),
             arguments[0],
@@ -208,7 +204,6 @@ _ENTRIES = (
         update=lambda prior, statistics, _: (
             prior[0] + statistics[0], np.maximum(prior[1], statistics[1]),
         ),
-        log_base=lambda statistics, _: np.zeros_like(statistics[0]),
         predictive=rules.uniform_predictive,
         maximum="upper = max(y)",
         rule="Pareto(alpha + N, max(m, largest y))",
@@ -230,7 +225,6 @@ _ENTRIES = (
         "MvNormal", "mu", "MvNormal", ("observations", "mean of {}", "scatter of {} and {}"),
         rows=vectors.mv_normal_rows,
         update=vectors.mv_normal_update,
-        log_base=lambda statistics, _: np.zeros_like(statistics[0]),
         predictive=vectors.mv_normal_predictive,
         maximum="mu = sum(y) / N",
         rule="MvNormal, its precision cov0^-1 + N cov^-1, its mean weighted by the precisions",
