@@ -117,7 +117,7 @@ def test_beyond_its_table_a_log_density_goes_on_falling():
 
 
 def test_below_its_table_a_log_density_falls_on_as_a_line():
-    shape, marginal = 3.0, CONTINUOUS["Tabulated"]
+    shape, marginal = 3.0, tabulated_gamma(3.0)
     lowest = marginal.origin * math.exp(marginal.edges[0])
     x = lowest * np.exp([-0.1, -1.0, -5.0])
     # log p of log x is shape (log x - x) and a constant, and what bends it, shape x, is less than this

@@ -16,6 +16,7 @@ from bayescope.models.build import build_model
 from bayescope.models.density import log_likelihood
 from bayescope.models.hypotheses import hypotheses_head, log_likelihoods, prior_probabilities
 from bayescope.models.prior_density import log_prior
+from bayescope.preparation import prepare, read_config
 
 
 def build(hypotheses, y, prior=None, counts=False):
@@ -50,7 +51,10 @@ def test_the_density_at_an_indicator_is_that_of_the_hypothesis():
 
 
 def test_a_row_that_never_occurs_rules_nothing_out():
-    model = build({"a": "Bernoulli(0)", "b": "Bernoulli(0.5)"}, {0: 3, 1: 0}, counts=True)
+    spec = {"hypotheses": {"a": "Bernoulli(0)", "b": "Bernoulli(0.5)"}, "response": "y", "weights": "times"}
+    data = {"columns": {"y": [0, 1], "times": [3, 0]}}
+    model = prepare(read_config({"name": "m", "data": data, "model": spec, "inference": ["exact"]}))[1]
+    assert model.response.values.tolist() == [0, 1]
     assert log_likelihoods(model) == pytest.approx([0.0, 3 * np.log(0.5)], rel=1e-14)
 
 

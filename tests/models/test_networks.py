@@ -11,7 +11,15 @@ from bayescope.errors import ConfigError
 from bayescope.models import density, prior_density
 from bayescope.models.blueprint import blueprint, rebuild
 from bayescope.models.graph import compile_graph, split
-from bayescope.models.networks import ACTIVATIONS, Network, curvature, forward, jacobian, layer_labels
+from bayescope.models.networks import (
+    ACTIVATIONS,
+    MOST_WEIGHTS,
+    Network,
+    curvature,
+    forward,
+    jacobian,
+    layer_labels,
+)
 from bayescope.pipeline import prepare, read_config
 
 ROWS = 12
@@ -155,6 +163,15 @@ def test_the_graph_has_the_same_density(case):
     assert logp == pytest.approx(
         density.log_likelihood(model, theta) + prior_density.log_prior(model, theta), rel=1e-10
     )
+
+
+def test_a_network_may_have_as_many_weights_as_are_possible():
+    # 1 input and u units have 3 u + 1 weights and biases
+    assert MOST_WEIGHTS == 1000
+    model = model_of({"mlp": {"hidden": [333]}})
+    assert len(model.names) == MOST_WEIGHTS + 1  # and sigma
+    with pytest.raises(ConfigError, match="1,003 weights and biases; at most 1,000"):
+        model_of({"mlp": {"hidden": [334]}})
 
 
 def test_weights_share_a_line_and_a_layer_may_have_its_own():
