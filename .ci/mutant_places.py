@@ -15,7 +15,40 @@ from cosmic_ray.ast import ast_nodes, get_ast_from_path
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
-MUTATED = ("src/bayescope/models/*.py", "src/bayescope/config/*.py", "src/bayescope/inference/exact*")
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the code, of which a sample is drawn: its modules, and their unit tests."""
+
+    code: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+def each(start: str, names: str) -> tuple[str, ...]:
+    """Return the Python files whose paths start the same."""
+    return tuple(f"{start}{name}.py" for name in names.split())
+
+
+PARTS = {
+    "config": Part(("src/bayescope/config/*.py",), ("tests/config/*.py",)),
+    "models": Part(
+        ("src/bayescope/models/*.py",),
+        ("tests/models/*.py", *each("tests/data/test_", "data_stream offset_and_weights")),
+    ),
+    "exact": Part(  # what `exact` computes its answers with, and few other methods do
+        each(
+            "src/bayescope/inference/",
+            "condense conjugate* exact* gram hypotheses improper linear_gaussian named_marginals "
+            "normal_inverse_gamma normal_statistics quadrature regression root_inverse_gamma rounding "
+            "sufficient tabulated unknown_sigma",
+        ),
+        each(
+            "tests/inference/test_",
+            "condense conjugate* exact gram hypotheses_fit improper linear_gaussian marginal_base "
+            "marginals normal_inverse_gamma normal_statistics quadrature rounding solvable unknown_sigma",
+        ),
+    ),
+}
 ARITHMETIC = "Add|Sub|Mul|Div|FloorDiv|Mod|Pow"
 ORDER = "Eq|NotEq|Lt|LtE|Gt|GtE"
 # Not taken: shifts and bits of floats (always an error), `is` for == (texts are interned), decorators.
@@ -94,10 +127,10 @@ def bare(code: str) -> str:
         return ""
 
 
-def sample(size: int, seed: int, part: str) -> Iterator[Mutant]:
-    """Yield mutants at random places of the code, one at a place, that can have an effect."""
+def sample(part: str, size: int, seed: int) -> Iterator[Mutant]:
+    """Yield mutants at random places of a part of the code, one at a place, that can have an effect."""
     places = defaultdict(list)
-    files = [path for entry in MUTATED for path in Path().glob(entry)]
+    files = [path for entry in PARTS[part].code for path in Path().glob(entry)]
     for file in sorted(files):
         nodes = list(ast_nodes(get_ast_from_path(file)))
         for name in filter(OPERATORS.fullmatch, operator_names()):
@@ -106,12 +139,11 @@ def sample(size: int, seed: int, part: str) -> Iterator[Mutant]:
             for occurrence, (start, _) in enumerate(found):
                 kind = name.split("_")[0]
                 places[str(file), start, kind].append(Mutant(str(file), start[0], name, occurrence))
-    print(
-        f"{sum(map(len, places.values()))} mutants at {len(places)} places of {len(files)} files", flush=True
-    )
+    count = sum(map(len, places.values()))
+    print(f"{part}: {count} mutants at {len(places)} places of {len(files)} files", flush=True)
     chance = random.Random(seed)  # noqa: S311
     order = chance.sample(sorted(places), len(places))
     chosen = (chance.choice(places[place]) for place in order)
     originals = {str(file): bare(file.read_text("utf-8")) for file in files}
     effective = (mutant for mutant in chosen if bare(mutant.code()) not in ("", originals[mutant.file]))
-    yield from (mutant for mutant in islice(effective, size) if part in mutant.file)
+    yield from islice(effective, size)

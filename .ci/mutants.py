@@ -21,25 +21,14 @@ import sys
 import time
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import coverage
 import pytest
-from mutant_places import Mutant, sample
+from mutant_places import PARTS, Mutant, sample
 
-TESTS = (
-    "tests/models",
-    "tests/config",
-    "tests/inference/test_condense.py",
-    "tests/inference/test_conjugate*.py",
-    "tests/inference/test_exact.py",
-    "tests/inference/test_linear_gaussian.py",
-    "tests/inference/test_normal_inverse_gamma.py",
-    "tests/data/test_data_stream.py",
-    "tests/data/test_offset_and_weights.py",
-)
 OPTIONS = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "_hypothesis_pytestplugin"]
 OPTIONS += ["--hypothesis-seed=0", "-m", "not slow"]
 ENOUGH = 60.0  # seconds: a mutant meets no more tests than usually take this long
@@ -130,7 +119,8 @@ def apart(work: Callable[[], int], limit: float, log: Path) -> int | None:
 def record() -> int:
     """Run all tests once, and write who runs which line to a file; return pytest's exit code."""
     recorder = Recorder()
-    files = [str(path) for entry in TESTS for path in sorted(Path().glob(entry))]
+    entries = [entry for part in PARTS.values() for entry in part.tests]
+    files = [str(path) for entry in entries for path in sorted(Path().glob(entry))]
     recorder.measured.start()
     code = int(pytest.main([*OPTIONS, *files], plugins=[recorder]))
     recorder.measured.stop()
@@ -205,25 +195,35 @@ def interval(killed: int, size: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def report(results: dict[Mutant, str]) -> None:
-    """Print the share of the mutants that were killed, by folder."""
-    folders: dict[str, Counter[str]] = defaultdict(Counter)
-    for mutant, result in results.items():
-        for folder in (mutant.file.split("/")[2], "all"):
-            folders[folder][result] += 1
-    for folder, counts in sorted(folders.items()):
-        size, killed = counts.total(), counts["killed"] + counts["timeout"]
-        low, high = interval(killed, size)
-        print(f"{folder}: {killed} of {size} killed ({counts['timeout']} by the time limit), "
-              f"{killed / size:.1%}, 95 % interval {low:.1%} to {high:.1%}")  # fmt: skip
+def results(
+    mutants: Iterable[Mutant], known: dict[str, Any], before: dict[str, str], file: Path
+) -> Iterator[str]:
+    """Yield what becomes of each mutant, and write it to a file; those killed `before` are left out."""
+    for number, mutant in enumerate(mutants):
+        key = f"{mutant.file}:{mutant.line}:{mutant.operator}:{mutant.occurrence}"
+        if before.get(key) in (None, "survived"):
+            begun = time.monotonic()
+            before[key] = judge(mutant, known, FOLDER / "last.log")
+            print(f"{number} {before[key]} {key} {time.monotonic() - begun:.1f} s", flush=True)
+            file.write_text(json.dumps(before, indent=1), "utf-8")
+        yield before[key]
+
+
+def report(part: str, results: list[str]) -> None:
+    """Print the share of the mutants of a part that were killed."""
+    counts, size = Counter(results), len(results)
+    killed = counts["killed"] + counts["timeout"]
+    low, high = interval(killed, size)
+    print(f"{part}: {killed} of {size} killed ({counts['timeout']} by the time limit), "
+          f"{killed / size:.1%}, 95 % interval {low:.1%} to {high:.1%}", flush=True)  # fmt: skip
 
 
 def main() -> int:
-    """Test a sample of mutants, and return 1 when the tests fail without any."""
+    """Test a sample of mutants of each part, and return 1 when the tests fail without any."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=300)
+    parser.add_argument("--size", type=int, default=100, help="how many of each part")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--part", default="", help="only mutants of files with this in their path")
+    parser.add_argument("--part", choices=PARTS, help="only this part of the code")
     parser.add_argument("--survivors", action="store_true", help="not those that were killed the last time")
     parser.add_argument("--keep", action="store_true", help="as the last time: which test runs which line")
     options = parser.parse_args()
@@ -239,16 +239,8 @@ def main() -> int:
     known = json.loads((FOLDER / "tests.json").read_text("utf-8"))
     file = FOLDER / f"seed-{options.seed}.json"
     before = json.loads(file.read_text("utf-8")) if options.survivors else {}
-    results = {}
-    for number, mutant in enumerate(sample(options.size, options.seed, options.part)):
-        key = f"{mutant.file}:{mutant.line}:{mutant.operator}:{mutant.occurrence}"
-        if before.get(key) in (None, "survived"):
-            begun = time.monotonic()
-            before[key] = judge(mutant, known, FOLDER / "last.log")
-            print(f"{number} {before[key]} {key} {time.monotonic() - begun:.1f} s", flush=True)
-            file.write_text(json.dumps(before, indent=1), "utf-8")
-        results[mutant] = before[key]
-    report(results)
+    for part in [options.part] if options.part else PARTS:
+        report(part, list(results(sample(part, options.size, options.seed), known, before, file)))
     return 0
 
 
