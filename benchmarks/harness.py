@@ -14,6 +14,8 @@ from statistics import median
 from typing import Any, Literal
 
 RESULTS = Path(__file__).parent / "results"
+_TURN, _MOST = 0.05, 20  # seconds and runs of one turn of a contender that takes milliseconds
+_QUICK = 1.0  # seconds of a first run that may be mostly imports
 
 
 @dataclass(frozen=True)
@@ -96,21 +98,26 @@ class Section:
 
 
 def alternate(contenders: Sequence[Contender], repeats: int, budget: float = 120.0) -> dict[str, Runs]:
-    """Run all contenders in turn, `repeats` times after one run each to warm up.
+    """Run all contenders in turn, `repeats` times after one run each to warm up, or two.
 
     A contender that fails is left out from then on, and says why. One whose runs would take longer than
-    `budget` seconds together runs less often; its warm-up counts as a run if it may run only once.
+    `budget` seconds together runs less often; its warm-up counts as a run if it may run only once. One that
+    takes milliseconds runs several times in a turn, which takes their median: the others' runs have put its
+    code and data out of the processor's caches, where whoever fits one small model after another has them.
     """
     seconds: dict[str, list[float]] = {one.name: [] for one in contenders}
     results: dict[str, Any] = {}
     errors: dict[str, str] = {}
     allowed: dict[str, int] = {}
+    together: dict[str, int] = {}
     for turn in range(repeats + 1):
         for one in contenders:
             if one.name in errors or (turn and turn > allowed[one.name]):
                 continue
             try:
-                took, results[one.name] = timed(one)
+                took, results[one.name] = timed(one, together.get(one.name, 1))
+                if turn == 0 and took < _QUICK:  # most of it may have been imports
+                    took, results[one.name] = timed(one)
             except Exception as error:  # noqa: BLE001  one contender that fails must not end the others
                 errors[one.name] = (
                     f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
@@ -119,6 +126,7 @@ def alternate(contenders: Sequence[Contender], repeats: int, budget: float = 120
                 continue
             if turn == 0:
                 allowed[one.name] = runs_within(took, repeats, budget)
+                together[one.name] = runs_in_turn(took)
             if turn or not allowed[one.name]:
                 seconds[one.name].append(took)
             print(f"  {one.name}: {took:.4g} s", file=sys.stderr, flush=True)
@@ -143,22 +151,31 @@ def calling(function: Callable[..., Any], *arguments: Any) -> Callable[[Any], An
     return lambda _ready: function(*arguments)
 
 
-def timed(one: Contender) -> tuple[float, Any]:
-    """Seconds of one run, and its result; rubbish is collected before, not during."""
-    ready = one.prepare()
+def timed(one: Contender, times: int = 1) -> tuple[float, Any]:
+    """Median seconds of some runs, and the result of the last; rubbish is collected before, not during."""
     gc.collect()
     gc.disable()
     try:
-        started = time.perf_counter()
-        result = one.run(ready)
-        return time.perf_counter() - started, result
+        runs = [_timed(one, one.prepare()) for _ in range(times)]
     finally:
         gc.enable()
+    return median(seconds for seconds, _ in runs), runs[-1][1]
+
+
+def _timed(one: Contender, ready: Any) -> tuple[float, Any]:
+    started = time.perf_counter()
+    result = one.run(ready)
+    return time.perf_counter() - started, result
 
 
 def runs_within(seconds: float, repeats: int, budget: float) -> int:
     """How many further runs, at most `repeats`, fit into the budget that the first has begun."""
     return max(0, min(repeats, math.floor((budget - seconds) / max(seconds, 1e-9))))
+
+
+def runs_in_turn(seconds: float) -> int:
+    """How many runs, at most 20, make up a turn of what takes so long."""
+    return min(max(math.floor(_TURN / max(seconds, 1e-9)), 1), _MOST)
 
 
 def best(runs: Iterable[Runs]) -> Runs | None:

@@ -26,10 +26,11 @@ _HEADER = (
 _INTRODUCTION = """# Benchmarks
 
 Made by `make bench`; do not edit. Times are medians of runs that alternate (ours, the peers', ours, ...),
-after one run of each to warm up; every ratio is ours over the peer's of the same turn, so below 1 is faster,
-but for effective draws a second (ESS/s), where above 1 is. A row counts only if the answers agree: objectives
-within 1e-5 nats and equal zeros, or posterior means within five Monte Carlo errors. BLAS has one thread, for
-everyone; samplers run their chains as they do by default.
+after one run of each to warm up, or two; what takes milliseconds runs up to 20 times in a turn, and their
+median counts. Every ratio is ours over the peer's of the same turn, so below 1 is faster, but for effective
+draws a second (ESS/s), where above 1 is. A row counts only if the answers agree: objectives within 1e-5 nats
+and equal zeros, or posterior means within five Monte Carlo errors. BLAS has one thread, for everyone;
+samplers run their chains as they do by default.
 """
 
 

@@ -1,6 +1,7 @@
 """The statistics of the benchmarks: what a row says follows from the runs behind it."""
 
 import math
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,10 @@ from benchmarks.harness import (
     attempt,
     best,
     load,
+    runs_in_turn,
     runs_within,
     save,
+    timed,
 )
 from benchmarks.points import compare
 from benchmarks.problems import Problem, point_of, problem, simulate, size_of
@@ -73,11 +76,18 @@ def test_a_target_of_our_own_needs_no_peer():
     assert row(ours=(0.2, 0.3), peers=(), target=Target(0.3, of="ours", unit="s")).met
 
 
-def test_contenders_alternate_after_a_run_each_to_warm_up():
+def test_contenders_alternate_after_two_runs_each_to_warm_up():
     order = []
     runs = alternate([Contender(name, lambda _, name=name: order.append(name)) for name in "AB"], 2)
-    assert order == ["A", "B"] * 3
+    assert [name for name, _ in groupby(order)] == ["A", "B"] * 3
     assert [len(each.seconds) for each in runs.values()] == [2, 2]
+
+
+def test_what_takes_milliseconds_runs_several_times_in_a_turn_each_prepared_anew():
+    assert [runs_in_turn(seconds) for seconds in (1e-5, 0.01, 0.04, 60.0)] == [20, 5, 1, 1]
+    events = []
+    timed(Contender("one", lambda _: events.append("run"), lambda: events.append("prepared")), 3)
+    assert events == ["prepared", "run"] * 3
 
 
 def test_a_contender_that_fails_is_named_and_the_others_go_on():

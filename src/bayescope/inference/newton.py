@@ -102,10 +102,10 @@ def _by_slopes(slopes: Slopes, objective: Objective, theta: Floats, hessian: Flo
     return Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual, fresh=False)
 
 
-def _evaluate(objective: Objective, theta: Floats) -> Iterate:
+def _evaluate(objective: Objective, theta: Floats, step: float = np.nan, bend: float = np.nan) -> Iterate:
     smooth, gradient, hessian = objective.derivatives(theta)
     residual = kkt_residual(objective, theta, gradient, hessian.diagonal())
-    return Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual)
+    return Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual, step, bend)
 
 
 def _solution(
@@ -169,7 +169,7 @@ def _follow(objective: Objective, current: Iterate, target: Floats) -> Iterate:
     bend = 2 * step / current.step**2 if current.fresh and current.step**2 > 0 else current.bend
     settled = current.settled and (not current.fresh or bend * step <= objective.slack)
     if objective.slopes is None or not (settled or _goes_on(objective, current, step, bend)):
-        return replace(_evaluate(objective, target), step=step if current.fresh else np.nan, bend=bend)
+        return _evaluate(objective, target, step if current.fresh else np.nan, bend)
     found = _by_slopes(objective.slopes, objective, target, current.hessian)
     hessian = found.hessian if settled else _secant(found.hessian, move, found.gradient - current.gradient)
     return replace(found, hessian=hessian, step=step, bend=bend, settled=settled)

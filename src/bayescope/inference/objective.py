@@ -46,7 +46,7 @@ class Objective:
 
     def penalty(self, theta: Floats) -> float:
         """Return the sum of the kinks at `theta`."""
-        return float(self.weight @ np.abs(theta - self.location))
+        return 0.0 if self.smooth else float(self.weight @ np.abs(theta - self.location))
 
 
 class Known(NamedTuple):

@@ -50,8 +50,8 @@ def _solve_model(objective: Objective, current: Iterate, curvature: Floats) -> F
     theta: Floats = current.theta.copy()
     for _ in range(_ROUNDS):
         solved = _solve_free(objective, current, curvature, theta)
-        if solved is None:
-            return None
+        if solved is None or objective.smooth:  # without kinks and bounds it is the minimum
+            return solved
         theta = solved
         gradient = current.gradient + curvature @ (theta - current.theta)
         if kkt_residual(objective, theta, gradient, diagonal) <= target:

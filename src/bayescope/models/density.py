@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,20 +125,17 @@ def evaluate(model: Model, theta: Floats, *, order: int) -> Evaluation:
     """
     if order:
         refuse_simplex(model)
-    size = len(theta)
-    value, gradient, hessian, least = 0.0, np.zeros(size), np.zeros((size, size)), np.inf
     one = model.likelihood.together.get(model.location.link) if len(model.predictors) == 1 else None
-    for part in parts(model):
-        found = (
-            _evaluate_by_heads(part, theta, order)
-            if one is None or part.location.network is not None
-            else _evaluate_together(part, theta, order, one)
-        )
-        value += found.value
-        gradient += found.gradient
-        hessian += found.hessian
-        least = min(least, found.least) if found.least == found.least else np.nan
-    return Evaluation(value, gradient, hessian, least)
+    if one is None or model.location.network is not None:
+        return reduce(_both, (_evaluate_by_heads(part, theta, order) for part in parts(model)))
+    return reduce(_both, (_evaluate_together(part, theta, order, one) for part in parts(model)))
+
+
+def _both(some: Evaluation, others: Evaluation) -> Evaluation:
+    least = float(np.minimum(some.least, others.least))  # nan if either is
+    return Evaluation(
+        some.value + others.value, some.gradient + others.gradient, some.hessian + others.hessian, least
+    )
 
 
 def likelihood_derivatives(model: Model, theta: Floats) -> tuple[float, Floats, Floats]:
