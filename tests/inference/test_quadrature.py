@@ -59,6 +59,19 @@ def test_a_square_root_at_the_end_of_the_support_is_resolved():
     assert answer.log_total == pytest.approx(math.log(2 / 3), abs=1e-10)
 
 
+@pytest.mark.parametrize("width", [1e-6, 1e-3, 1.0, 30.0])
+def test_between_the_nodes_a_density_is_a_polynomial_whatever_its_width(width):
+    def log_density(tau):
+        return -0.5 * (tau / width) ** 2 + 0.5 * np.sin(9 * tau / width)
+
+    answer = q.integrate(log_density, -math.inf, math.inf, (), 1e-10)
+    places = np.linspace(-1, 1, 201)
+    found = np.polynomial.legendre.legval(places, q.legendre_coefficients(answer.density).T)
+    middle, half = (answer.edges[1:] + answer.edges[:-1]) / 2, np.diff(answer.edges) / 2
+    expected = np.exp(log_density(middle[:, None] + half[:, None] * places) - answer.log_total)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * expected.max())
+
+
 @pytest.mark.parametrize(
     ("fall", "moments"), [(-2.0, -1), (0.0, -1), (0.5, 0), (1.0, 0), (1.5, 1), (2.0, 1), (2.5, 2), (40.0, 2)]
 )
