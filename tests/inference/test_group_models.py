@@ -73,6 +73,19 @@ def test_a_new_group_is_predicted_with_the_spread_between_groups():
     assert new**2 - 0.25 == pytest.approx(0.64, rel=4 * np.sqrt(2 / 1000))
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_new_group_does_not_follow_the_draws_of_the_coefficients(seed):
+    """The seed of the run's draws once was that of the new group's effects, so that the two went together."""
+    columns = {name: list(values) for name, values in DATA.items()}
+    model = {"likelihood": "Normal", "formula": "y ~ x + (1 | g)", "priors": KNOWN}
+    config = {"name": "groups", "data": {"columns": columns}, "model": model, "inference": ["exact"], "seed": seed}
+    new = bayescope.run(config)["exact"].predictive({"x": [0.0], "g": ["new"]})
+    _, covariance, _ = closed_form()
+    variance = covariance[0, 0] + 0.64 + 0.25
+    # 4,000 draws of Intercept and effect; the noise is averaged exactly
+    assert new.sd[0] ** 2 == pytest.approx(variance, abs=4 * (variance - 0.25) * np.sqrt(2 / 4000))
+
+
 def test_the_posterior_of_the_sd_is_that_of_the_integral_over_it():
     """p(sd | y) by quadrature over the Gaussian evidence, against NUTS."""
     priors = {"Intercept": "Normal(0, 5)", "x": "Normal(0, 3)", "g.sd": "HalfNormal(2)", "sigma": 0.5}

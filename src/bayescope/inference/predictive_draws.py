@@ -15,6 +15,9 @@ from bayescope.models.networks import forward
 type Floats = NDArray[np.float64]
 type Draw = Callable[[np.random.Generator, int], Floats]
 
+# Not a run's seed: `thetas` may have been drawn from that stream, and effects must not follow them.
+_OWN_STREAM = (0, 6)
+
 
 def responses(model: Model, draw: Draw) -> Draw:
     """Draw responses of the rows of a model, shape (size, n, ...): theta, then all rows given it."""
@@ -45,7 +48,7 @@ def psi_at(model: Model, thetas: Floats, rng: np.random.Generator | None = None)
     (k, k) where it is a known matrix. Rows of a group that the model does not know have effects of their
     own, drawn from the distribution of groups: by `rng`, or the same ones in every call.
     """
-    unseen = unseen_effects(model, thetas, np.random.default_rng(0) if rng is None else rng)
+    unseen = unseen_effects(model, thetas, np.random.default_rng(_OWN_STREAM) if rng is None else rng)
     with np.errstate(over="ignore", under="ignore"):
         return tuple(
             _parameter(predictor, thetas[:, predictor.index], unseen.get(predictor.parameter, 0.0))
