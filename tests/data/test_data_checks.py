@@ -16,7 +16,14 @@ from bayescope.errors import DataError
 def checked(formula, missing="refuse", **columns):
     parsed = parse(formula)
     table = read_columns(columns)
-    return check_columns(table, parsed.numeric, parsed.columns, missing, categorical=parsed.categorical)
+    return check_columns(
+        table,
+        parsed.numeric,
+        parsed.columns,
+        missing,
+        categorical=parsed.categorical,
+        response=parsed.left_columns,
+    )
 
 
 USE_LEVELS = "; correct it, leave the cell empty if it is missing, or write C(x) for categories"
@@ -45,12 +52,51 @@ BAD_TABLES = {
     "text in arithmetic": (
         "y ~ log(x)",
         {"y": [1, 2], "x": ["a", "b"]},
-        ["column 'x': holds text ('a', 'b', ...), but numbers are expected here"],
+        ["column 'x': holds text ('a', 'b'), but numbers are expected here"],
     ),
     "quoted numbers in arithmetic": (
         "y ~ log(x)",
         {"y": [1, 2], "x": ["1", "2"]},
         ["column 'x': holds numbers written as text; write them without quotes"],
+    ),
+    "numbers with separators": (
+        "y ~ x",
+        {"y": ["1,200", "950", "2,300"], "x": ["1 200,5", "3", "-7 000"]},
+        [
+            (
+                "column 'x': holds numbers written as text ('1 200,5', '3', '-7 000'); write plain numbers, such as "
+                "1200 or 0.5, or C(x) for categories"
+            )
+        ],
+    ),
+    "numbers with signs": (
+        "y ~ x + z",
+        {"y": [1, 2], "x": ["10%", "20 %"], "z": ["$1.50", "$2,000"]},
+        [
+            f"column '{name}': holds numbers written as text ({shown}); write plain numbers, such as 1200 or 0.5, "
+            f"or C({name}) for categories"
+            for name, shown in (("x", "'10%', '20 %'"), ("z", "'$1.50', '$2,000'"))
+        ],
+    ),
+    "numbers with separators in arithmetic": (
+        "y ~ log(x)",
+        {"y": [1, 2], "x": ["1,200", "2,300"]},
+        [
+            (
+                "column 'x': holds text ('1,200', '2,300'), but numbers are expected here; write plain numbers, such as "
+                "1200 or 0.5"
+            )
+        ],
+    ),
+    "dates as text": (
+        "y ~ x",
+        {"y": [1, 2], "x": ["01/02/2024", "3/2/2024"]},
+        [
+            (
+                "column 'x': holds dates written as text ('01/02/2024', '3/2/2024'); make them numbers (such as days "
+                "since a start), or write C(x) for categories"
+            )
+        ],
     ),
     "bools among numbers": (
         "y ~ x",
@@ -100,6 +146,20 @@ class TestWhatIsFine:
             flag=[True, False, True],
             code=["1", "2", "x"],
         )
+
+    def test_ranges_codes_and_what_is_declared_categories(self):
+        checked(
+            "y ~ age + zip + C(dose) + (1 | day)",
+            y=[1, 2],
+            age=["18-24", "25-34"],
+            zip=["01234", "99501"],
+            dose=["10%", "20%"],
+            day=["01/02/2024", "02/02/2024"],
+        )
+
+    def test_the_text_of_a_response_is_left_to_its_likelihood(self):
+        checked("y ~ 1", y=["10%", "20%"])
+        checked("y ~ 1", y=["1", "2", "other"])
 
     def test_large_whole_numbers_as_categories(self):
         checked("y ~ C(card)", y=[1, 2], card=[2**60, 2**60 + 1])

@@ -298,7 +298,7 @@ class TestWhatCannotBeComputed:
             ("y ~ x + big:huge", "`big:huge` is too large for a number"),
             ("y ~ scale(same)", "`scale(same)`: same is constant"),
             ("y ~ poly(x, 3)", "a polynomial of degree 3 needs more than 3 different values"),
-            ("y ~ log(name)", "column 'name': holds text ('u', 'v', ...), but numbers are expected here"),
+            ("y ~ log(name)", "column 'name': holds text ('u', 'v'), but numbers are expected here"),
             ("y ~ gap", "column 'gap', row 2: is missing"),
             ("y ~ hole", "column 'hole', row 1: is missing"),
         ],

@@ -78,7 +78,13 @@ def test_a_new_group_does_not_follow_the_draws_of_the_coefficients(seed):
     """The seed of the run's draws once was that of the new group's effects, so that the two went together."""
     columns = {name: list(values) for name, values in DATA.items()}
     model = {"likelihood": "Normal", "formula": "y ~ x + (1 | g)", "priors": KNOWN}
-    config = {"name": "groups", "data": {"columns": columns}, "model": model, "inference": ["exact"], "seed": seed}
+    config = {
+        "name": "groups",
+        "data": {"columns": columns},
+        "model": model,
+        "inference": ["exact"],
+        "seed": seed,
+    }
     new = bayescope.run(config)["exact"].predictive({"x": [0.0], "g": ["new"]})
     _, covariance, _ = closed_form()
     variance = covariance[0, 0] + 0.64 + 0.25

@@ -197,7 +197,7 @@ class TestNewRows:
         ({"formula": "y ~ x1 + x2"}, {"x1": [1]}, False, "the model needs the column 'x2'"),
         ({"formula": "y ~ x1"}, {"x1": [1]}, True, "the model needs the column 'y'"),
         ({"formula": "y ~ group"}, {"group": ["u", "zz"]}, False, "row 2: zz is not a level of the model"),
-        ({"formula": "y ~ x1"}, {"x1": ["a", "b"]}, False, "column 'x1': holds text ('a', 'b', ...)"),
+        ({"formula": "y ~ x1"}, {"x1": ["a", "b"]}, False, "column 'x1': holds text ('a', 'b'), but"),
         ({"formula": "y ~ x1"}, {"x1": [1.0, None]}, False, "column 'x1', row 2: is missing"),
         (
             {"likelihood": "Bernoulli", "formula": "flip ~ x1"},

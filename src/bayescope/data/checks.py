@@ -11,15 +11,22 @@ from numpy.typing import NDArray
 
 from bayescope.data.coding import mostly_numbers
 from bayescope.data.collinear import DesignFinding, check_design
-from bayescope.data.evaluate import REPORTED_AT_MOST, capped, not_numbers
+from bayescope.data.disguised import disguised, examples
+from bayescope.data.evaluate import REPORTED_AT_MOST, as_number, capped, not_numbers
 from bayescope.data.table import LARGEST_EXACT, Table, is_exact, is_missing, make_table
 from bayescope.distributions.supports import BINARY, Support
 from bayescope.errors import DataError, Finding
 
 __all__ = ["DesignFinding", "check_columns", "check_design", "check_response"]
 
+MISSING = "is missing"
 LARGEST = 1e100  # squares of 1e-100 to 1e100 are safe numbers; a sign for "missing" (1.8e308) is beyond
 _USE_LEVELS = "; correct it, leave the cell empty if it is missing, or write C({name}) for categories"
+_CATEGORIES = "for categories use `likelihood: Categorical`"
+_DISGUISED = {
+    "numbers": "; write plain numbers, such as 1200 or 0.5, or C({name}) for categories",
+    "dates": "; make them numbers (such as days since a start), or write C({name}) for categories",
+}
 _UNUSABLE = (
     "holds {kind}, which a model cannot use; make it numbers (such as years, or days since a start) or text"
 )
@@ -32,6 +39,7 @@ def check_columns(
     missing: Literal["refuse", "drop"] = "refuse",
     *,
     categorical: Collection[str] = (),
+    response: Collection[str] = (),
 ) -> Table:
     """Check the columns that a model uses and settle what happens to missing values.
 
@@ -42,6 +50,7 @@ def check_columns(
         missing: refuse missing values, or drop the rows that have one in a used column.
         categorical: used columns declared categorical by `C()`, where a mixture of numbers and
             text is meant.
+        response: used columns whose text is left to `check_response`.
 
     Returns:
         The table, without the dropped rows (`dropped` says how many went, `rows` which stayed).
@@ -60,7 +69,11 @@ def check_columns(
     if len(checked) == 0:
         findings.append(Finding(f"every one of the {len(table):,} rows has a missing value in a used column"))
     for name in present if len(checked) else ():
-        findings += _check_column(checked, name, numeric=name in numeric, categorical=name in categorical)
+        if checked.columns[name].dtype == object:
+            words = name in categorical or name in response
+            findings += _check_objects(checked, name, numeric=name in numeric, words=words)
+        else:
+            findings += _check_numbers(checked, name, categorical=name in categorical)
     if findings:
         raise DataError(findings, table.source)
     return checked
@@ -93,17 +106,27 @@ def _typed(values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
-def _check_column(table: Table, name: str, *, numeric: bool, categorical: bool) -> list[Finding]:
+def _check_objects(table: Table, name: str, *, numeric: bool, words: bool) -> list[Finding]:
+    """Check a column of text, or of bools with missing values; `words`: any text is right."""
     values, rows = table.columns[name], table.rows
-    findings = _at(is_missing(values), "is missing", name, rows)
-    if values.dtype == object:
-        text = any(isinstance(value, str) for value in values)
-        if numeric and text:
-            findings += not_numbers(name, values, rows)
-        elif not categorical and mostly_numbers(values):
-            advice = _USE_LEVELS.format(name=name)
-            findings += [_advised(found, advice) for found in not_numbers(name, values, rows)]
-    elif values.dtype == np.float64:
+    findings = _at(is_missing(values), MISSING, name, rows)
+    if numeric and any(isinstance(value, str) for value in values):
+        return findings + not_numbers(name, values, rows)
+    if numeric or words:
+        return findings
+    if kind := disguised(values):
+        message = f"holds {kind} written as text ({examples(values)}){_DISGUISED[kind].format(name=name)}"
+        findings.append(Finding(message, name))
+    elif mostly_numbers(values):
+        advice = _USE_LEVELS.format(name=name)
+        findings += [_advised(found, advice) for found in not_numbers(name, values, rows)]
+    return findings
+
+
+def _check_numbers(table: Table, name: str, *, categorical: bool) -> list[Finding]:
+    values, rows = table.columns[name], table.rows
+    findings = _at(is_missing(values), MISSING, name, rows)
+    if values.dtype == np.float64:
         findings += _at(np.isinf(values), "is infinite", name, rows)
         huge = (np.abs(values) > LARGEST) & np.isfinite(values)
         findings += _at(huge, "is beyond 1e100; check that it is a value, or rescale the column", name, rows)
@@ -183,4 +206,7 @@ def _text_response(
         first, second = levels
         advice = f"recode it as 0 and 1, so that it is plain which of them is 1 (such as {second!r} = 1)"
         return [Finding(f"holds text ({first!r}, {second!r}); {advice}", name)]
-    return not_numbers(name, values, rows)
+    findings = not_numbers(name, values, rows)
+    if disguised(values) or any(as_number(level) is not None for level in levels):
+        return findings
+    return [replace(found, message=f"{found.message}; {_CATEGORIES}") for found in findings]

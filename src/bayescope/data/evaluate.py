@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.data.calls import SPLINES
+from bayescope.data.disguised import disguised, examples
 from bayescope.data.splines import learn_spline, spline_basis
 from bayescope.data.syntax import Binary, Call, Name, Node, Number, Sum, names, to_text
 from bayescope.data.table import Table, is_missing
@@ -134,8 +135,8 @@ def not_numbers(name: str, values: NDArray[Any], rows: NDArray[np.int64]) -> lis
     if not len(bad):
         return [Finding("holds numbers written as text; write them without quotes", name)]
     if 2 * len(bad) > present.sum():
-        shown = ", ".join(repr(value) for value in dict.fromkeys(values[bad[:100]][:3]))
-        return [Finding(f"holds text ({shown}, ...), but numbers are expected here", name)]
+        plain = "; write plain numbers, such as 1200 or 0.5" if disguised(values) == "numbers" else ""
+        return [Finding(f"holds text ({examples(values[bad])}), but numbers are expected here{plain}", name)]
     found = [
         Finding(f"{values[i]!r} is text, but a number is expected", name, int(rows[i]))
         for i in bad[:REPORTED_AT_MOST]

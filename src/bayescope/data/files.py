@@ -163,6 +163,7 @@ def _explain_csv(path: Path, source: str, error: Exception) -> NoReturn:
 
     if _starts_as_utf16(path):
         _refuse(source, _NOT_UTF8.format(place="the file"))
+    _check_separator(_first_names(path), source)
     try:
         _parse_csv(path, on_ragged=note)
     except (pa.ArrowInvalid, UnicodeDecodeError):
@@ -179,15 +180,26 @@ def _starts_as_utf16(path: Path) -> bool:
         return file.read(2) in (b"\xff\xfe", b"\xfe\xff")
 
 
+def _first_names(path: Path) -> list[str]:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.readline(1 << 16).split(",")
+
+
 def _check_header(names: list[str], source: str) -> None:
     """Refuse a first line that is not column names: numbers, or names joined by another separator."""
     if all(_is_number(name) for name in names):
         line = ",".join(names)[:60]
         _refuse(source, f"the first line ({line}) is values, not column names; add a line of names above it")
+    _check_separator(names, source)
+
+
+def _check_separator(names: list[str], source: str) -> None:
+    """Refuse column names that another mark than a comma separates; values may have commas in them."""
     separators = {";": "semicolons", "\t": "tabs", "|": "bars"}
     found = next((word for mark, word in separators.items() if len(names) == 1 and mark in names[0]), None)
     if found:
-        _refuse(source, f"the columns seem to be separated by {found}; save the file with commas")
+        advice = "save it with commas between them and decimal points"
+        _refuse(source, f"the columns seem to be separated by {found}; {advice}")
 
 
 def _is_number(text: str) -> bool:

@@ -57,7 +57,9 @@ def read_rows(
     if formula is not None:
         numeric = {name for name in numeric if name not in formula.left_columns} | formula.numeric
     missing = config.missing if isinstance(config, DataConfig) else "refuse"
-    checked = weighted(check_columns(table, numeric, used, missing, categorical=levels), counted)
+    left = spec.columns if formula is None else formula.left_columns
+    checked = check_columns(table, numeric, used, missing, categorical=levels, response=left)
+    checked = weighted(checked, counted)
     return replace(checked, columns=MappingProxyType({name: checked.columns[name] for name in named}))
 
 

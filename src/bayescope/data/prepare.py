@@ -11,7 +11,7 @@ import numpy as np
 
 from bayescope.config.schema import ModelConfig, RunConfig
 from bayescope.config.suggest import suggest
-from bayescope.data.checks import check_columns
+from bayescope.data.checks import MISSING, check_columns
 from bayescope.data.evaluate import REPORTED_AT_MOST, capped
 from bayescope.data.formula import Formula, FormulaError, as_trials, expand_terms, parse, unknown_columns
 from bayescope.data.read import read_table
@@ -20,6 +20,8 @@ from bayescope.data.syntax import Name, names, to_text
 from bayescope.data.table import Table
 from bayescope.distributions.likelihoods import LIKELIHOODS, parametrised
 from bayescope.errors import ConfigError, DataError, Finding, Problem
+
+_LEAVE_OUT = "fill in what is missing, or write `missing: drop` under `data:` to leave such rows out"
 
 
 def read_data(
@@ -56,13 +58,19 @@ def read_data(
         *(() if formula is None else formula.numeric),
         *(name for name in (spec.trials, spec.weights) if name is not None),
     }
-    checked = check_columns(
-        table,
-        numeric,
-        used,
-        missing="refuse" if config.data is None else config.data.missing,
-        categorical=() if formula is None else formula.categorical,
-    )
+    try:
+        checked = check_columns(
+            table,
+            numeric,
+            used,
+            missing="refuse" if config.data is None else config.data.missing,
+            categorical=() if formula is None else formula.categorical,
+            response=spec.columns if formula is None else formula.left_columns,
+        )
+    except DataError as error:
+        if config.data is None or all(finding.message != MISSING for finding in error.findings):
+            raise
+        raise DataError([*error.findings, Finding(_LEAVE_OUT)], error.source) from None
     counted = weighted(checked, spec.weights)
     beside = _beside(spec, formula)
     kept = {name: counted.columns[name] for name in used if name != spec.weights or name in beside}
