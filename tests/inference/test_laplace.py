@@ -12,8 +12,9 @@ import scipy
 from bayescope.distributions.supports import SIMPLEX
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.exact import EXACT
-from bayescope.inference.laplace import LAPLACE, evidence_note
+from bayescope.inference.laplace import LAPLACE
 from bayescope.inference.method import Context
+from bayescope.inference.no_evidence import evidence_note
 from bayescope.inference.pushforward import Pushforward
 from bayescope.inference.store import fit_from_tree, fit_to_tree
 from bayescope.models import density, prior_density

@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 from bayescope.errors import FitError
 from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
+from bayescope.inference.newton import Solution
+from bayescope.inference.point import refuse_unconverged
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -205,3 +207,21 @@ def test_too_few_iterations_are_an_error_with_advice(regression):
     X, rng = design()
     with pytest.raises(FitError, match=r"out of iterations.*Raise max_iterations"):
         fit(regression(X, bernoulli(X, [0.1, 0.2, 0.3, 0.4], rng), likelihood="Bernoulli"), max_iterations=1)
+
+
+@pytest.mark.parametrize(
+    ("status", "residual", "advice"),
+    [
+        ("stalled", 3e-6, "rounding hides the rest. Allow tolerance: 1e-05"),
+        ("stalled", 0.1, "Raise max_iterations"),
+        ("out of iterations", 3e-6, "Raise max_iterations"),
+    ],
+)
+def test_a_search_that_rounding_stops_next_to_the_mode_says_which_tolerance_to_allow(
+    status, residual, advice
+):
+    nowhere = np.zeros(1, dtype=bool)
+    end = Solution(np.zeros(1), 0.0, residual, 7, status, nowhere, nowhere)
+    with pytest.raises(FitError, match=f"{status} after 7 iterations") as refusal:
+        refuse_unconverged(end, MLE.settings(), "the MLE")
+    assert advice in refusal.value.advice

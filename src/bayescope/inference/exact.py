@@ -14,6 +14,7 @@ from bayescope.inference.exact_posterior import ExactPosterior, Solvable, Statis
 from bayescope.inference.fit import Fit
 from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network
+from bayescope.inference.no_evidence import FLAT
 from bayescope.inference.settings import ExactSettings
 from bayescope.models.hypotheses import HYPOTHESES
 from bayescope.models.model import Model
@@ -90,9 +91,7 @@ def recognise(model: Model) -> Solvable:
 
 def _details(model: Model, posterior: ExactPosterior, statistics: Statistics) -> dict[str, object]:
     texts = {name: str(marginal) for name, marginal in zip(model.names, posterior.marginals, strict=True)}
-    note = {} if posterior.log_evidence is not None else {
-        "log_evidence": "undefined: a flat prior has no density to average the likelihood over"
-    }  # fmt: skip
+    note = FLAT if posterior.log_evidence is None else {}
     return {
         "applies": posterior.applies,
         "posterior": texts,

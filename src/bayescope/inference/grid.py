@@ -25,10 +25,10 @@ from bayescope.inference.grid_refine import Goal, Settled, finite_moments, first
 from bayescope.inference.grid_surface import surface
 from bayescope.inference.grid_target import Target, locate
 from bayescope.inference.improper import refuse_improper_sigma
-from bayescope.inference.laplace import evidence_note
 from bayescope.inference.map_refusals import refuse_improper
 from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network
+from bayescope.inference.no_evidence import evidence_note
 from bayescope.inference.rounding import refuse_rounding, rounding
 from bayescope.inference.settings import GridSettings
 from bayescope.models.model import Model

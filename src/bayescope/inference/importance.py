@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 
 from bayescope.errors import FitError
 from bayescope.inference.fit import Fit, Outcome
-from bayescope.inference.laplace import describe, evidence_note
+from bayescope.inference.laplace import describe
 from bayescope.inference.log_densities import rows_of
 from bayescope.inference.marginals import Draws
 from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network
+from bayescope.inference.no_evidence import evidence_note
 from bayescope.inference.normal_approximation import NormalApproximation, approximate
 from bayescope.inference.rounding import refuse_rounding
 from bayescope.inference.settings import ImportanceSettings

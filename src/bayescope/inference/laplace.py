@@ -20,22 +20,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.errors import FitError
 from bayescope.inference.fit import Fit, Marginal
 from bayescope.inference.level_draws import draws_in_order
 from bayescope.inference.map import fit_map
 from bayescope.inference.marginals import Normal
 from bayescope.inference.method import Context, Method
+from bayescope.inference.no_evidence import evidence_note
 from bayescope.inference.normal_approximation import NormalApproximation, approximate
 from bayescope.inference.pushforward import Pushforward, covariance, mean
 from bayescope.inference.rounding import rounded_away
 from bayescope.inference.settings import LaplaceSettings, MAPSettings, PointSettings
 from bayescope.inference.transforms import Transform
-from bayescope.models import prior_density
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
-from bayescope.models.order import log_room
 
 type Floats = NDArray[np.float64]
 
@@ -117,21 +115,6 @@ def _how_the_mode_moved(
             return {"mode_above_map_in_sd": None, "map": failure.message}
         moved = (mode - np.asarray(point.estimate)) / np.array(sds)
     return {"mode_above_map_in_sd": dict(zip(model.names, moved.tolist(), strict=True))}
-
-
-def is_proper(model: Model) -> bool:
-    """Tell whether every prior integrates to 1, so that there is an evidence."""
-    return all(DISTRIBUTIONS[name].proper for name, _ in prior_density.element_priors(model))
-
-
-def evidence_note(model: Model) -> dict[str, str]:
-    """Say why there is no evidence, where there is none."""
-    if not is_proper(model):
-        return {"log_evidence": "undefined: a flat prior has no density to average the likelihood over"}
-    return {"log_evidence": _NO_ROOM} if log_room(model) is None else {}
-
-
-_NO_ROOM = "not computed: how much of the prior has the lower end below the upper is not known"
 
 
 def pushed(mean_z: Floats, covariance_z: Floats, transform: Transform, model: Model) -> dict[str, Any]:

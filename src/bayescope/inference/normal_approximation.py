@@ -19,7 +19,7 @@ from bayescope.inference.method import Context
 from bayescope.inference.network_refusals import SYMMETRY, refuse_network_mode
 from bayescope.inference.newton import Solution, minimise
 from bayescope.inference.objective import Objective
-from bayescope.inference.point import named, refuse_unconverged, wald_covariance
+from bayescope.inference.point import NEAR_MODE, named, refuse_unconverged, wald_covariance
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.rounding import rounding
 from bayescope.inference.settings import PointSettings
@@ -32,7 +32,6 @@ from bayescope.models.network_bodies import networks
 type Floats = NDArray[np.float64]
 
 NEAR_KINK = 2.0  # sds
-_NEAR_MODE = 1e-5  # sds
 _LARGE_COUNTS = 1e12  # with their logarithms, 0.01 nats are lost
 
 
@@ -167,14 +166,14 @@ def _search(problem: PointProblem, transform: Transform, settings: PointSettings
 def _settled(solution: Solution) -> Solution:
     """Take a search that rounding held next to the mode, as of a tiny sigma, for one that ended there."""
     held = solution.status in {"stalled", "out of iterations"}
-    near = held and solution.kkt_residual <= _NEAR_MODE
+    near = held and solution.kkt_residual <= NEAR_MODE
     return replace(solution, status="converged") if near else solution
 
 
 def _refuse_ends(model: Model, transform: Transform, best: Solution) -> None:
     """Refuse a search that ended so close to an end of a range that doubles are too far apart there."""
     theta, slopes = transform.inverse(best.theta), np.abs(transform.derivatives(best.theta)[0])
-    coarse = np.spacing(np.abs(theta)) > _NEAR_MODE * slopes
+    coarse = np.spacing(np.abs(theta)) > NEAR_MODE * slopes
     if best.status == "converged" or not coarse.any():
         return
     names = ", ".join(named(model.names, coarse))

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from bayescope.errors import BayescopeError, FitError, NotApplicable
 from bayescope.inference import exact
-from bayescope.inference.laplace import is_proper
 from bayescope.inference.method import Context
 from bayescope.inference.newton import Solution
+from bayescope.inference.no_evidence import is_proper
 from bayescope.inference.normal_approximation import approximate
 from bayescope.inference.path_steps import (
     MOST_WITH_EVIDENCE,

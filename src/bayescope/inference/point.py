@@ -24,6 +24,7 @@ type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
 
 LARGEST_COVARIANCE = 1000
+NEAR_MODE = 1e-5  # sds
 _RANK_TOLERANCE = 1e-12
 
 
@@ -127,11 +128,19 @@ def refuse_unconverged(solution: Solution, settings: PointSettings, what: str) -
     """Raise FitError unless the KKT residual certifies the solution."""
     if solution.status == "converged":
         return
+    held = solution.status == "stalled"
     raise FitError(
         f"{what} was not found: {solution.status} after {solution.iterations} iterations, "
         f"KKT residual {solution.kkt_residual:.2g} (wanted: at most {settings.tolerance:.2g}).",
-        "Raise max_iterations, rescale the predictors, or give weak directions a proper prior.",
+        _ROUNDING_ADVICE if held and solution.kkt_residual <= NEAR_MODE else _SEARCH_ADVICE,
     )
+
+
+_SEARCH_ADVICE = "Raise max_iterations, rescale the predictors, or give weak directions a proper prior."
+_ROUNDING_ADVICE = (
+    f"The density is so large that rounding hides the rest. Allow tolerance: {NEAR_MODE:g}, which is in sds, "
+    "or give the response in larger units."
+)
 
 
 def refuse_perfect_fit(what: str, where: str = "sigma -> 0") -> NoReturn:

@@ -24,11 +24,12 @@ from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.gradients import posterior_gradients
 from bayescope.inference.importance import quality
 from bayescope.inference.improper import refuse_improper_sigma
-from bayescope.inference.laplace import is_proper, pushed
+from bayescope.inference.laplace import pushed
 from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.map_refusals import refuse_improper, refuse_unbounded
 from bayescope.inference.method import Context
 from bayescope.inference.network_refusals import refuse_network
+from bayescope.inference.no_evidence import is_proper
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.settings import VariationalSettings
 from bayescope.inference.starts import plain_start
