@@ -92,9 +92,8 @@ class ModelSummary(Record):
     fixed: dict[str, float]
     notes: tuple[str, ...]
     effects: tuple[str, ...] = ()  # the unknowns that are effects of groups: they have tables of their own
-    blueprint: dict[str, Any] = Field(
-        default_factory=dict
-    )  # the model without its rows: bayescope.models.blueprint
+    # the model without its rows: bayescope.models.blueprint
+    blueprint: dict[str, Any] = Field(default_factory=dict)
 
 
 class Penalty(Record):
