@@ -298,6 +298,20 @@ class TestConstantColumns:
         assert [finding.label for finding in found] == ["g[b]:h[v]"]
 
 
+class TestColumnsFarFromZero:
+    """Newton's matrices square the distance: 1e9 sds away, slopes came out as 0, with a standard error."""
+
+    @pytest.mark.parametrize("distance", [3e6, -1e9, 1e12])
+    def test_too_far(self, distance):
+        (found,) = design_findings("y ~ x + z", y=Y, x=X + distance, z=Z)
+        assert (found.kind, found.label, found.involved) == ("distant", "x", ("Intercept",))
+        assert f"(mean {distance:.6g}, sd" in found.message
+
+    def test_what_the_advice_says_helps(self):
+        assert design_findings("y ~ center(x) + z", y=Y, x=X + 1e9, z=Z) == ()
+        assert design_findings("y ~ 0 + x + z", y=Y, x=X + 1e9, z=Z) == ()
+
+
 class TestCollinearColumns:
     def test_the_relation_is_told(self):
         (found,) = design_findings("y ~ x + z + w", y=Y, x=X, z=Z, w=2 * X - Z + 5)
@@ -336,7 +350,7 @@ class TestCollinearColumns:
         "columns",
         [
             {"x": 1e8 * X, "z": 1e-8 * Z},
-            {"x": X + 1e8, "z": Z},
+            {"x": X + 5e5, "z": Z},
             {"x": X * 1e-300, "z": Z * 1e300},
             {"x": np.arange(1952, 1992), "z": X},
             {"x": np.arange(1952, 1992), "z": np.arange(1952, 1992) ** 2},

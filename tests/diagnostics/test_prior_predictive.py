@@ -119,3 +119,18 @@ def test_absurd_values_that_are_fixed_are_no_line_of_priors():
     assert (check.verdict, check.parameter) == ("note", None)
     assert check.message.startswith("With the values that are fixed the share of simulated responses")
     assert check.advice.startswith("Check the values that the model fixes")
+
+
+def test_defaults_made_wide_by_years_are_to_be_centred():
+    columns = {"year": [2021, 2021, 2022, 2022, 2023, 2023], "y": [1.1, 0.9, 2.0, 2.2, 1.8, 2.1]}
+    config = {"name": "years", "data": {"columns": columns}, "inference": ["mle"]}
+    for formula, far in (("y ~ year", ["year"]), ("y ~ center(year)", [])):
+        model = {"likelihood": "Normal", "formula": formula}
+        found, checks = gate({**config, "model": model})
+        check = checks["prior_predictive_scale"]
+        assert (check.verdict, found.far) == (("note", far) if far else ("pass", []))
+        assert ("`center()` around it" in check.advice) == bool(far)
+    model = {"likelihood": "Normal", "formula": "y ~ year", "priors": {"Intercept": "Normal(0, 1e6)"}}
+    found, checks = gate({**config, "model": model})
+    assert found.far == []
+    assert "default, so wide" not in checks["prior_predictive_scale"].advice

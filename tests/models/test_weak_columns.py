@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+import bayescope
 from bayescope.data.design import build_design
 from bayescope.data.formula import parse
 from bayescope.data.read import read_columns
+from bayescope.errors import DataError
 from bayescope.models.weak_columns import _free
 
 COLUMNS = {
@@ -34,3 +36,13 @@ def test_what_is_not_fixed_keeps_its_columns_and_its_place_in_its_term(fixed):
         if design.labels[term.start] not in fixed
     }
     assert sum(spans.values(), ()) == free.labels
+
+
+@pytest.mark.parametrize("priors", [{}, {"coefficients": "Normal(0, 1)", "Intercept": "Normal(0, 1)"}])
+def test_a_predictor_a_billion_sds_from_zero_is_refused_whatever_its_prior(priors):
+    columns = {"k": [0.0, 1.0, 3.0, 2.0], "t": [1e9, 1e9 + 1, 1e9 + 2, 1e9 + 3]}
+    config = {"name": "far", "data": {"columns": columns}, "inference": ["mle", "map"]}
+    with pytest.raises(DataError, match=r"`t` varies too little .* write `center\(\)` around it"):
+        bayescope.run({**config, "model": {"likelihood": "Poisson", "formula": "k ~ t", "priors": priors}})
+    run = bayescope.run({**config, "model": {"likelihood": "Poisson", "formula": "k ~ center(t)"}})
+    assert run["mle"].estimate[1] > 0.2

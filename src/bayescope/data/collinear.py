@@ -15,6 +15,7 @@ from bayescope.errors import Finding
 type Floats = NDArray[np.float64]
 
 TOLERANCE = 1e-9
+FARTHEST = 1e6  # in sds: beyond, the squares and products of a column keep under four digits of how it varies
 _EPS = float(np.finfo(np.float64).eps)
 _NO_SHARE = 1e-7
 _SHOWN_AT_MOST = 5
@@ -25,14 +26,15 @@ class DesignFinding:
     """One thing that keeps coefficients of a design from being determined by the data alone.
 
     Attributes:
-        kind: "constant": the column (or term) does not vary; "collinear": it is a combination of
-            others; "rows": there are fewer rows than coefficients.
+        kind: "constant": the column (or term) does not vary; "distant": it varies too little for its
+            distance from 0; "collinear": it is a combination of others; "rows": there are fewer rows
+            than coefficients.
         label: the column of the design; for kind "rows", "".
         involved: the columns it depends on, "Intercept" among them where the constant is not zero.
         message: what a user is told.
     """
 
-    kind: Literal["constant", "collinear", "rows"]
+    kind: Literal["constant", "distant", "collinear", "rows"]
     label: str
     involved: tuple[str, ...]
     message: str
@@ -47,7 +49,8 @@ def check_design(design: Design) -> tuple[DesignFinding, ...]:
 
     Columns are centred (where the model has an intercept) and scaled to unit length; a column
     whose distance from the span of those before it is below 1e-9 (plus its own rounding error)
-    is collinear. So neither a scale of 1e8 nor a mean far from zero (years) is an alarm.
+    is collinear. So neither a scale of 1e8 nor a mean far from zero (years) is an alarm; a mean that
+    is a million sds away (milliseconds since 1970) is: doubles can hardly tell it from the intercept.
     """
     constants = _constants(design)
     left_out = {finding.label for finding in constants}
@@ -62,7 +65,10 @@ def check_design(design: Design) -> tuple[DesignFinding, ...]:
             f"there are {rows} rows for {coefficients} coefficients, so the data alone cannot determine them"
         )
         return (*constants, DesignFinding("rows", "", (), message))
-    return (*constants, *(_collinear(_columns(design, kept)) if kept else ()))
+    if not kept:
+        return tuple(constants)
+    columns = _columns(design, kept)
+    return (*constants, *_distant(columns), *_collinear(columns))
 
 
 def _constants(design: Design) -> list[DesignFinding]:
@@ -88,10 +94,11 @@ def _constants(design: Design) -> list[DesignFinding]:
 
 
 class _Columns(NamedTuple):
-    """The columns to be told apart: labels, means (0 without an intercept), lengths, R of their QR."""
+    """The columns to be told apart: labels, means (0 without an intercept), sds, lengths, R of their QR."""
 
     labels: tuple[str, ...]
     means: Floats
+    sds: Floats
     lengths: Floats
     triangle: Floats
     rounding: Floats
@@ -107,11 +114,26 @@ def _columns(design: Design, kept: list[int]) -> _Columns:
     return _Columns(
         labels=tuple(design.labels[i] for i in kept),
         means=means,
+        sds=lengths / np.sqrt(len(matrix)),
         lengths=lengths,
         triangle=np.linalg.qr(centred / lengths, mode="r"),
         rounding=8 * _EPS * np.abs(matrix).max(axis=0) * np.sqrt(len(matrix)) / lengths,
         intercept=design.intercept,
     )
+
+
+def _distant(columns: _Columns) -> list[DesignFinding]:
+    far = np.flatnonzero(np.abs(columns.means) / FARTHEST > columns.sds)
+    return [
+        DesignFinding(
+            "distant",
+            columns.labels[j],
+            (INTERCEPT,),
+            f"`{columns.labels[j]}` varies too little for its distance from 0 to be told from the intercept "
+            f"(mean {columns.means[j]:.6g}, sd {columns.sds[j]:.3g})",
+        )
+        for j in far
+    ]
 
 
 def _collinear(columns: _Columns) -> list[DesignFinding]:

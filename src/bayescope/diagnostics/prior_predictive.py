@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from bayescope.data.terms import INTERCEPT
 from bayescope.diagnostics.estimates import INTERVAL
 from bayescope.diagnostics.prior_predictive_kinds import LARGEST, NUMBERS, Kind, kind_of, middle_and_reach
 from bayescope.diagnostics.records import Check, Record, make_check
 from bayescope.distributions.choices import PRIORS
 from bayescope.errors import NotApplicable
 from bayescope.inference.predictive_draws import psi_at
-from bayescope.models.model import Block, Model, Prior
+from bayescope.models.model import Block, Model, Predictor, Prior
 from bayescope.models.prior_draws import draw_prior
 from bayescope.models.rows import take
 from bayescope.models.scales import scaled_of
@@ -35,6 +37,9 @@ _DRAWS = 1000
 _ROWS = 200
 _FEW = 300  # draws to find out which prior it is
 _MOST_BLOCKS = 20
+_FAR = (
+    100.0  # in sds from 0: a default Intercept, which is at x = 0, is then as many times wider than the data
+)
 _FACTORS = (0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001, 1e-4, 1e-5, 1e-6)
 
 
@@ -50,6 +55,7 @@ class PriorPredictive(Record):
             `log_data_reach`, that of the largest in the data; None where the response is no amount.
         block: the line of priors that does most of it, and its `prior`; empty where all is well or fixed.
         suggestion: a narrower prior under which all is well; empty if there is none.
+        far: the predictors whose distance from 0 made the prior, a default, so wide.
         statistics: name -> {"observed", "lower", "median", "upper", "p"} of simulated data sets.
     """
 
@@ -63,6 +69,7 @@ class PriorPredictive(Record):
     block: str = ""
     prior: str = ""
     suggestion: str = ""
+    far: list[str] = Field(default_factory=list)
     statistics: dict[str, dict[str, float]] = Field(default_factory=dict)
 
 
@@ -133,7 +140,7 @@ def _statistics(kind: Kind, model: Model, responses: Floats) -> dict[str, dict[s
     return found
 
 
-def _blame(model: Model, kind: Kind, rng: np.random.Generator, thetas: Floats) -> dict[str, str]:
+def _blame(model: Model, kind: Kind, rng: np.random.Generator, thetas: Floats) -> dict[str, Any]:
     """Name the line of priors without whose spread least is absurd, and a width of it that is enough.
 
     Nothing is named where no unknown has a scale of its own, as where every value is fixed.
@@ -152,7 +159,17 @@ def _blame(model: Model, kind: Kind, rng: np.random.Generator, thetas: Floats) -
     worst = min(blocks, key=lambda block: share(block, 0.0))
     enough = (factor for factor in _FACTORS if share(worst, factor) <= kind.limit / 2)
     narrower = _narrowed(worst.prior, next(enough, 0.0))
-    return {"block": worst.name, "prior": str(worst.prior), "suggestion": str(narrower or "")}
+    far = _far(model.location) if worst.origin == "default" else []
+    return {"block": worst.name, "prior": str(worst.prior), "suggestion": str(narrower or ""), "far": far}
+
+
+def _far(location: Predictor) -> list[str]:
+    """List the columns whose mean is many sds from 0, which make default priors of the Intercept wide."""
+    if location.matrix is None or INTERCEPT not in location.columns:
+        return []
+    means, sds = location.matrix.mean(axis=0), location.matrix.std(axis=0)
+    far = (sds > 0) & (np.abs(means) > _FAR * sds)
+    return [name for name, is_far in zip(location.columns, far, strict=True) if is_far]
 
 
 def _shrunk(prior: Prior, drawn: Floats, factor: float) -> Floats:
@@ -192,7 +209,10 @@ def _check_scale(found: PriorPredictive) -> Check:
         )
     cause = found.prior or "the values that are fixed"
     advice = "Check the values that the model fixes, and the units of the data."
-    if found.suggestion:
+    if found.far:
+        why = f"It is the default, so wide because {', '.join(found.far)} is far from 0"
+        advice = f"{why}: write `center()` around it, or `standardize: true`."
+    elif found.suggestion:
         advice = f"Narrow it: {found.block}: {found.suggestion}."
     elif found.block:
         advice = f"Give {found.block} a narrower prior, or leave its line out for the default."

@@ -65,13 +65,16 @@ def _free(design: Design, fixed: Mapping[str, float]) -> Design:
 
 _ADVICE = {
     "constant": "leave it out, or give its coefficient a proper prior",
+    "distant": "subtract a constant: write `center()` around it, or `standardize: true`",
     "collinear": "leave one of them out, or give their coefficients proper priors",
     "rows": "use more rows or fewer columns, or give the coefficients proper priors",
 }
 
 
 def _settled_by_priors(found: DesignFinding, blocks: Sequence[Block]) -> bool:
-    """Whether proper priors that the user gave tell these columns apart."""
+    """Whether proper priors that the user gave tell these columns apart; no prior gives digits back."""
+    if found.kind == "distant":
+        return False
     labels = {found.label, *found.involved}
     slopes = [b for b in blocks if not b.name.endswith(INTERCEPT) and labels & set(b.labels)]
     proper = all(PRIORS[block.prior.distribution].proper for block in slopes)
