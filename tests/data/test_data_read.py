@@ -270,7 +270,7 @@ BAD_FILES = {
     "only blank lines": (b"\n\n", "cannot be read as CSV"),
     "no rows": (b"a,b\n", "there are column names but no rows"),
     "no header": (b"1,2\n3,4\n", "the first line (1,2) is values, not column names"),
-    "short row": (b"a,b\n1,2\n3\n", "row 2: 1 values in a row, but 2 column names"),
+    "short row": (b"a,b\n1,2\n3\n", "row 2: 1 value in a row, but 2 column names"),
     "long rows": (b"a,b\n1,2,3\n" * 9, "... and"),
     "repeated name": (b"a,b,a\n1,2,3\n", "column 'a': 2 columns have this name"),
     "repeated name but for blanks": (b"a, a\n1,2\n", "column 'a': 2 columns have this name"),
@@ -292,8 +292,20 @@ class TestBadFiles:
     def test_all_ragged_rows_are_named(self, tmp_path):
         text = str(refusal(read_file, write(tmp_path, b"a,b\n1\n1,2\n" + b"1,2,3\n" * 8)))
         assert text.count("3 values in a row") == 4
-        assert "row 1: 1 values" in text
+        assert "row 1: 1 value in a row, but 2 column names" in text
         assert "... and 4 more such rows" in text
+
+    def test_ragged_rows_under_one_name_are_counted_once(self, tmp_path):
+        text = str(refusal(read_file, write(tmp_path, b"a\n" + b"1,2\n" * 7 + b"3\n")))
+        assert text.count("2 values in a row, but 1 column name\n") == 5
+        assert "... and 2 more such rows" in text
+
+    def test_a_title_above_the_names(self, tmp_path):
+        text = str(
+            refusal(read_file, write(tmp_path, b"# fruit, 2024\na,b,c\n1,2,3\n4,5,6\n"), None, "data.csv")
+        )
+        line = "the first line (# fruit, 2024) is not the column names of rows of 3 values"
+        assert text == f"data.csv: {line}; remove what stands above them"
 
     @pytest.mark.parametrize("ending", ["parquet", "feather"])
     @pytest.mark.parametrize("content", [b"PAR1 this is not PAR1", b"\x00", b"a,b\n1,2\n"])
@@ -316,6 +328,10 @@ class TestBadFiles:
         error = refusal(read_file, tmp_path / "kidqi.csv")
         assert "does not exist; did you mean 'kidiq.csv'?" in str(error)
         assert error.exit_code == 3
+
+    def test_endings_that_are_alike_make_no_neighbour(self, tmp_path):
+        write(tmp_path, CSV, "quote.csv")
+        assert "does not exist; files there: quote.csv" in str(refusal(read_file, tmp_path / "nothere.csv"))
 
     def test_missing_folder(self, tmp_path):
         assert "nor does its folder" in str(refusal(read_file, tmp_path / "no" / "data.csv"))

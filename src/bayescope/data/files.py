@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bayescope.config.suggest import suggest
+from bayescope.config.suggest import closest, suggest
 from bayescope.data.columns import MISSING_WORDS, Column, from_arrow
 from bayescope.data.table import Table, make_table
 from bayescope.errors import DataError, Finding
@@ -71,14 +71,19 @@ def _check_exists(path: Path, source: str) -> None:
         if not path.exists():
             siblings = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
             files = [name for name in siblings if Path(name).suffix.lower() in _READERS]
-            place = (
-                suggest(path.name, files, "files there") if path.parent.is_dir() else "; nor does its folder"
-            )
+            place = _alike(path.name, files) if path.parent.is_dir() else "; nor does its folder"
             _refuse(source, f"this file does not exist{place}")
         if path.stat().st_size == 0:
             _refuse(source, "this file is empty; it needs a line of column names and rows of values")
     except OSError as error:
         _refuse(source, f"this file cannot be read: {error.strerror}")
+
+
+def _alike(name: str, files: list[str]) -> str:
+    """Suggest a file whose name without its ending is alike: endings are alike anyway."""
+    stems = {Path(file).stem: file for file in files}
+    match = closest(Path(name).stem, stems)
+    return f"; did you mean '{stems[match]}'?" if match else suggest("", files, "files there")
 
 
 def _to_table(arrow: Any, needed: Collection[str] | None, source: str) -> Table:
@@ -144,8 +149,10 @@ def _parse_csv(path: Path, on_ragged: Callable[[Any], str] | None, *, blank_rows
             null_values=list(MISSING_WORDS), strings_can_be_null=True, auto_dict_encode=False
         ),
     )
-    if table.num_columns == 1 and not blank_rows:  # the blank lines of a single column are missing values
-        return _parse_csv(path, on_ragged, blank_rows=True)
+    if table.num_columns == 1 and not blank_rows and on_ragged is None:
+        return _parse_csv(
+            path, None, blank_rows=True
+        )  # the blank lines of a single column are missing values
     return table
 
 
@@ -154,10 +161,16 @@ def _explain_csv(path: Path, source: str, error: Exception) -> NoReturn:
     import pyarrow as pa
 
     ragged: list[Finding] = []
+    widths: set[int] = set()
 
     def note(row: Any) -> str:
         if row.actual_columns != row.expected_columns:
-            message = f"{row.actual_columns} values in a row, but {row.expected_columns} column names"
+            values, names = (
+                _counted(row.actual_columns, "value"),
+                _counted(row.expected_columns, "column name"),
+            )
+            message = f"{values} in a row, but {names}"
+            widths.add(row.actual_columns)
             ragged.append(Finding(message, row=None if row.number is None else row.number - 1))
         return "skip"
 
@@ -165,14 +178,22 @@ def _explain_csv(path: Path, source: str, error: Exception) -> NoReturn:
         _refuse(source, _NOT_UTF8.format(place="the file"))
     _check_separator(_first_names(path), source)
     try:
-        _parse_csv(path, on_ragged=note)
+        read = _parse_csv(path, on_ragged=note)
     except (pa.ArrowInvalid, UnicodeDecodeError):
         _refuse(source, f"this file cannot be read as CSV: {_first_line(error)}")
+    if len(ragged) > 1 and len(widths) == 1 and read.num_rows == 0:
+        line, rows = ",".join(read.column_names)[:60], f"rows of {_counted(*widths, 'value')}"
+        advice = "remove what stands above them"
+        _refuse(source, f"the first line ({line}) is not the column names of {rows}; {advice}")
     if len(ragged) > _LISTED_AT_MOST:
         ragged[_LISTED_AT_MOST:] = [Finding(f"... and {len(ragged) - _LISTED_AT_MOST:,} more such rows")]
     raise DataError(
         ragged or [Finding(f"this file cannot be read as CSV: {_first_line(error)}")], source
     ) from None
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _starts_as_utf16(path: Path) -> bool:
