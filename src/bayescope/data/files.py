@@ -182,7 +182,7 @@ def _explain_csv(path: Path, source: str, error: Exception) -> NoReturn:
     except (pa.ArrowInvalid, UnicodeDecodeError):
         _refuse(source, f"this file cannot be read as CSV: {_first_line(error)}")
     if len(ragged) > 1 and len(widths) == 1 and read.num_rows == 0:
-        line, rows = ",".join(read.column_names)[:60], f"rows of {_counted(*widths, 'value')}"
+        line, rows = ",".join(read.column_names)[:60], f"rows of {_counted(max(widths), 'value')}"
         advice = "remove what stands above them"
         _refuse(source, f"the first line ({line}) is not the column names of {rows}; {advice}")
     if len(ragged) > _LISTED_AT_MOST:
