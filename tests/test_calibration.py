@@ -42,6 +42,7 @@ def test_exact_stays_inside_and_a_laplace_at_the_wrong_place_does_not(command):
     code, out, err = command("sbc", "coin.yaml", "--simulations", 60)
     assert code == 0
     assert "exact: the ranks of p stay inside the 99 % bands of 60 simulations." in out
+    assert max(map(len, out.splitlines())) <= 80
     assert "60 of 60 simulations" in err
     (folder,) = Path("runs").iterdir()
     assert {path.name for path in folder.iterdir()} == {

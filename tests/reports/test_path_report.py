@@ -15,6 +15,7 @@ from bayescope.cli import app
 from bayescope.errors import RunFolderError
 from bayescope.paths import follow_path, save_path
 from bayescope.pipeline import read_config
+from bayescope.reports.path_report import path_text
 
 CONFIG = "configs/diabetes-lasso.yaml"
 
@@ -44,7 +45,7 @@ def test_the_record_has_the_hashes_of_the_files_and_the_marked_steps(record, fol
     assert set(stored["files"]) == {"path.csv", "path.svg", "path.png", "path.html"}
     for name, digest in stored["files"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
-    best = stored["marked"]["best cross-validated score"]
+    best = stored["marked"]["best score"]
     assert best["step"] == record.path.best_score
     assert len(best["estimates"]) == np.count_nonzero(record.path.theta[best["step"]])
 
@@ -52,7 +53,7 @@ def test_the_record_has_the_hashes_of_the_files_and_the_marked_steps(record, fol
 def test_the_page_needs_nothing_else_and_says_where_to_stop(folder):
     page = (folder / "path.html").read_text()
     assert "default-src 'none'" in page
-    assert "best cross-validated score" in page
+    assert "best score" in page
     assert "A mode of exactly 0 is not a posterior of 0" in page
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
 
@@ -101,3 +102,9 @@ def test_a_path_by_the_evidence_draws_it():
 
     assert "log evidence (nats)" in path_figure(record.path).svg
     assert record.path.best_evidence is not None
+
+
+def test_the_terminal_has_eighty_columns(record):
+    lines = path_text(record).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "Normal approximation to integrate." in " ".join(lines)

@@ -7,6 +7,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from textwrap import fill
 
 DASH = "—"
 FIGURE_SPACE = "\u2007"  # as wide as a digit
@@ -165,6 +166,15 @@ def shorten(text: str, width: int) -> str:
         return text
     head = width // 2
     return text[:head] + "…" + text[len(text) - (width - head - 1) :]
+
+
+def wrapped(sentences: Iterable[str], width: int = 80) -> list[str]:
+    r"""Break sentences into lines of at most `width` columns; a word that is longer stays whole.
+
+    >>> wrapped(["The ranks of all unknowns stay inside."], 20)
+    ['The ranks of all\nunknowns stay\ninside.']
+    """
+    return [fill(text, width, break_long_words=False, break_on_hyphens=False) for text in sentences]
 
 
 def listing(items: Sequence[str], most: int = 8, total: int | None = None) -> str:

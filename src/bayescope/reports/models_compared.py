@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bayescope.diagnostics.evidence import ComparedModel
 from bayescope.diagnostics.model_comparison import advice
-from bayescope.reports.formatting import DASH, plain
+from bayescope.reports.formatting import DASH, plain, wrapped
 
 
 def comparison_text(rows: Sequence[ComparedModel]) -> str:
@@ -16,7 +16,7 @@ def comparison_text(rows: Sequence[ComparedModel]) -> str:
     models = [f"{row.run}: {plain(row.model)}" for row in rows]
     parts = (
         _table(("run", "elpd", "difference", "its se", "weight", "p_loo"), scores),
-        *advice(rows),
+        *wrapped(advice(rows)),
         _table(("run", "log evidence", "Bayes factor", "probability"), evidence),
         "\n".join(models),
     )

@@ -14,7 +14,7 @@ from typing import Any
 from bayescope.inference.path import Path
 from bayescope.reports.beside import Identity, html, identity_json, table_lines, write_folder
 from bayescope.reports.figures_path import configured_strength, path_figure
-from bayescope.reports.formatting import compact, listing, number, plain, significant, whole
+from bayescope.reports.formatting import compact, listing, number, plain, significant, whole, wrapped
 from bayescope.reports.html import line_up
 from bayescope.reports.style import Picture
 from bayescope.reports.tables import TextTable, text_table
@@ -107,8 +107,8 @@ def _step(path: Path, step: int) -> dict[str, Any]:
 def marked_steps(path: Path) -> dict[str, int]:
     """The steps that a reader looks for, by what they are."""
     found = {
-        "best cross-validated score": path.best_score,
-        "within one standard error of it": path.one_error,
+        "best score": path.best_score,
+        "within 1 se of it": path.one_error,
         "best evidence": path.best_evidence,
     }
     return {name: step for name, step in found.items() if step is not None}
@@ -163,7 +163,9 @@ def path_notes(path: Path) -> list[str]:
 def path_text(record: PathRecord) -> str:
     """Write what `bayescope path` prints: the marked steps, aligned, and the notes."""
     title = f"{record.name}  path of {record.path.prior}, {len(record.path.strength)} steps"
-    return "\n".join([title, "", *table_lines(path_table(record.path)), "", *path_notes(record.path)])
+    return "\n".join(
+        [title, "", *table_lines(path_table(record.path)), "", *wrapped(path_notes(record.path))]
+    )
 
 
 def _html(record: PathRecord, picture: Picture) -> str:

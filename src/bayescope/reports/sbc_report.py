@@ -19,7 +19,7 @@ from bayescope.errors import FitError
 from bayescope.models.model import Model
 from bayescope.reports.beside import Identity, html, identity, identity_json, table_lines, write_folder
 from bayescope.reports.figures_sbc import sbc_figure
-from bayescope.reports.formatting import listing, plain, whole
+from bayescope.reports.formatting import listing, plain, whole, wrapped
 from bayescope.reports.html import line_up
 from bayescope.reports.record import DataSummary
 from bayescope.reports.style import Picture
@@ -204,7 +204,7 @@ def _all_of(names: Sequence[str]) -> str:
 def sbc_text(record: SBCRecord) -> str:
     """Write what `bayescope sbc` prints: the coverage, aligned, and the sentences."""
     title = f"{record.name}  coverage of central intervals, {record.simulations} simulations"
-    return "\n".join([title, "", *table_lines(coverage_table(record)), "", *sentences(record)])
+    return "\n".join([title, "", *table_lines(coverage_table(record)), "", *wrapped(sentences(record))])
 
 
 def _html(record: SBCRecord, pictures: Mapping[str, Picture]) -> str:
