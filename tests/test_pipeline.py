@@ -121,10 +121,14 @@ class TestRun:
         assert finished["exact"] is finished.fits[2]
         assert finished["exact"].log_evidence < 0
 
+    def test_shown_by_itself_it_is_what_the_command_line_prints(self, finished):
+        lines = repr(finished).splitlines()
+        assert lines[0] == "line  Normal · y ~ x + group · 8 observations"
+        assert lines[2].split() == ["mle", "map", "exact", "nuts"]
+        assert max(map(len, lines)) <= 80
+
     def test_a_method_that_was_not_run_is_a_key_error_that_lists_those_that_were(self, finished):
-        with pytest.raises(
-            KeyError, match=r"no method 'laplace' in this run; there are \['mle', 'map', 'exact', 'nuts'\]"
-        ):
+        with pytest.raises(KeyError, match=r"no method 'laplace' in this run; it has: mle, map, exact, nuts"):
             finished["laplace"]
 
     def test_estimates_have_the_columns_of_the_design_and_a_row_for_each_parameter_and_method(self, finished):

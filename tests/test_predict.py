@@ -304,7 +304,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("arguments", "code", "message"),
         [
-            (["--method", "nuts"], 2, "no method 'nuts' in this run; there are ['mle', 'map', 'exact']"),
+            (["--method", "nuts"], 2, "no method 'nuts' in this run; it has: mle, map, exact"),
             (["--out", "p.xls"], 2, "ends in none of .csv, .json, .parquet, .feather"),
             (["--out", "gone/p.csv"], 2, "the folder 'gone' does not exist"),
             (["--out", "p.csv", "--json"], 2, "prints JSON"),

@@ -53,12 +53,18 @@ class Run:
     model: Model | None = None
     folder: Path | None = None
 
+    def __repr__(self) -> str:
+        """What `bayescope run` prints: the answers side by side and the verdict."""
+        from bayescope.reports.terminal import render
+
+        return render(self.record, self.fits).rstrip()
+
     def __getitem__(self, name: str) -> Fit:
         """The fit of the recipe `name`."""
         for fit in self.fits:
             if fit.name == name:
                 return fit
-        raise KeyError(f"no method {name!r} in this run; there are {[fit.name for fit in self.fits]}")
+        raise KeyError(f"no method {name!r} in this run; it has: {', '.join(fit.name for fit in self.fits)}")
 
     @cached_property
     def estimates(self) -> pd.DataFrame:

@@ -283,7 +283,9 @@ class BayesClassifier(ClassifierMixin, _BayesEstimator):  # type: ignore[misc]
         self.classes_, codes = np.unique(labels, return_inverse=True)
         size = len(self.classes_)
         if size < 2:
-            raise ValueError(f"a classifier needs two classes; y has one class only, {self.classes_[0]!r}")
+            raise ValueError(
+                f"a classifier needs two classes; y has one class only, {self.classes_.tolist()[0]!r}"
+            )
         self._fit(rows, codes, "Bernoulli" if size == 2 else "Categorical", sample_weight)
         if size > 2:
             reference = np.zeros((1, self.n_features_in_))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 type Floats = NDArray[np.float64]
 type Status = Literal["ok", "flagged", "not applicable", "failed"]
 
+_SHOWN = 20  # unknowns that `repr` writes out
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -103,6 +104,20 @@ class Fit:
     details: Mapping[str, Any] = field(default=_EMPTY)
     blueprint: Mapping[str, Any] = field(default=_EMPTY)
     recalled: bool = False
+
+    def __repr__(self) -> str:
+        """Write the estimates with their errors, one a line, or why there are none."""
+        if self.estimate is None:
+            return (
+                f"{self.name}, {self.outcome.status}: {self.outcome.message} {self.outcome.advice}".rstrip()
+            )
+        errors = np.full(len(self.names), np.nan) if self.sd is None else self.sd
+        shown = [
+            f"{name} = {value:.4g}" + (f" ± {error:.2g}" if np.isfinite(error) else "")
+            for name, value, error in zip(self.names, self.estimate, errors, strict=True)
+        ]
+        more = [f"... and {len(shown) - _SHOWN:,} more"] if len(shown) > _SHOWN else []
+        return "\n".join([f"{self.name}:", *shown[:_SHOWN], *more])
 
     @property
     def posterior(self) -> Mapping[str, StoredMarginal]:

@@ -60,6 +60,8 @@ class Predictive:
         """Write the distribution of each row, one a line."""
         return "\n".join(self.text)
 
+    __repr__ = __str__
+
     @property
     def discrete(self) -> bool:
         """Whether responses are whole numbers, so that `pdf` is a probability."""

@@ -51,6 +51,8 @@ class VectorPredictive:
         """Write the distribution of each row, one a line."""
         return "\n".join(self.text)
 
+    __repr__ = __str__
+
     def log_density(self, y: ArrayLike) -> Floats:
         """Compute log p(y_new | y), nats, of y of shape (n, k); the result has shape (n,)."""
         rows = np.broadcast_to(np.asarray(y, dtype=np.float64), self.mean.shape)
