@@ -237,6 +237,13 @@ def test_a_signal_ends_a_run_with_its_code_and_leaves_nothing(tmp_path, sent, co
     assert not list(tmp_path.glob("runs/*"))
 
 
+@pytest.mark.parametrize("verb", ["run", "recover", "sbc", "path"])
+def test_a_file_where_the_folder_should_be_is_told_before_anything_is_fitted(command, verb):
+    code, out, err = command(verb, "coin.yaml", "--out", "coin.yaml", coin=COIN)
+    assert (code, out) == (2, "")
+    assert "Invalid value for '--out': dir 'coin.yaml' is a file." in err
+
+
 def test_compare_prints_bayes_factors_best_first(command):
     fair = COIN.replace("name: coin", "name: fair").replace(
         "response: flip", 'response: flip, priors: {p: "Beta(500, 500)"}'

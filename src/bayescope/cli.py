@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -57,6 +57,13 @@ Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 when a check
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Fit anew, and keep no fit for the next time.", show_default=False)
 ]
+
+
+def _folder(what: str) -> Any:
+    """An option for a folder; a file that is in the way is told before anything is fitted."""
+    return typer.Option(help=what, file_okay=False, writable=True)
+
+
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder.", show_default=False)]
 
 
@@ -78,7 +85,7 @@ def root(
 @app.command()
 def run(  # noqa: PLR0917  typer makes options of them
     configs: Configs,
-    out: Annotated[Path, typer.Option(help="Folder in which the run folders are made.")] = Path("runs"),
+    out: Annotated[Path, _folder("Folder in which the run folders are made.")] = Path("runs"),
     seed: Seed = None,
     overrides: Overrides = [],  # noqa: B006  typer reads the default and never changes it
     as_json: Json = False,
@@ -118,7 +125,7 @@ def update(  # noqa: PLR0917  typer makes options of them
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder in which the new run folder is made; that of RUN_DIR if left out."),
+        _folder("Folder in which the new run folder is made; that of RUN_DIR if left out."),
     ] = None,
     seed: Seed = None,
     by_row: Annotated[bool, typer.Option("--by-row", help="Make a step of every row.")] = False,
@@ -221,7 +228,7 @@ def path(  # noqa: PLR0917  typer makes options of them
     prior: Annotated[str, typer.Option(help="The line of priors whose scale varies.")] = "coefficients",
     grid: Annotated[int, typer.Option(min=2, max=10_000, help="Number of scales.")] = 100,
     folds: Annotated[int, typer.Option(min=0, max=100, help="Folds of the cross-validation; 0: none.")] = 5,
-    out: Annotated[Path, typer.Option(help="Folder in which the path's folder is made.")] = Path("runs"),
+    out: Annotated[Path, _folder("Folder in which the path's folder is made.")] = Path("runs"),
     seed: Seed = None,
     overrides: Overrides = [],  # noqa: B006
     as_json: Annotated[bool, typer.Option("--json", help="Print path.json instead of the table.")] = False,
@@ -252,9 +259,7 @@ def sbc(  # noqa: PLR0917  typer makes options of them
         typer.Option(help="Recipes, as exact,laplace,nuts; those of CONFIG with draws if left out."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes at work at once.")] = 1,
-    out: Annotated[Path, typer.Option(help="Folder in which the folder of the study is made.")] = Path(
-        "runs"
-    ),
+    out: Annotated[Path, _folder("Folder in which the folder of the study is made.")] = Path("runs"),
     seed: Seed = None,
     overrides: Overrides = [],  # noqa: B006
     as_json: Annotated[bool, typer.Option("--json", help="Print sbc.json instead of the table.")] = False,
@@ -289,7 +294,7 @@ def sbc(  # noqa: PLR0917  typer makes options of them
 @app.command()
 def recover(  # noqa: PLR0917  typer makes options of them
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder in which the run folder is made.")] = Path("runs"),
+    out: Annotated[Path, _folder("Folder in which the run folder is made.")] = Path("runs"),
     seed: Seed = None,
     overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,
