@@ -56,7 +56,14 @@ def regression(
         fixed["sigma"] = float(sigma)
         predictors.append(Predictor("sigma", "identity", None, np.array([], dtype=int), (), float(sigma)))
     formula = "y ~ " + " + ".join(names)
-    response = Response("y", np.asarray(y, dtype=float), trials, weights, "n" if trials is not None else None)
+    response = Response(
+        "y",
+        np.asarray(y, dtype=float),
+        trials,
+        weights,
+        trials_name=None if trials is None else "n",
+        weights_name=None if weights is None else "w",
+    )
     return Model(head, response, tuple(predictors), tuple(blocks), fixed, formula)
 
 

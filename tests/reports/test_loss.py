@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
 
+import bayescope
 from bayescope.config.priors import Scaled
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.models.model import Prior
@@ -70,7 +71,7 @@ def test_the_scikit_learn_call_minimises_our_loss_and_penalty(workshop, likeliho
     fit = workshop.point_fit("map", model, [0.0, 0.0, 0.0, 0.0, *free_sigma])
     (sentence,) = loss_view(model, [fit]).equivalents
     assert "gives the coefficients of map" in sentence
-    assert ("sample_weight" in sentence) == weighted
+    assert ("Pass `w` as sample_weight." in sentence) == weighted
     estimator = call(sentence).fit(X, y, sample_weight=weights)
     theta = np.concatenate([np.ravel(estimator.intercept_), np.ravel(estimator.coef_), free_sigma])
     lowest = totals_at(model, theta)["total"]
@@ -261,3 +262,11 @@ def test_the_penalty_of_an_inverse_gamma_in_units_of_another_parameter_is_its_ne
         penalty = penalty_of("InverseGamma", numbers, x) + log_scale_term("InverseGamma", declared, numbers)
         constants.append(penalty + float(DISTRIBUTIONS["InverseGamma"].log_density(x, 3.0, scale)))
     assert constants[0] == pytest.approx(constants[1], rel=1e-13)
+
+
+def test_an_update_has_no_weights_to_pass():
+    columns = {"x": [0.0, 1.0, 2.0, 4.0], "y": [0.1, 0.9, 2.3, 3.8]}
+    model = {"likelihood": "Normal", "formula": "y ~ x"}
+    run = bayescope.run({"name": "u", "data": {"columns": columns}, "model": model, "inference": ["mle"]})
+    [sentence] = run.update({"x": [3.0], "y": [2.9]}).record.loss.equivalents
+    assert sentence == "`LinearRegression()` gives the coefficients of mle."

@@ -23,7 +23,7 @@ from bayescope.inference.fit import Fit, Floats
 from bayescope.models.model import Model
 from bayescope.models.prior_density import element_priors
 from bayescope.reports.equivalents_classes import class_equivalents
-from bayescope.reports.formatting import compact
+from bayescope.reports.formatting import compact, plain
 
 _LINEAR_TOLERANCE = "tol=1e-12, max_iter=100_000"
 _LOGISTIC_TOLERANCE = "tol=1e-10, max_iter=100_000"
@@ -65,9 +65,8 @@ def _is_plain_regression(model: Model) -> bool:
 def _rows_note(model: Model) -> str:
     if model.response.trials is not None:
         return " Fit it on one row for each trial."
-    if model.response.weights is not None:
-        return " Pass the counts of the rows as sample_weight."
-    return ""
+    name = model.response.weights_name  # weights without a name are not the user's: rows made from statistics
+    return "" if name is None else f" Pass `{plain(name)}` as sample_weight."
 
 
 def _unpenalised_sentence(model: Model, fits: Sequence[Fit]) -> str:
