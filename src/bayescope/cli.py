@@ -61,7 +61,7 @@ NoCache = Annotated[
 
 def _folder(what: str) -> Any:
     """An option for a folder; a file that is in the way is told before anything is fitted."""
-    return typer.Option(help=what, file_okay=False, writable=True)
+    return typer.Option(help=what, file_okay=False)
 
 
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder.", show_default=False)]
