@@ -9,6 +9,7 @@ from sklearn.linear_model import Lasso, LogisticRegression
 import bayescope
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.settings import PointSettings
+from bayescope.inference.working_set import minimise_working_set
 
 TIGHT = {"tol": 1e-14, "max_iter": 1_000_000}
 
@@ -93,16 +94,29 @@ def test_the_mode_of_every_head_satisfies_its_conditions_in_every_coordinate(hea
 
 
 def test_working_sets_end_where_the_whole_problem_does():
-    X, mean, rng = simulated(150, 110, seed=3)
-    y = mean + rng.normal(size=150)
-    run = fit(
-        X, y, "Normal", {"Intercept": "Flat()", "coefficients": "Laplace(0, 0.1)", "sigma": "HalfNormal(2)"}
-    )
+    X, mean, rng = simulated(100, 110, seed=3)
+    y = mean + rng.normal(size=100)
+    run = fit(X, y, "Normal", {"Intercept": "Flat()", "coefficients": "Laplace(0, 0.1)", "sigma": 1.0})
     problem = PointProblem(run.model, prior=True)
     assert problem.sparse
-    start = np.append(np.zeros(111), 1.0)
-    whole = problem.minimise_all(start, PointSettings())
+    whole = problem.minimise_all(np.zeros(111), PointSettings())
     assert run["map"].estimate == pytest.approx(whole.theta, rel=1e-8, abs=1e-10)
+
+
+def test_many_coefficients_of_more_rows_are_solved_at_once_from_their_gram_matrix():
+    X, mean, rng = simulated(150, 110, seed=3)
+    y = mean + rng.normal(size=150)
+    run = fit(X, y, "Normal", {"Intercept": "Flat()", "coefficients": "Laplace(0, 0.1)", "sigma": 1.0})
+    problem = PointProblem(run.model, prior=True)
+    assert not problem.sparse
+    in_sets = minimise_working_set(
+        problem.objective,
+        problem.slopes,
+        lambda free, theta: problem.given(free, theta).minimise_all(theta[free], PointSettings()),
+        np.zeros(111),
+        1e-8,
+    )
+    assert run["map"].estimate == pytest.approx(in_sets.theta, rel=1e-8, abs=1e-10)
 
 
 def test_only_the_coefficients_with_a_laplace_prior_become_zero():

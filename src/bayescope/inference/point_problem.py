@@ -28,6 +28,7 @@ from bayescope.models.network_bodies import networks
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
 
+_SMALL = 1000  # unknowns, whose Gram matrix is solved in less than a second
 _SLACK = 5e-5  # of a Hessian of many rows: a standard error's own error, 1 / sqrt(2 n) of it, is far larger
 
 
@@ -137,7 +138,11 @@ class PointProblem:
         """Whether there are so many kinks that most unknowns are expected to rest at theirs."""
         if self.model.likelihood.multivariate or networks(self.model):
             return False
-        return bool(np.count_nonzero(self.objective.weight) > MANY)
+        if np.count_nonzero(self.objective.weight) <= MANY:
+            return False
+        # all unknowns at once cost little more than the Gram matrix, which is needed anyway
+        small = len(self.model.names) <= min(_SMALL, len(self.model.response.values))
+        return not small or self.normal is None
 
     @cached_property
     def provable(self) -> bool:
