@@ -37,7 +37,8 @@ def regularisation_path(
         data: replaces the data that the configuration names.
         prior: the line of priors whose scale varies.
         grid: number of scales.
-        folds: of the cross-validated log score, drawn by the seed; 0 for none.
+        folds: of the cross-validated log score, drawn by the seed; 0 for none, and none of fewer than
+            two rows each.
         out: folder to make the path's folder in; None writes nothing.
         seed: replaces the seed of the configuration.
         overrides: `key.path=value` texts, as for `--set`.

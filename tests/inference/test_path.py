@@ -7,7 +7,7 @@ import pytest
 import scipy
 from sklearn.linear_model import Lasso, Ridge, enet_path, lasso_path
 
-from bayescope.errors import NotApplicable
+from bayescope.errors import ConfigError, NotApplicable
 from bayescope.inference.path import path_of
 from bayescope.models.rows import take
 from bayescope.pipeline import prepare, read_config
@@ -125,6 +125,17 @@ def test_the_cross_validated_score_is_that_of_scikit_learn_fold_by_fold(lasso):
     assert path.score[step] == pytest.approx(np.concatenate(scores).mean(), rel=1e-9)
     means = [fold.mean() for fold in scores]
     assert path.score_error[step] == pytest.approx(np.std(means, ddof=1) / 2, rel=1e-6)
+
+
+def test_folds_that_cannot_be_made_are_not_made_silently(lasso):
+    model, _ = lasso
+    with pytest.raises(ConfigError, match="folds: expected at least 2, or 0 for no cross-validation, not 1"):
+        path_of(model, grid=3, folds=1)
+    rows = len(model.response.values)
+    path = path_of(model, grid=3, folds=rows // 2 + 1)
+    assert path.folds == 0
+    assert path.best_score is None
+    assert any(note.startswith("no cross-validation: ") and str(rows) in note for note in path.notes)
 
 
 def test_the_marked_steps_are_what_they_say(lasso):

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.config.priors import Scaled
-from bayescope.errors import NotApplicable
+from bayescope.errors import ConfigError, NotApplicable, Problem
 from bayescope.inference.map_refusals import refuse_degenerate, refuse_improper, refuse_unbounded
 from bayescope.inference.path_scores import cross_validate, evidences
 from bayescope.inference.path_steps import (
@@ -121,14 +121,18 @@ def path_of(
         model: its block `prior` is Normal or Laplace with one scale, a number; other priors stay.
         prior: the name of the block.
         grid: number of scales.
-        folds: of the cross-validation, whose rows are drawn by `seed`; 0 for none.
+        folds: of the cross-validation, whose rows are drawn by `seed`; 0 for none, and none of fewer
+            than two rows each.
         seed: see `folds`.
         report_progress: told what is being done.
 
     Raises:
+        ConfigError: a single fold, which would leave out every row.
         NotApplicable: the block has no path; the message says why.
         FitError: the posterior has no mode, for any scale.
     """
+    if folds == 1:
+        raise ConfigError([Problem(("folds",), "expected at least 2, or 0 for no cross-validation, not 1")])
     block = _block(model, prior)
     whole = condensed(model)
     problem = PointProblem(whole.model, prior=True)
@@ -139,6 +143,9 @@ def path_of(
     strength = strengths(whole.model, block, null, grid)
     report_progress(f"path of {prior}: {grid} steps")
     found, notes = follow(problem, block, strength, null)
+    if folds and (rows := len(model.response.values)) < 2 * folds:
+        notes = (*notes, f"no cross-validation: {folds} folds need two rows each, and there are {rows}")
+        folds = 0
     strength, theta = strength[: len(found)], np.array([solution.theta for solution in found])
     scores, errors = cross_validate(
         model, block, strength, folds=folds, seed=seed, report_progress=report_progress

@@ -41,13 +41,12 @@ def cross_validate(
     """Score each strength by the mean log predictive density of rows left out at the mode of the others.
 
     Returns the means over `folds` folds, nats an observation, and their standard errors, shape (g,) each; nan
-    with fewer than two folds, or fewer than two rows a fold.
+    without folds.
     """
-    nothing = np.full(len(strength), np.nan)
-    rows = len(model.response.values)
-    if folds < 2 or rows < 2 * folds:
+    if not folds:
+        nothing = np.full(len(strength), np.nan)
         return nothing, nothing
-    shuffled = np.random.default_rng(seed).permutation(rows)
+    shuffled = np.random.default_rng(seed).permutation(len(model.response.values))
     means, counts = [], []
     for k in range(folds):
         report_progress(f"cross-validation: fold {k + 1} of {folds}")
