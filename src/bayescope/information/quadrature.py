@@ -27,7 +27,7 @@ _ORDER = 16
 _WIDTHS = (1.0, 0.5, 0.25, 0.125)
 _TOLERANCE = 1e-13
 _NEGLIGIBLE = 1e-30
-_SLOPE_STEP = 5.0
+_SLOPE_STEPS = np.array([5.0, 7.5])  # two, for the function may have a zero at one of them
 _FLATTEST = 1e-3
 
 _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
@@ -115,7 +115,8 @@ def integrate(
 
 
 def _sign_changes(piece: Piece, difference: Callable[[Floats], Floats]) -> Floats:
-    t, _ = _grid(piece, 1.0, np.empty(0))
+    nodes, _ = _grid(piece, 1.0, np.empty(0))
+    t = np.concatenate([[piece.near], nodes, [piece.far]])  # none of the nodes is at an end
     signs = np.sign(difference(piece.x(t)))
     at = np.flatnonzero(signs[1:] * signs[:-1] < 0.0)
     left, right, start = t[at], t[at + 1], signs[at]
@@ -128,13 +129,14 @@ def _sign_changes(piece: Piece, difference: Callable[[Floats], Floats]) -> Float
 
 def _tails(piece: Piece, integrand: Integrand, total: Floats) -> Floats:
     """What lies beyond the ends of a piece if it goes on falling as it does there; inf if it does not."""
-    sides = [(piece.near, _SLOPE_STEP)] + [(piece.far, -_SLOPE_STEP)] * piece.open_far
+    sides = [(piece.near, 1.0)] + [(piece.far, -1.0)] * piece.open_far
     left_out = np.zeros(len(total))
-    for end, step in sides:
-        t = np.array([end, end + step])
-        at_end, inside = np.abs(integrand(piece.x(t), t)).T
+    for end, inwards in sides:
+        t = np.append(end, end + inwards * _SLOPE_STEPS)
+        values = np.abs(integrand(piece.x(t), t))
+        at_end, inside = values[:, 0], values[:, 1:]
         counts = at_end > _NEGLIGIBLE * np.maximum(total, _NEGLIGIBLE)
-        slope = np.log(inside / at_end) / _SLOPE_STEP
+        slope = np.max(np.log(inside / at_end[:, None]) / _SLOPE_STEPS, axis=1)
         beyond = np.where(slope > _FLATTEST, at_end / np.maximum(slope, _FLATTEST), np.inf)
         left_out += np.where(counts, beyond, 0.0)
     return left_out
