@@ -150,9 +150,7 @@ def _parse_csv(path: Path, on_ragged: Callable[[Any], str] | None, *, blank_rows
         ),
     )
     if table.num_columns == 1 and not blank_rows and on_ragged is None:
-        return _parse_csv(
-            path, None, blank_rows=True
-        )  # the blank lines of a single column are missing values
+        return _parse_csv(path, None, blank_rows=True)  # blank lines of a single column are missing values
     return table
 
 
@@ -165,11 +163,8 @@ def _explain_csv(path: Path, source: str, error: Exception) -> NoReturn:
 
     def note(row: Any) -> str:
         if row.actual_columns != row.expected_columns:
-            values, names = (
-                _counted(row.actual_columns, "value"),
-                _counted(row.expected_columns, "column name"),
-            )
-            message = f"{values} in a row, but {names}"
+            names = _counted(row.expected_columns, "column name")
+            message = f"{_counted(row.actual_columns, 'value')} in a row, but {names}"
             widths.add(row.actual_columns)
             ragged.append(Finding(message, row=None if row.number is None else row.number - 1))
         return "skip"

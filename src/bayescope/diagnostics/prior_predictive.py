@@ -37,9 +37,7 @@ _DRAWS = 1000
 _ROWS = 200
 _FEW = 300  # draws to find out which prior it is
 _MOST_BLOCKS = 20
-_FAR = (
-    100.0  # in sds from 0: a default Intercept, which is at x = 0, is then as many times wider than the data
-)
+_FAR = 100.0  # sds from 0: a default Intercept, which is at x = 0, is then so many times wider than the data
 _FACTORS = (0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001, 1e-4, 1e-5, 1e-6)
 
 

@@ -28,7 +28,8 @@ from bayescope.models.network_bodies import networks
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
 
-_SMALL = 1000  # unknowns, whose Gram matrix is solved in less than a second
+_SMALL = 1000  # unknowns, the most that have a covariance matrix
+_TALL = 32  # rows for each unknown: from there on the Gram matrix costs more than what is solved with it
 _SLACK = 5e-5  # of a Hessian of many rows: a standard error's own error, 1 / sqrt(2 n) of it, is far larger
 
 
@@ -140,9 +141,10 @@ class PointProblem:
             return False
         if np.count_nonzero(self.objective.weight) <= MANY:
             return False
-        # all unknowns at once cost little more than the Gram matrix, which is needed anyway
-        small = len(self.model.names) <= min(_SMALL, len(self.model.response.values))
-        return not small or self.normal is None
+        # all at once then cost little more than the Gram matrix, which is needed anyway
+        size = len(self.model.names)
+        tall = size <= _SMALL and len(self.model.response.values) >= _TALL * size
+        return not tall or self.normal is None
 
     @cached_property
     def provable(self) -> bool:

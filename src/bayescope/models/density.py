@@ -132,10 +132,11 @@ def evaluate(model: Model, theta: Floats, *, order: int) -> Evaluation:
 
 
 def _both(some: Evaluation, others: Evaluation) -> Evaluation:
+    """Add evaluations of different rows, into the arrays of the first."""
     least = float(np.minimum(some.least, others.least))  # nan if either is
-    return Evaluation(
-        some.value + others.value, some.gradient + others.gradient, some.hessian + others.hessian, least
-    )
+    np.add(some.gradient, others.gradient, out=some.gradient)
+    np.add(some.hessian, others.hessian, out=some.hessian)
+    return some._replace(value=some.value + others.value, least=least)
 
 
 def likelihood_derivatives(model: Model, theta: Floats) -> tuple[float, Floats, Floats]:
