@@ -117,14 +117,22 @@ def test_what_cannot_be_calibrated_is_refused(command, arguments, message):
     code, _, err = command("sbc", "coin.yaml", *arguments, "-q")
     assert code == 2
     assert message in err
+    assert "coin.yaml:1:1" not in err, "what is wrong with --method has no place in the file"
     assert not list(Path().glob("runs/*"))
 
 
-def test_a_file_where_the_folder_of_the_study_should_be_is_exit_code_2(command):
+def test_a_study_in_the_place_of_a_file_is_refused_before_the_first_simulation(command):
     Path("runs").write_text("in the way")
     code, _, err = command("sbc", "coin.yaml", "--simulations", 20, "-q")
     assert code == 2
     assert "'runs' is a file" in err
+
+
+def test_a_study_in_a_place_that_cannot_be_written_is_exit_code_1(command):
+    Path("runs").write_text("in the way")
+    code, _, err = command("sbc", "coin.yaml", "--simulations", 20, "--out", "runs/deeper", "-q")
+    assert code == 1
+    assert "cannot be written" in err
 
 
 @pytest.mark.parametrize(

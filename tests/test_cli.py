@@ -142,6 +142,29 @@ def test_a_misspelt_column_is_a_configuration_error_with_its_place(command):
     assert "did you mean 'flip'?" in err
 
 
+def test_the_runs_beside_one_with_refused_data_are_made(command):
+    bad = COIN.replace("[1, 0, 1, 1]", "[1, 0, 3, 1]").replace("name: coin", "name: bad")
+    last = COIN.replace("name: coin", "name: last")
+    code, _, err = command("run", "coin.yaml", "bad.yaml", "last.yaml", coin=COIN, bad=bad, last=last)
+    assert code == 3
+    assert "row 3: 3 is outside {0, 1}" in err
+    assert [folder.name.split("-")[0] for folder in sorted(Path("runs").iterdir())] == ["coin", "last"]
+
+
+def test_a_file_in_the_place_of_the_folder_of_runs_is_refused_before_the_fit(command):
+    Path("taken").write_text("mine")
+    code, out, err = command("run", "coin.yaml", "--out", "taken", coin=COIN)
+    assert (code, out) == (2, "")
+    assert "'taken' is a file" in err
+
+
+def test_rows_that_were_dropped_are_told_beside_the_observations(command):
+    data = "data: {columns: {flip: [1, null, 1, 0]}, missing: drop}"
+    code, out, _ = command("run", "coin.yaml", coin=COIN.replace(COIN.splitlines()[1], data))
+    assert code == 0
+    assert "3 observations (1 row with missing values dropped)" in " ".join(out.split())
+
+
 def test_refused_data_exit_3_and_name_column_and_row(command):
     code, _, err = command("run", "coin.yaml", coin=COIN.replace("[1, 0, 1, 1]", "[1, 0, 3, 1]"))
     assert code == 3

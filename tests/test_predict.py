@@ -244,6 +244,20 @@ class TestLabels:
             categories.predict(top_k=2)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"probability": 0.5}, "probability: is for kind interval"),
+        ({"kind": "draws", "probability": 0.5}, "probability: is for kind interval"),
+        ({"draws": 10}, "draws: is for kind draws"),
+        ({"kind": "interval", "draws": 10}, "draws: is for kind draws"),
+    ],
+)
+def test_a_setting_of_another_kind_is_refused(line, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        line.predict(NEW, **settings)
+
+
 class TestRefusals:
     def test_what_is_wrong_with_the_rows_is_named(self, line):
         with pytest.raises(DataError, match="needs the column 'group'"):
@@ -310,6 +324,7 @@ class TestCommand:
             (["--out", "p.csv", "--json"], 2, "prints JSON"),
             (["--kind", "draws", "--temperature", "0.7"], 2, "Normal has no labels"),
             (["--probability", "89"], 2, "between 0 and 1"),
+            (["--probability", "0.5"], 2, "probability: is for kind interval"),
         ],
     )
     def test_a_wrong_command_line_ends_with_2(self, command, folder, arguments, code, message):
@@ -317,6 +332,11 @@ class TestCommand:
         ended, out, err = command(folder, "new.csv", *arguments)
         assert (ended, out) == (code, "")
         assert message in err
+
+    def test_no_rows_for_a_model_with_predictors_end_with_2(self, command, folder):
+        code, out, err = command(folder)
+        assert (code, out) == (2, "")
+        assert "has predictors: give new rows" in err
 
     def test_refused_rows_end_with_3(self, command, folder):
         NEW.assign(group=["a", "z", "b"]).to_csv("new.csv", index=False)

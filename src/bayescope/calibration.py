@@ -126,7 +126,7 @@ def _study(
     table, model = prepare(loaded, data)
     with located(loaded.source):
         refuse_undrawn(model)
-        config = loaded.config.model_copy(update={"inference": _recipes(loaded, methods)})
+    config = loaded.config.model_copy(update={"inference": _recipes(loaded, methods)})
     summary = data_summary(table, model.columns, model.response)
     return Study(loaded, config, written_out(model), table.fingerprint, summary)
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
@@ -32,7 +32,9 @@ from bayescope.console import (
 from bayescope.errors import BayescopeError, ConfigError, Problem, StrictError
 
 if TYPE_CHECKING:
+    from bayescope.config.load import LoadedConfig
     from bayescope.inference.predictions import Kind
+    from bayescope.runs import Run
 
 app = typer.Typer(
     add_completion=False,
@@ -50,6 +52,7 @@ Overrides = Annotated[
         "--set", metavar="KEY=VALUE", help="Override a key: --set 'model.priors.sigma=HalfNormal(1)'."
     ),
 ]
+Out = Annotated[Path, typer.Option(file_okay=False, help="Folder to make the run's folder in.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Replace the seed of the configuration.")]
 Json = Annotated[bool, typer.Option("--json", help="Print run.json instead of the tables.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
@@ -57,14 +60,12 @@ Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 when a check
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Fit anew, and keep no fit for the next time.", show_default=False)
 ]
-
-
-def _folder(what: str) -> Any:
-    """An option for a folder; a file that is in the way is told before anything is fitted."""
-    return typer.Option(help=what, file_okay=False)
-
-
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder.", show_default=False)]
+
+
+def _command() -> str:
+    """What was typed."""
+    return shlex.join(["bayescope", *sys.argv[1:]])
 
 
 def _print_version(wanted: bool) -> None:
@@ -85,7 +86,7 @@ def root(
 @app.command()
 def run(  # noqa: PLR0917  typer makes options of them
     configs: Configs,
-    out: Annotated[Path, _folder("Folder in which the run folders are made.")] = Path("runs"),
+    out: Out = Path("runs"),
     seed: Seed = None,
     overrides: Overrides = [],  # noqa: B006  typer reads the default and never changes it
     as_json: Json = False,
@@ -100,8 +101,8 @@ def run(  # noqa: PLR0917  typer makes options of them
     from bayescope import pipeline  # after the configurations are known to be right
 
     cache = None if no_cache else pipeline.open_cache()
-    all_finished = []
-    for config, path in zip(loaded, configs, strict=True):
+
+    def fit(config: LoadedConfig, path: Path) -> Run:
         with progress_line(quiet) as progress:
             finished = pipeline.execute(
                 config,
@@ -112,8 +113,10 @@ def run(  # noqa: PLR0917  typer makes options of them
                 points=False,
             )
         save_run(finished, out, as_json=as_json)
-        all_finished.append(finished)
-    judge(all_finished, strict=strict)
+        return finished
+
+    pairs = list(zip(loaded, configs, strict=True))
+    judge(for_each(pairs, lambda pair: fit(*pair)), strict=strict)
 
 
 @app.command()
@@ -125,7 +128,9 @@ def update(  # noqa: PLR0917  typer makes options of them
     ],
     out: Annotated[
         Path | None,
-        _folder("Folder in which the new run folder is made; that of RUN_DIR if left out."),
+        typer.Option(
+            file_okay=False, help="Folder in which the new run folder is made; that of RUN_DIR if left out."
+        ),
     ] = None,
     seed: Seed = None,
     by_row: Annotated[bool, typer.Option("--by-row", help="Make a step of every row.")] = False,
@@ -172,8 +177,12 @@ def predict(  # noqa: PLR0917  typer makes options of them
     out: Annotated[
         Path | None, typer.Option(help="A .csv, .json, .parquet or .feather file, in place of CSV on stdout.")
     ] = None,
-    probability: Annotated[float, typer.Option(help="Of the intervals.")] = 0.89,
-    draws: Annotated[int, typer.Option(help="How many responses are drawn for each row.")] = 100,
+    probability: Annotated[
+        float | None, typer.Option(help="Of the intervals; 0.89 if left out.", show_default=False)
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option(help="Responses drawn for each row; 100 if left out.", show_default=False)
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Replace the seed of the run.")] = None,
     trials: Annotated[
         int | None, typer.Option(help="The number of trials, where there is no file of new rows.")
@@ -228,7 +237,7 @@ def path(  # noqa: PLR0917  typer makes options of them
     prior: Annotated[str, typer.Option(help="The line of priors whose scale varies.")] = "coefficients",
     grid: Annotated[int, typer.Option(min=2, max=10_000, help="Number of scales.")] = 100,
     folds: Annotated[int, typer.Option(min=0, max=100, help="Folds of the cross-validation; 0: none.")] = 5,
-    out: Annotated[Path, _folder("Folder in which the path's folder is made.")] = Path("runs"),
+    out: Out = Path("runs"),
     seed: Seed = None,
     overrides: Overrides = [],  # noqa: B006
     as_json: Annotated[bool, typer.Option("--json", help="Print path.json instead of the table.")] = False,
@@ -242,7 +251,7 @@ def path(  # noqa: PLR0917  typer makes options of them
     loaded = read_config(config, seed=seed, overrides=overrides)
     with progress_line(quiet) as progress:
         record = follow_path(
-            loaded, prior=prior, grid=grid, folds=folds, progress=progress, command=shlex.join(sys.argv[1:])
+            loaded, prior=prior, grid=grid, folds=folds, progress=progress, command=_command()
         )
     folder = save_path(record, out)
     print(json_of(folder / "path.json") if as_json else path_text(record))
@@ -259,7 +268,7 @@ def sbc(  # noqa: PLR0917  typer makes options of them
         typer.Option(help="Recipes, as exact,laplace,nuts; those of CONFIG with draws if left out."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes at work at once.")] = 1,
-    out: Annotated[Path, _folder("Folder in which the folder of the study is made.")] = Path("runs"),
+    out: Out = Path("runs"),
     seed: Seed = None,
     overrides: Overrides = [],  # noqa: B006
     as_json: Annotated[bool, typer.Option("--json", help="Print sbc.json instead of the table.")] = False,
@@ -282,7 +291,7 @@ def sbc(  # noqa: PLR0917  typer makes options of them
             seed=seed,
             overrides=overrides,
             progress=progress,
-            command=shlex.join(["bayescope", *sys.argv[1:]]),
+            command=_command(),
         )
     print(json_of(record.folder / "sbc.json") if as_json else sbc_text(record))
     if not as_json:
@@ -294,7 +303,7 @@ def sbc(  # noqa: PLR0917  typer makes options of them
 @app.command()
 def recover(  # noqa: PLR0917  typer makes options of them
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.", show_default=False)],
-    out: Annotated[Path, _folder("Folder in which the run folder is made.")] = Path("runs"),
+    out: Out = Path("runs"),
     seed: Seed = None,
     overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,
@@ -310,7 +319,7 @@ def recover(  # noqa: PLR0917  typer makes options of them
         finished = recovered(
             loaded,
             progress=progress,
-            command=shlex.join(["bayescope", *sys.argv[1:]]),
+            command=_command(),
             show=show_answers(progress, as_json=as_json),
         )
     save_run(finished, out, as_json=as_json)

@@ -59,13 +59,13 @@ def judge(runs: Sequence[Run], *, strict: bool) -> None:
         raise StrictError(f"a check failed in {', '.join(failed)} (see the verdict and the report)")
 
 
-def for_each[Result](paths: Sequence[Path], action: Callable[[Path], Result]) -> list[Result]:
-    """Do `action` for every path; what is wrong with any of them is told, the last as an error."""
+def for_each[Item, Result](items: Sequence[Item], action: Callable[[Item], Result]) -> list[Result]:
+    """Do `action` for every item; what is wrong with any of them is told, the last as an error."""
     results: list[Result] = []
     errors: list[BayescopeError] = []
-    for path in paths:
+    for item in items:
         try:
-            results.append(action(path))
+            results.append(action(item))
         except BayescopeError as error:
             errors.append(error)
     for earlier in errors[:-1]:

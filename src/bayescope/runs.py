@@ -128,8 +128,8 @@ class Run:
         *,
         kind: Kind = "mean",
         method: str | None = None,
-        probability: float = 0.89,
-        draws: int = 100,
+        probability: float | None = None,
+        draws: int | None = None,
         seed: int | None = None,
         temperature: float | None = None,
         top_k: int | None = None,
@@ -143,8 +143,8 @@ class Run:
                 columns. None: one new observation of a model without predictors.
             kind: "mean"; "interval": that of the mean and that of a response, too; "draws" of responses.
             method: the recipe to predict by; the reference if left out.
-            probability: of the intervals.
-            draws: how many responses of each row.
+            probability: of the intervals; 0.89 if left out.
+            draws: how many responses of each row; 100 if left out.
             seed: of the draws; that of the run if left out.
             temperature: of the labels that are drawn of a categorical response, as are `top_k` and `top_p`.
             top_k: draw of the k most probable labels.

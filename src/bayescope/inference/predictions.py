@@ -44,8 +44,8 @@ class Wanted:
 
     Attributes:
         kind: "mean", "interval" (with the mean), or "draws" of responses.
-        probability: of the intervals, between 0 and 1.
-        draws: how many responses are drawn for each row.
+        probability: of the intervals, between 0 and 1; None: 0.89.
+        draws: how many responses are drawn for each row; None: 100.
         seed: of the draws.
         temperature: of the labels that are drawn of a categorical response, as in
             `bayescope.sampling.categorical`.
@@ -54,12 +54,22 @@ class Wanted:
     """
 
     kind: Kind = "mean"
-    probability: float = 0.89
-    draws: int = 100
+    probability: float | None = None
+    draws: int | None = None
     seed: int = 0
     temperature: float | None = None
     top_k: int | None = None
     top_p: float | None = None
+
+    @property
+    def within(self) -> float:
+        """The probability of intervals."""
+        return 0.89 if self.probability is None else self.probability
+
+    @property
+    def size(self) -> int:
+        """The number of draws."""
+        return 100 if self.draws is None else self.draws
 
     @property
     def reshaped(self) -> dict[str, Any]:
@@ -139,7 +149,7 @@ def _by_rows(
     """Predict a block of rows at a time, from the distributions of their responses."""
     rows, predict = len(model.response.values), predictor(fit, model)
     components = 1000 if fit.draws is None else fit.draws.shape[0] * fit.draws.shape[1]
-    step = max(1, min(_ROWS, _CELLS // max(components * max(1, len(levels)), wanted.draws)))
+    step = max(1, min(_ROWS, _CELLS // max(components * max(1, len(levels)), wanted.size)))
     rng = np.random.default_rng(wanted.seed)
     for start in range(0, rows, step):
         block = slice(start, min(start + step, rows))
@@ -161,14 +171,14 @@ def _columns(
             )
         return _named("mean", predictive.mean, model.response.levels)
     if levels:
-        return _category_columns(predictive, wanted.probability if interval else None, levels)
+        return _category_columns(predictive, wanted.within if interval else None, levels)
     name = "p" if model.likelihood.name == "Bernoulli" else "mean"
     columns = {name: predictive.mean}
     if interval:
-        ends = predictive.mean_interval(wanted.probability)
+        ends = predictive.mean_interval(wanted.within)
         columns |= dict(zip((f"{name}_lower", f"{name}_upper"), ends, strict=True))
         if name == "mean":  # of 0 and 1 an interval says nothing
-            columns |= dict(zip(("lower", "upper"), predictive.interval(wanted.probability), strict=True))
+            columns |= dict(zip(("lower", "upper"), predictive.interval(wanted.within), strict=True))
     return columns
 
 
@@ -210,7 +220,7 @@ def _labels(
     """Draw labels by probabilities that temperature, top-k and top-p have changed, each row on its own."""
     with np.errstate(divide="ignore"):
         logits = np.log(label_probabilities(predictive, len(levels)))
-    drawn = categorical(logits, wanted.draws, rng, **wanted.reshaped)
+    drawn = categorical(logits, wanted.size, rng, **wanted.reshaped)
     return _long(places, 0, drawn.astype(np.float64), levels, whole=True)
 
 
@@ -219,8 +229,8 @@ def _drawn(fit: Fit, model: Model, wanted: Wanted) -> Iterator[tuple[NDArray[np.
     rows, draw = len(model.response.values), response_draws(fit, model)
     rng = np.random.default_rng(wanted.seed)
     step = max(1, _CELLS // rows)
-    for start in range(0, wanted.draws, step):
-        found = draw(rng, min(step, wanted.draws - start))
+    for start in range(0, wanted.size, step):
+        found = draw(rng, min(step, wanted.size - start))
         yield _long(
             np.arange(rows), start, found, model.response.levels, whole=model.likelihood.response.integer
         )
@@ -256,10 +266,10 @@ def _refuse_settings(wanted: Wanted) -> None:
             f"is one of mean, interval, draws, not {wanted.kind!r}",
         ),
         "probability": (
-            0.0 < wanted.probability < 1.0,
+            0.0 < wanted.within < 1.0,
             f"is a number between 0 and 1, not {wanted.probability!r}",
         ),
-        "draws": (wanted.draws >= 1, f"is a whole number of at least 1, not {wanted.draws!r}"),
+        "draws": (wanted.size >= 1, f"is a whole number of at least 1, not {wanted.draws!r}"),
         "temperature": (
             wanted.temperature is None or 0.0 <= wanted.temperature < np.inf,
             f"is a number of at least 0, not {wanted.temperature!r}",
@@ -274,13 +284,19 @@ def _refuse_settings(wanted: Wanted) -> None:
         ),
     }
     problems = [Problem((name,), message) for name, (good, message) in checks.items() if not good]
-    if wanted.reshaped and wanted.kind != "draws":
-        problems += [
-            Problem((name,), "is for kind draws: it changes which labels are drawn")
-            for name in wanted.reshaped
-        ]
+    if not problems:
+        problems = [Problem((name,), f"is for kind {kind}") for name, kind in _of_another_kind(wanted)]
     if problems:
         raise ConfigError(problems)
+
+
+def _of_another_kind(wanted: Wanted) -> Iterator[tuple[str, Kind]]:
+    """The settings that were given though they say nothing about the kind wanted, with their own kind."""
+    if wanted.probability is not None and wanted.kind != "interval":
+        yield "probability", "interval"
+    for name in ("draws", *wanted.reshaped):
+        if getattr(wanted, name) is not None and wanted.kind != "draws":
+            yield name, "draws"
 
 
 def _refuse_reshaped(model: Model, wanted: Wanted) -> None:

@@ -13,7 +13,7 @@ from bayescope.data.new_rows import read_rows
 from bayescope.data.table import Table, make_table
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.distributions.supports import Support
-from bayescope.errors import BayescopeError
+from bayescope.errors import BayescopeError, ConfigError, Problem
 from bayescope.inference.exact import recognise
 from bayescope.inference.exact_posterior import ExactPosterior
 from bayescope.inference.fit import Fit
@@ -100,9 +100,10 @@ def _rows(blueprint: Mapping[str, Any], new_data: Any, trials: Floats | None) ->
     if trials is not None:
         return _of_trials(blueprint, trials)
     if blueprint["response"]["trials"] is not None:
-        raise BayescopeError(f"{blueprint['likelihood']} needs the number of trials: predictive(trials=10)")
+        raise ConfigError([Problem(("trials",), f"{blueprint['likelihood']} needs their number, such as 10")])
     if blueprint["encodings"] is not None:
-        raise BayescopeError(f"{blueprint['formula']} has predictors: give new rows of them")
+        message = f"{blueprint['formula']} has predictors: give new rows, a file or a table, of them"
+        raise ConfigError([Problem((), message)])
     return make_table({}, "one new observation", rows=np.array([1], dtype=np.int64))
 
 

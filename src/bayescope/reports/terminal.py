@@ -83,7 +83,7 @@ def _answers(record: RunRecord, fits: Sequence[Fit], width: int) -> list[Rendera
     return [
         _heading(record),
         *_estimate_tables(shortened(record), answered_methods(fits), width),
-        *(Text(sentence) for sentence in left_out(record)),
+        *(Text(sentence) for sentence in (left_out(record) if answered_methods(fits) else ())),
         *(Text(sentence) for sentence in (*recovery_in_words(record), *answers_in_words(fits))),
         *(Text(note) for note in (record.lineage.notes[:1] if record.lineage else ())),
         *_hypotheses(record),
@@ -121,6 +121,8 @@ def encodable(text: str, encoding: str) -> str:
 
 def _heading(record: RunRecord) -> Text:
     rows = f"{whole(record.data.observations)} observation{'s' if record.data.observations != 1 else ''}"
+    if dropped := record.data.dropped:
+        rows += f" ({whole(dropped)} row{'s' if dropped > 1 else ''} with missing values dropped)"
     model = record.model
     body = plain(model.formula) if model.formula else plain(model.response)
     if len(body) > 40:
