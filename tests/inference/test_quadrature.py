@@ -72,6 +72,32 @@ def test_between_the_nodes_a_density_is_a_polynomial_whatever_its_width(width):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * expected.max())
 
 
+@pytest.mark.parametrize("width", [1e-6, 1e-3, 1.0, 30.0])
+def test_a_bell_takes_a_few_panels_that_double_away_from_its_peak(width):
+    answer = q.integrate(lambda tau: -0.5 * (tau / width) ** 2, -math.inf, math.inf, (), 1e-10)
+    assert len(answer.edges) <= 10
+    for side in (1, -1):
+        away = np.unique(np.maximum(side * answer.edges, 0.0).round(12))[1:]
+        np.testing.assert_allclose(away[1:-1], 2 * away[:-2], rtol=1e-5)
+        # the first panel is as wide as the logarithm takes to fall by one, but for a factor of two
+        assert 0.5 < (away[0] / width) ** 2 < 2
+    # 1e-20 of the height is left out on either side
+    np.testing.assert_allclose(-0.5 * (answer.edges[[0, -1]] / width) ** 2, math.log(1e-20), rtol=2e-3)
+
+
+@pytest.mark.parametrize("shape", [0.5, 3.0, 1e3, 1e6])
+def test_a_density_and_its_moments_share_their_panels(shape):
+    seen = []
+
+    def log_density(tau):
+        seen.append(tau.size)
+        return shape * (tau - np.expm1(tau))
+
+    answer = q.integrate(log_density, -math.inf, math.inf, (1, 2), 1e-10)
+    assert len(answer.edges) <= 12
+    assert sum(seen) < 20_000
+
+
 @pytest.mark.parametrize(
     ("fall", "moments"), [(-2.0, -1), (0.0, -1), (0.5, 0), (1.0, 0), (1.5, 1), (2.0, 1), (2.5, 2), (40.0, 2)]
 )
@@ -79,6 +105,23 @@ def test_moments_exist_when_the_tail_falls_fast_enough(fall, moments):
     log_density = lambda tau: -fall * np.logaddexp(0.0, tau) + tau  # noqa: E731  slope 1 on the left, 1 - fall on the right
     assert q.finite_moments(lambda tau: log_density(tau) - tau, math.inf) == moments
     assert q.finite_moments(log_density, 1.0) == 2
+
+
+@pytest.mark.parametrize(
+    ("rise", "moments"), [(-2.0, -1), (0.0, -1), (1.0, 0), (2.0, 0), (3.0, 1), (4.0, 1), (5.0, 2), (80.0, 2)]
+)
+def test_moments_of_a_precision_exist_when_the_density_rises_fast_enough_from_zero(rise, moments):
+    # moment k of exp(-2 tau) takes a slope of more than 2 k, at the very end
+    log_density = lambda tau: -rise * np.logaddexp(0.0, -tau - 270.0)  # noqa: E731
+    assert q.finite_moments(log_density, -math.inf, -2) == moments
+    assert q.finite_moments(log_density, -1.0, -2) == 2
+
+
+def test_a_tail_that_underflows_has_every_moment_and_is_integrable():
+    with np.errstate(over="ignore"):
+        assert q.finite_moments(lambda tau: -np.exp(4 * tau), math.inf) == 2
+        assert q.finite_moments(lambda tau: -np.exp(-4 * tau), -math.inf, -2) == 2
+        assert q.integrable_at_zero(lambda tau: -np.exp(-4 * tau), -math.inf)
 
 
 @pytest.mark.parametrize(("slope", "integrable"), [(1.0, True), (0.1, True), (0.0, False), (-1.0, False)])

@@ -88,8 +88,7 @@ class Tabulated(StoredMarginal):
     @override
     def quantile(self, q: Floats) -> Floats:
         q = np.asarray(q, dtype=float)
-        panel = np.clip(np.searchsorted(self._mass, q.ravel(), side="right") - 1, 0, len(self.edges) - 2)
-        panel = panel.reshape(q.shape)
+        panel = np.searchsorted(self._mass[1:-1], q, side="right")
         tau = invert(self._cdf, self._pdf, q, self.edges[panel], self.edges[panel + 1])
         x = self.origin * np.exp(tau)
         return np.where(q <= 0, self.lower, np.where(q >= 1, self.upper, x))
@@ -102,7 +101,7 @@ class Tabulated(StoredMarginal):
         return np.exp(self._evaluate(tau, self._log_coefficients))
 
     def _panel(self, tau: Floats) -> NDArray[np.intp]:
-        return np.clip(np.searchsorted(self.edges, tau, side="right") - 1, 0, len(self.edges) - 2)
+        return np.asarray(np.searchsorted(self.edges[1:-1], tau, side="right"))
 
     def _evaluate(self, tau: Floats, coefficients: Floats) -> Floats:
         """Value at `tau` of the Legendre series of the panel that holds it."""
