@@ -178,6 +178,37 @@ class TestNewRows:
         again = rows_of(model, {"code": [2, 1]}, response=False)
         assert again.location.matrix.tolist() == [[1, 1, 0], [1, 0, 0]]
 
+    @pytest.mark.parametrize(
+        ("levels", "given"),
+        [
+            ([1, 2, 3], ["2", "1", "2"]),
+            ([1, 2, 3], ["2.0", "01", "2"]),
+            ([0.5, 1.5, 2.0], ["1.5", "0.5", "1.50"]),
+            (["1", "2", "x"], [2, 1, 2.0]),
+            (["01", "02", "x"], [2, 1, 2]),
+            ([False, True, True], ["true", "False", "TRUE"]),
+            (["false", "true", "unknown"], [True, False, True]),
+        ],
+        ids=str,
+    )
+    def test_a_level_is_the_same_as_text_and_as_a_number_or_bool(self, levels, given):
+        columns = {"y": COLUMNS["y"][:3], "c": levels}
+        model, _ = model_of({"likelihood": "Normal", "formula": "y ~ 0 + C(c)"}, columns)
+        again = rows_of(model, {"c": given}, response=False)
+        assert again.location.matrix.argmax(axis=1).tolist() == [1, 0, 1]
+
+    def test_a_group_is_the_same_as_text_and_as_a_number_beside_groups_that_are_new(self):
+        columns = {"y": COLUMNS["y"][:4], "g": [1, 2, 1, 2]}
+        model, _ = model_of({"likelihood": "Normal", "formula": "y ~ (1 | g)"}, columns)
+        again = rows_of(model, {"g": ["2", "new", "1"]}, response=False)
+        assert again.groups[0].codes.tolist() == [1, -1, 0]
+
+    def test_numbers_too_large_for_a_float_are_told_apart(self):
+        columns = {"y": COLUMNS["y"][:3], "c": ["x", "9007199254740992", "9007199254740993"]}
+        model, _ = model_of({"likelihood": "Normal", "formula": "y ~ 0 + C(c)"}, columns)
+        again = rows_of(model, {"c": [9007199254740993, 9007199254740992]}, response=False)
+        assert again.location.matrix.argmax(axis=1).tolist() == [1, 0]
+
     def test_categories_have_the_positions_of_the_training_data(self):
         model, _ = model_of({"likelihood": "Categorical", "response": "kind"})
         assert rows_of(model, {"kind": ["c", "a", "c"]}).response.values.tolist() == [2, 0, 2]
@@ -231,6 +262,32 @@ def test_rows_that_do_not_fit_the_model_are_refused_by_name(spec, columns, respo
     with pytest.raises(DataError) as raised:
         rows_of(model, columns, response=response)
     assert message in str(raised.value)
+
+
+def test_a_number_that_several_levels_are_written_as_is_refused_with_their_types():
+    columns = {"y": COLUMNS["y"][:3], "c": ["01", "1", "x"]}
+    model, _ = model_of({"likelihood": "Normal", "formula": "y ~ C(c)"}, columns)
+    with pytest.raises(DataError, match=r"row 1: 1 is not a level of the model \('01', '1', 'x'\)"):
+        read_rows(stored(model), {"c": [1]}, response=False)
+
+
+def test_everything_wrong_with_new_rows_is_told_at_once_with_its_column_and_row():
+    model, _ = model_of({"likelihood": "Normal", "formula": "y ~ x1 + group + C(code) + (1 | kind)"})
+    columns = {
+        "x1": [None, 1.0, float("inf")],
+        "group": ["u", "zz", None],
+        "code": ["9", "x", "1"],
+        "kind": ["a", "a group that is new", "b"],
+    }
+    with pytest.raises(DataError) as raised:
+        read_rows(stored(model), columns, response=False)
+    assert [str(finding) for finding in raised.value.findings] == [
+        "column 'x1', row 1: is missing",
+        "column 'x1', row 3: is infinite",
+        "column 'group', row 3: is missing",
+        "column 'group', row 2: zz is not a level of the model (u, v, w)",
+        "column 'code', row 1: 9 is not a level of the model (1, 2, x)",
+    ]
 
 
 def test_every_missing_column_is_named_at_once():

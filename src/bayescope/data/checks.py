@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.data.coding import mostly_numbers
+from bayescope.data.coding import Level, mostly_numbers, strangers
 from bayescope.data.collinear import DesignFinding, check_design
 from bayescope.data.disguised import disguised, examples
 from bayescope.data.evaluate import REPORTED_AT_MOST, as_number, capped, not_numbers
@@ -40,6 +41,7 @@ def check_columns(
     *,
     categorical: Collection[str] = (),
     response: Collection[str] = (),
+    levels: Mapping[str, list[Level]] = MappingProxyType({}),
 ) -> Table:
     """Check the columns that a model uses and settle what happens to missing values.
 
@@ -51,6 +53,7 @@ def check_columns(
         categorical: used columns declared categorical by `C()`, where a mixture of numbers and
             text is meant.
         response: used columns whose text is left to `check_response`.
+        levels: the values that a column may have, where the model knows them.
 
     Returns:
         The table, without the dropped rows (`dropped` says how many went, `rows` which stayed).
@@ -74,6 +77,8 @@ def check_columns(
             findings += _check_objects(checked, name, numeric=name in numeric, words=words)
         else:
             findings += _check_numbers(checked, name, categorical=name in categorical)
+        if name in levels:
+            findings += strangers(name, checked.columns[name], levels[name], checked.rows)
     if findings:
         raise DataError(findings, table.source)
     return checked

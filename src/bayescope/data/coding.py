@@ -37,19 +37,26 @@ def positions(values: NDArray[Any], levels: list[Level]) -> NDArray[np.intp]:
 
 def codes_of(name: str, levels: list[Level], scope: Scope) -> NDArray[np.intp]:
     """Number the rows by level, shape (n,); missing values and unknown levels are findings."""
-    values = scope.table.columns[name]
-    codes = positions(values, levels)
-    bad = np.flatnonzero(codes < 0)
-    shown = ", ".join(map(str, levels[:8])) + (", ..." if len(levels) > 8 else "")
-    missing = is_missing(values[bad])
+    values, rows = scope.table.columns[name], scope.table.rows
+    gone = rows[is_missing(values)]
+    found = [Finding("is missing", name, int(row)) for row in gone[:REPORTED_AT_MOST]]
+    scope.findings.extend(capped(found, len(gone), name))
+    scope.findings.extend(strangers(name, values, levels, rows))
+    return positions(values, levels)
+
+
+def strangers(name: str, values: NDArray[Any], levels: list[Level], rows: NDArray[np.int64]) -> list[Finding]:
+    """Find the values that are no level; `rows` are their numbers in the source, shape (n,)."""
+    bad = np.flatnonzero((positions(values, levels) < 0) & ~is_missing(values))
+    first: list[Level] = values[bad[:REPORTED_AT_MOST]].tolist()
+    alike = not {*map(str, first)}.isdisjoint(map(str, levels))  # but for their types: 1 and '1'
+    write = repr if alike else str
+    shown = ", ".join(map(write, levels[:8])) + (", ..." if len(levels) > 8 else "")
     found = [
-        Finding(
-            "is missing" if gone else f"{values[i]} is not a level of the model ({shown})", name, int(row)
-        )
-        for i, row, gone in zip(bad, scope.table.rows[bad], missing, strict=True)
+        Finding(f"{write(value)} is not a level of the model ({shown})", name, int(row))
+        for value, row in zip(first, rows[bad], strict=False)
     ]
-    scope.findings.extend(capped(found[:REPORTED_AT_MOST], len(bad), name))
-    return codes
+    return capped(found, len(bad), name)
 
 
 def mostly_numbers(values: NDArray[Any]) -> bool:

@@ -44,6 +44,13 @@ def from_values(values: Sequence[Any]) -> Column:
     return Column(_objects([None if value is None else _as_text(value) for value in values]))
 
 
+def from_levels(values: Sequence[Any]) -> NDArray[Any]:
+    """Turn levels, and values that are none of them, into an array: numbers beside text stay numbers."""
+    if len({isinstance(value, str) for value in values if value is not None}) == 1:
+        return from_values(values).values
+    return _objects([None if value != value else value for value in values])  # noqa: PLR0124
+
+
 def _numbers(values: Sequence[Any], *, whole: bool) -> NDArray[Any]:
     if whole:
         try:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.config.schema import DataConfig, ModelConfig
 from bayescope.config.suggest import suggest
 from bayescope.data.checks import check_columns
+from bayescope.data.coding import Level
+from bayescope.data.columns import from_levels
 from bayescope.data.formula import Formula, Terms, expand_terms
 from bayescope.data.prepare import read_formula, weighted
 from bayescope.data.read import read_table
@@ -38,11 +39,12 @@ def read_rows(
         response: whether the rows must have the response; to predict it they need not.
 
     Raises:
-        DataError: the data cannot be read, or are refused: a column is missing, a value is missing
-            or not a number where the model has numbers. All findings are listed.
+        DataError: the data cannot be read, or are refused: a column is missing, a value is missing,
+            not a number where the model has numbers, or no level of the model. All findings are listed.
     """
     spec = declared(blueprint)
-    formula, levels = read_formula(spec), _levels(blueprint)
+    formula, (levels, groups) = read_formula(spec), _levels(blueprint)
+    known = levels | groups
     config = DataConfig(path=Path(source)) if isinstance(source, str | Path) else source
     dataframe = None if isinstance(config, DataConfig) else config
     named = _needed(spec, formula, blueprint, response=response)
@@ -50,15 +52,15 @@ def read_rows(
     used = named if counted is None else tuple(dict.fromkeys((*named, counted)))
     table = read_table(config, base_dir, used or None, dataframe)
     _refuse_absent(used, table)
-    table = replace(table, columns=_as_in_the_model(table, levels))
+    table = replace(table, columns=_as_in_the_model(table, known))
     several = spec.likelihood is not None and LIKELIHOODS[spec.likelihood].multivariate
     one = () if several else spec.columns
-    numeric = {name for name in used if name not in levels and name not in one}
+    numeric = {name for name in used if name not in known and name not in one}
     if formula is not None:
         numeric = {name for name in numeric if name not in formula.left_columns} | formula.numeric
     missing = config.missing if isinstance(config, DataConfig) else "refuse"
     left = spec.columns if formula is None else formula.left_columns
-    checked = check_columns(table, numeric, used, missing, categorical=levels, response=left)
+    checked = check_columns(table, numeric, used, missing, categorical=known, response=left, levels=levels)
     checked = weighted(checked, counted)
     return replace(checked, columns=MappingProxyType({name: checked.columns[name] for name in named}))
 
@@ -155,38 +157,59 @@ def _refuse_absent(used: tuple[str, ...], table: Table) -> None:
         raise DataError(findings, table.source)
 
 
-def _levels(blueprint: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return the levels of each categorical column."""
-    spec = declared(blueprint)
-    formula, encodings = read_formula(spec), blueprint["encodings"]
+type _Levels = dict[str, list[Level]]
+
+
+def _levels(blueprint: Mapping[str, Any]) -> tuple[_Levels, _Levels]:
+    """Return the levels of each categorical column, and those of each column that makes groups."""
+    formula, encodings = read_formula(declared(blueprint)), blueprint["encodings"]
+    levels: _Levels = {}
+    groups: _Levels = {}
     if formula is None or encodings is None:
-        return {}
-    found: dict[str, list[Any]] = {}
+        return levels, groups
     for part, encoding in _parts(formula, blueprint):
-        found |= _coded(expand_terms(part, encoding["others"]), encoding["levels"])
+        levels |= _coded(expand_terms(part, encoding["others"]), encoding["levels"])
         for group, own in zip(part.groups, encoding.get("groups", ()), strict=True):
-            found |= _coded(expand_effects(group), own["effects"]["levels"])
-            found |= dict(zip(group.columns, own["levels"], strict=True))
-    return found
+            levels |= _coded(expand_effects(group), own["effects"]["levels"])
+            groups |= dict(zip(group.columns, own["levels"], strict=True))
+    return levels, groups
 
 
-def _coded(terms: Terms, levels: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+def _coded(terms: Terms, levels: Mapping[str, list[Level]]) -> _Levels:
     return {_names(node)[0]: levels[text] for text, node in terms.factors.items() if text in levels}
 
 
-def _as_in_the_model(table: Table, levels: Mapping[str, list[Any]]) -> Mapping[str, NDArray[Any]]:
-    """Take numbers as text where the model's levels are text: a file in which all happen to be numbers."""
+def _as_in_the_model(table: Table, known: _Levels) -> Mapping[str, NDArray[Any]]:
+    """Write the values of categorical columns as the levels that they stand for, whatever their type.
+
+    All codes of a file may happen to be numbers where those of the model are text, and one misprint makes
+    text of numbers.
+    """
     return MappingProxyType(
         {
-            name: _as_text(values)
-            if values.dtype.kind in "if" and any(isinstance(level, str) for level in levels.get(name, ()))
-            else values
+            name: _as_levels(values, known[name]) if name in known else values
             for name, values in table.columns.items()
         }
     )
 
 
-def _as_text(values: NDArray[Any]) -> NDArray[Any]:
-    texts = np.empty(len(values), dtype=object)
-    texts[:] = [None if math.isnan(value) else repr(value).removesuffix(".0") for value in values.tolist()]
-    return texts
+def _as_levels(values: NDArray[Any], levels: list[Level]) -> NDArray[Any]:
+    """Take 1 for the level "1" and "1" for the level 1, unless several levels are that number."""
+    named: dict[Level, list[Level]] = {}
+    for level in levels:
+        named.setdefault(_meaning(level), []).append(level)
+    given = values.tolist()
+    meant = {value: named.get(_meaning(value), []) for value in {*given} - {*levels, None}}
+    stands_for = {value: found[0] for value, found in meant.items() if len(found) == 1}
+    return from_levels([stands_for.get(value, value) for value in given]) if stands_for else values
+
+
+def _meaning(value: Level) -> Level:
+    """Return what a value says without its type: a number for the text of one, "true" for True."""
+    text = str(value)
+    if text.lower() in {"true", "false"}:
+        return text.lower()
+    for number in (int, float):
+        with suppress(ValueError):
+            return number(text)
+    return value
