@@ -83,7 +83,7 @@ def test_an_empty_value_is_null(workspace):
         ("sed=1", "--set sed: sed: unknown key; did you mean 'seed'?"),
         ("seed.x=1", "--set seed.x: seed: expected a whole number, not a mapping"),
         ("name.x=1", "--set name.x: 'name' is not a mapping; it has no 'x'"),
-        ("model.prior.x=1", "--set model.prior.x: model.prior: goes with `hypotheses`; the priors of parameters go under `priors`"),
+        ("model.prior.sigma=3", "--set model.prior.sigma: model.prior: is no key of a model without `hypotheses`; did you mean 'priors'?"),
         ("model.priors.sigma=HalfNormal(0)", "--set model.priors.sigma: model.priors.sigma: HalfNormal: 'sigma' must be greater than 0, not 0"),
         ("model.priors.sigma.x=1", "--set model.priors.sigma.x: 'model.priors.sigma' is not a mapping; it has no 'x'"),
         ("inference.lnog.draws=5", "--set inference.lnog.draws: no recipe 'lnog' in `inference`; did you mean 'long'?"),

@@ -30,7 +30,7 @@ def hypothesis_rules(model: Mapping[Any, Any]) -> Iterator[Problem]:
     hypotheses, prior = model.get("hypotheses"), model.get("prior")
     if hypotheses is None:
         if prior is not None:
-            message = "goes with `hypotheses`; the priors of parameters go under `priors`"
+            message = "is no key of a model without `hypotheses`; did you mean 'priors'?"
             yield Problem(("model", "prior"), message)
         return
     for key, reason in _ONE_OR_THE_OTHER.items():

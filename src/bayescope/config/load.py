@@ -194,12 +194,13 @@ def _validate(data: dict[Any, Any]) -> tuple[RunConfig | None, list[Problem]]:
     try:
         return RunConfig.model_validate(data), []
     except ValidationError as error:
-        # keys that are missing are the rules' business: they know what was misspelt
+        # missing keys, and `prior` in place of `priors`, are the rules' business: they know what was meant
         required = {("likelihood",), ("name",), ("model",), ("inference",)}
         return None, [
             problem
             for problem in explain(error, data, SECTIONS)
             if not (problem.message == "this key is missing" and problem.path[-1:] in required)
+            and not (problem.path[:2] == ("model", "prior") and not data["model"].get("hypotheses"))
         ]
 
 
