@@ -104,6 +104,16 @@ class TestSources:
             bayescope.run(configuration(data=False), pd.DataFrame(COLUMNS).replace({"y": {1.9: None}}))
         assert isinstance(refusal.value, bayescope.BayescopeError)
 
+    @pytest.mark.parametrize(
+        "function",
+        [bayescope.run, bayescope.sbc, bayescope.recover, bayescope.regularisation_path, bayescope.load],
+    )
+    @pytest.mark.parametrize("argument", [None, 3, ["line.yaml"], b"line.yaml"], ids=repr)
+    def test_what_is_neither_a_path_nor_a_mapping_is_refused_by_its_type(self, function, argument):
+        expected = "the path of a .*, not " + type(argument).__name__
+        with pytest.raises(bayescope.ConfigError, match=expected):
+            function(argument)
+
     def test_seed_and_overrides(self):
         run = bayescope.run(configuration(), seed=7, overrides=["model.priors.sigma=HalfNormal(1)"])
         assert run.record.seed == 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bayescope.config.load import ConfigSource, LoadedConfig, load_config, load_mapping
 from bayescope.data.prepare import read_data
 from bayescope.data.table import Table
-from bayescope.errors import ConfigError
+from bayescope.errors import ConfigError, Problem
 from bayescope.inference.registry import SETTINGS
 from bayescope.models.build import build_model
 from bayescope.models.model import Model
@@ -29,7 +30,15 @@ def read_config(
     """Validate a configuration against the schema, the settings of every method included."""
     if isinstance(source, Mapping):
         return load_mapping(source, methods=SETTINGS, seed=seed, overrides=overrides, needs_data=needs_data)
-    return load_config(source, methods=SETTINGS, seed=seed, overrides=overrides, needs_data=needs_data)
+    path = as_path(source, "the path of a YAML file, or a mapping of the same shape")
+    return load_config(path, methods=SETTINGS, seed=seed, overrides=overrides, needs_data=needs_data)
+
+
+def as_path(argument: object, expected: str) -> Path:
+    """Take an argument for a path, or refuse it by its type. Raises ConfigError."""
+    if isinstance(argument, str | os.PathLike):
+        return Path(argument)
+    raise ConfigError([Problem((), f"expected {expected}, not {type(argument).__name__}")])
 
 
 def prepare(

@@ -23,6 +23,7 @@ from bayescope.diagnostics.records import Check, ComparisonRow, Estimate
 from bayescope.errors import RunFolderError
 from bayescope.inference.fit import Fit
 from bayescope.models.model import Model
+from bayescope.preparation import as_path
 from bayescope.reports.record import RunRecord
 from bayescope.reports.summary import told_apart
 from bayescope.updating import Source
@@ -209,11 +210,12 @@ def load(folder: str | Path) -> Run:
 
     Raises:
         RunFolderError: it is not a run folder, or a file in it was changed.
+        ConfigError: it is no path.
     """
     from bayescope.reports.writer import read_run_folder
 
-    record, fits = read_run_folder(Path(folder))
-    return Run(record, fits, folder=Path(folder))
+    path = as_path(folder, "the path of a run folder")
+    return Run(*read_run_folder(path), folder=path)
 
 
 def compare_models(folders: Sequence[str | Path]) -> tuple[ComparedModel, ...]:
