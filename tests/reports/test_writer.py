@@ -228,5 +228,12 @@ def test_a_broken_record_is_refused(tmp_path, content, message):
 
 
 def test_a_folder_without_a_record_is_no_run(tmp_path):
-    with pytest.raises(RunFolderError, match="not a run folder"):
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file"):
+        with pytest.raises(RunFolderError, match=r"not a run folder: it has no run\.json"):
+            read_run_folder(path)
+
+
+def test_a_folder_that_does_not_exist_is_said_to_be_absent(tmp_path):
+    with pytest.raises(RunFolderError, match=r"nothing: there is no such folder\.$"):
         read_run_folder(tmp_path / "nothing")

@@ -256,7 +256,8 @@ def _load_record(path: Path) -> tuple[dict[str, Any], bool]:
     try:
         text = (path / _RECORD).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise RunFolderError(f"{path}: not a run folder: it has no {_RECORD}.") from error
+        wrong = f"not a run folder: it has no {_RECORD}" if path.exists() else "there is no such folder"
+        raise RunFolderError(f"{path}: {wrong}.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise RunFolderError(f"{path / _RECORD}: cannot be read: {error}") from error
     try:
