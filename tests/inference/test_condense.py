@@ -11,7 +11,6 @@ import bayescope
 from bayescope.inference.condense import condense
 from bayescope.inference.sufficient import sufficient
 from bayescope.models import density
-from bayescope.models.repeated import merge_repeated
 from bayescope.pipeline import ask
 from bayescope.preparation import prepare, read_config
 
@@ -62,60 +61,6 @@ def test_a_linear_regression_is_the_triangle_of_its_rows(seed, rows, size, log_c
     assert_same_likelihood(few, whole, theta)
 
 
-@pytest.mark.parametrize(
-    ("likelihood", "formula"),
-    [
-        ("Bernoulli", "y ~ g + z"),
-        ("Poisson", "y ~ g + z + offset(t)"),
-        ("Binomial", "y / n ~ g + z"),
-        ("Categorical", "y ~ g + z"),
-        ("OrderedLogistic", "y ~ g"),
-        ("Bernoulli", "y ~ z + (1 | g)"),
-    ],
-)
-@pytest.mark.parametrize("weighted", [False, True])
-def test_rows_that_repeat_are_weighted_instead(likelihood, formula, weighted):
-    rng = np.random.default_rng(3)
-    n = 2000
-    columns = {
-        "y": rng.integers(0, 2 if likelihood in ("Bernoulli", "Binomial") else 3, n),
-        "n": rng.integers(2, 4, n),
-        "g": np.array([*"abc"])[rng.integers(0, 3, n)],
-        "z": rng.integers(-1, 2, n) * 1.0,
-        "t": rng.integers(0, 2, n) * 0.5,
-        "w": rng.integers(0, 3, n),
-    }
-    whole = model_of(columns, likelihood, formula, **({"weights": "w"} if weighted else {}))
-    few = merge_repeated(whole)
-    assert rows_of(few) < 150
-    assert few.response.observations == whole.response.observations
-    order = np.sort if likelihood == "OrderedLogistic" else np.abs
-    for theta in map(order, rng.normal(size=(3, len(whole.names)))):
-        value, gradient, hessian = density.likelihood_derivatives(few, theta)
-        expected, slope, curvature = density.likelihood_derivatives(whole, theta)
-        assert value == pytest.approx(expected, rel=1e-12)
-        np.testing.assert_allclose(gradient, slope, rtol=1e-10, atol=1e-10 * n)
-        np.testing.assert_allclose(hessian, curvature, rtol=1e-10, atol=1e-10 * n)
-
-
-def test_rows_without_repetition_stay():
-    rng = np.random.default_rng(0)
-    columns = {"y": rng.integers(0, 2, 20_000), "x": rng.normal(size=20_000)}
-    assert merge_repeated(model_of(columns, "Bernoulli", "y ~ x")) is None
-    pairs = {name: np.repeat(values[:3], 2) for name, values in columns.items()} | {"y": [0, 1] * 3}
-    assert merge_repeated(model_of(pairs, "Bernoulli", "y ~ x")) is None
-
-
-def test_repetitions_are_found_among_many_rows_in_any_order():
-    rng = np.random.default_rng(1)
-    x = np.repeat(rng.normal(size=2000), 10)
-    whole = model_of({"y": np.repeat(rng.integers(0, 2, 2000), 10), "x": x}, "Bernoulli", "y ~ x")
-    assert rows_of(merge_repeated(whole)) == 2000
-    shuffled = rng.permutation(20_000)
-    columns = {"y": whole.response.values[shuffled].astype(int), "x": x[shuffled]}
-    assert rows_of(merge_repeated(model_of(columns, "Bernoulli", "y ~ x"))) == 2000
-
-
 def run(compiled, model, columns, *methods):
     config = {"name": "few", "data": {"columns": columns}, "model": model, "inference": list(methods)}
     return bayescope.run(config | {"compile": compiled})
@@ -158,12 +103,3 @@ def test_plain_asks_the_methods_about_every_row():
     )
     _, model = prepare(loaded)
     assert ask(loaded.config, model, sufficient(model)).model is model
-
-
-def test_rows_that_differ_in_the_last_digit_are_different():
-    near = [1e-30, 2e-30, 1.0, np.nextafter(1.0, 2.0)] * 3
-    few = merge_repeated(model_of({"y": [0, 0, 1, 1] * 3, "x": near}, "Bernoulli", "y ~ x"))
-    assert few.location.matrix[:, 1].tolist() == near[:4]
-    assert few.response.weights.tolist() == [3.0] * 4
-    few = merge_repeated(model_of({"y": [0, 1] * 6, "x": [0.0, 1.0, -0.0, 2.0] * 3}, "Bernoulli", "y ~ x"))
-    assert few.response.weights.tolist() == [6.0, 3.0, 3.0]
