@@ -5,26 +5,30 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from pytensor.graph.traversal import graph_inputs
+from pytensor.tensor.sharedvar import TensorSharedVariable
 
 from bayescope.inference import compiled
 from bayescope.inference.compiled import compiled_for
 from bayescope.inference.samplers import values_of
-from bayescope.models.graph import compile_graph
+from bayescope.models.graph import compile_graph, shared
 from bayescope.preparation import prepare, read_config
 
 COLUMNS = {"y": [1, 2, 0, 3], "z": [0, 2, 2, 1], "x": [0.1, 0.2, 0.3, 0.5], "n": [4, 4, 5, 6]}
 LINE = {"likelihood": "Poisson", "formula": "y ~ x", "priors": {"x": "Normal(0, 1)"}}
+FIVE = ("Normal(0, 1)", "Laplace(0, 1)", "Cauchy(0, 1)", "StudentT(4, 0, 1)", "Flat()")
 CHANCE = {"likelihood": "Binomial", "formula": "y / n ~ x", "priors": {"Intercept": "Normal(0, 1)"}}
 
 
 def graph(model, **columns):
+    """As samplers get it: a number of a prior is a variable."""
     given = {
         "name": "m",
         "data": {"columns": COLUMNS | columns},
         "model": {**model, "priors": {"Intercept": "Normal(0, 2)", "x": "Normal(0, 2)"} | model["priors"]},
         "inference": ["nuts"],
     }
-    return compile_graph(prepare(read_config(given))[1])
+    return compile_graph(prepare(read_config(given))[1], shared)
 
 
 class Compiled(NamedTuple):
@@ -49,7 +53,8 @@ def compilations(monkeypatch):
 
     def compile_graph(graph):
         seen.append(graph)
-        return Compiled(tuple(graph.data_vars), {data.name: data.get_value() for data in graph.data_vars})
+        used = [v for v in graph_inputs([graph.logp()]) if isinstance(v, TensorSharedVariable)]
+        return Compiled(tuple(used), {variable.name: variable.get_value() for variable in used})
 
     monkeypatch.setattr("nutpie.compile_pymc_model", compile_graph)
     return seen
@@ -69,13 +74,13 @@ def test_other_data_are_given_to_what_was_compiled(compilations, model, changed,
     found = compiled_for(other)
     assert len(compilations) == 1
     np.testing.assert_array_equal(found.data[name], other[name].get_value())
-    assert set(found.data) == {data.name for data in other.data_vars}
+    priors = {"Intercept.mu", "Intercept.sigma", "x.mu", "x.sigma"}
+    assert set(found.data) == {data.name for data in other.data_vars} | priors
 
 
 @pytest.mark.parametrize(
     ("model", "columns"),
     [
-        (LINE | {"priors": {"x": "Normal(0, 1.5)"}}, {}),
         (LINE | {"priors": {"x": "Laplace(0, 1)"}}, {}),
         (LINE | {"priors": {"x": 1}}, {}),
         (LINE | {"formula": "z ~ x"}, {}),
@@ -83,7 +88,7 @@ def test_other_data_are_given_to_what_was_compiled(compilations, model, changed,
         (LINE, {name: values * 2 for name, values in COLUMNS.items()}),
         (CHANCE, {}),
     ],
-    ids=["number", "prior", "fixed", "name", "offset", "rows", "likelihood"],
+    ids=["prior", "fixed", "name", "offset", "rows", "likelihood"],
 )
 def test_whatever_else_differs_is_compiled_anew(compilations, model, columns):
     compiled_for(graph(LINE))
@@ -91,18 +96,27 @@ def test_whatever_else_differs_is_compiled_anew(compilations, model, columns):
     assert len(compilations) == 2
 
 
+def test_other_numbers_of_a_prior_are_given_to_what_was_compiled(compilations):
+    compiled_for(graph(LINE))
+    found = compiled_for(graph(LINE | {"priors": {"x": "Normal(0.5, 1.5)"}}))
+    assert len(compilations) == 1
+    assert (found.data["x.mu"], found.data["x.sigma"]) == (0.5, 1.5)
+    assert found.data["Intercept.sigma"] == 2.0
+
+
 def test_only_the_last_few_are_kept(compilations):
-    models = [LINE | {"priors": {"x": f"Normal(0, {k})"}} for k in range(1, 6)]
+    models = [LINE | {"priors": {"x": prior}} for prior in FIVE]
     for model in [*models, models[-1], models[1], models[0]]:
         compiled_for(graph(model))
     assert len(compilations) == 6
 
 
-def test_draws_are_those_of_a_graph_that_was_compiled_for_these_data():
+def test_draws_are_those_of_a_graph_that_was_compiled_for_these_data_and_priors():
     import nutpie
 
     compiled_for(graph(CHANCE))
-    other = graph(CHANCE, y=[4, 0, 5, 6], n=[7, 9, 8, 6], x=[0.7, -1.0, 2.0, 0.0])
+    moved = CHANCE | {"priors": {"Intercept": "Normal(1.5, 0.3)"}}  # the chains start elsewhere
+    other = graph(moved, y=[4, 0, 5, 6], n=[7, 9, 8, 6], x=[0.7, -1.0, 2.0, 0.0])
     given, anew = (
         values_of(
             nutpie.sample(one, draws=20, tune=50, chains=2, seed=1, save_warmup=False, progress_bar=False)

@@ -13,7 +13,7 @@ from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.distributions.supports import POSITIVE, REAL, SIMPLEX
 from bayescope.errors import NotApplicable
 from bayescope.models.density import likelihood_derivatives, log_likelihood
-from bayescope.models.graph import compile_graph, split, variables
+from bayescope.models.graph import compile_graph, shared, split, variables
 from bayescope.models.model import Block, Model, Predictor, Prior, Response
 from bayescope.models.prior_density import kinks, log_prior, smooth_prior_derivatives
 from bayescope.preparation import prepare, read_config
@@ -162,7 +162,7 @@ def cases():
 
 def density_and_gradient(model, theta, mode="FAST_COMPILE"):
     """log p(y, theta) and its gradient in theta by PyMC, without transforms; this mode compiles fast."""
-    whole = compile_graph(model)
+    whole = compile_graph(model, shared)  # as samplers get it
     # a start inside narrowed bounds, which this PyMC function cannot carry over
     whole.rvs_to_initial_values.update(dict.fromkeys(whole.rvs_to_initial_values))
     graph = remove_value_transforms(whole)

@@ -1,4 +1,4 @@
-"""Compiled graphs, kept while the process lasts: one that differs in its data alone is not compiled again."""
+"""Compiled graphs, kept while the process lasts: other data or other numbers in a prior compile nothing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 
 
 class _Outline(NamedTuple):
-    """What nutpie compiles: outputs as functions of inputs, all of them computed, and what has a name."""
+    """What nutpie compiles: outputs as functions of inputs, all of them computed, and what has a name.
+
+    `numbers` are the inputs with a value that nobody sees: those of the priors.
+    """
 
     inputs: list[Any]
+    numbers: list[Any]
     outputs: list[Any]
     named: tuple[Any, ...]
     starts: list[Any]
@@ -27,7 +31,9 @@ class _Outline(NamedTuple):
         return (
             self.named == other.named
             and all(map(_equal, self.starts, other.starts))
-            and equal_computations(self.outputs, other.outputs, self.inputs, other.inputs)
+            and equal_computations(
+                self.outputs, other.outputs, self.inputs + self.numbers, other.inputs + other.numbers
+            )
         )
 
 
@@ -41,25 +47,34 @@ def compiled_for(graph: pm.Model) -> Any:
     outline = _outline(graph)
     for known, compiled in tuple(_KEPT):
         if known.same(outline):
-            return compiled.with_data(**_data(graph, compiled.shared_var_keys))
+            for own, given in zip(known.numbers, outline.numbers, strict=True):
+                own.set_value(given.get_value())  # where the chains start is computed from these
+            return compiled.with_data(**_values([*graph.data_vars, *outline.numbers], compiled))
     compiled = nutpie.compile_pymc_model(graph)
     _KEPT.append((outline, compiled))
     return compiled
 
 
-def _data(graph: pm.Model, used: Iterable[Any]) -> dict[str, Any]:
-    names = {variable.name for variable in used}
-    return {data.name: data.get_value() for data in graph.data_vars if data.name in names}
+def _values(variables: Iterable[Any], compiled: Any) -> dict[str, Any]:
+    """The values of those variables that were compiled, by name."""
+    used = {variable.name for variable in compiled.shared_var_keys}
+    return {variable.name: variable.get_value() for variable in variables if variable.name in used}
 
 
 def _outline(graph: pm.Model) -> _Outline:
+    from pytensor.graph.traversal import graph_inputs
+    from pytensor.tensor.sharedvar import TensorSharedVariable
+
     variables = [*graph.free_RVs, *graph.deterministics]
+    inputs = [*graph.value_vars, *graph.data_vars, *graph.dim_lengths.values()]
+    numbers = [v for v in graph_inputs(variables) if isinstance(v, TensorSharedVariable) and v not in inputs]
     return _Outline(
-        inputs=[*graph.value_vars, *graph.data_vars, *graph.dim_lengths.values()],
+        inputs=inputs,
+        numbers=numbers,
         outputs=[graph.logp(), *graph.replace_rvs_by_values(variables)],
         named=(
             [variable.name for variable in (*graph.value_vars, *variables)],
-            [(data.name, data.get_value(borrow=True).shape) for data in graph.data_vars],
+            [(data.name, data.get_value(borrow=True).shape) for data in (*graph.data_vars, *numbers)],
             graph.named_vars_to_dims,
             graph.coords,
         ),

@@ -18,7 +18,7 @@ from bayescope.inference.network_refusals import refuse_large_network
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.samplers import Sampler, Sampling
 from bayescope.inference.settings import ChainSettings
-from bayescope.models.graph import compile_graph, variables
+from bayescope.models.graph import compile_graph, shared, variables
 from bayescope.models.model import Model
 
 type Floats = NDArray[np.float64]
@@ -35,7 +35,7 @@ def on_graph[S: ChainSettings](sample: Sampler[S], library: str) -> SampleModel[
 
     def draws(model: Model, settings: S, context: Context) -> Sampling:
         context.report_progress(f"compiling the model for {library}")
-        return sample(compile_graph(model), settings, context.seed, context.report_progress)
+        return sample(compile_graph(model, shared), settings, context.seed, context.report_progress)
 
     return draws
 

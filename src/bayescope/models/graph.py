@@ -80,7 +80,22 @@ def split(model: Model, theta: Floats) -> dict[str, Floats]:
     }
 
 
-def compile_graph(model: Model) -> pm.Model:
+type Number = Callable[[str, Floats], Any]
+
+
+def constant(_name: str, value: Floats) -> Any:
+    """Put a number of a prior into the graph as it is."""
+    return value
+
+
+def shared(name: str, value: Floats) -> Any:
+    """Put a number of a prior into the graph as a variable, whose value can be another without compiling."""
+    import pytensor
+
+    return pytensor.shared(value, name=name, shape=value.shape)
+
+
+def compile_graph(model: Model, number: Number = constant) -> pm.Model:
     """Build the PyMC model: one random variable for each block, named dimensions, data in `pm.Data`.
 
     The graph holds, with the dimensions in brackets:
@@ -97,7 +112,7 @@ def compile_graph(model: Model) -> pm.Model:
     - with two ends of a range, the potential `room` = -log P(lower < upper) under their priors.
 
     The p of Bernoulli and Binomial is passed on as `logit_p`, so that log p stays exact where p rounds to 0
-    or 1.
+    or 1. `number` tells how the numbers of the priors get into the graph: `constant` or `shared`.
 
     Raises:
         NotApplicable: the unknown is a choice between hypotheses, which no gradient leads to.
@@ -113,7 +128,7 @@ def compile_graph(model: Model) -> pm.Model:
     observed = _unique(observed, taken)
     row = _unique("row", taken)
     with pm.Model() as graph:
-        unknowns = _random_variables(model, named, taken)
+        unknowns = _random_variables(model, named, taken, number)
         if room := log_room(model):
             pm.Potential(_unique("room", taken), pt.as_tensor_variable(np.float64(-room)))
         arguments: dict[str, Any] = {}
@@ -131,7 +146,9 @@ def compile_graph(model: Model) -> pm.Model:
     return graph
 
 
-def _random_variables(model: Model, named: Mapping[str, Variable], taken: set[str]) -> dict[str, Any]:
+def _random_variables(
+    model: Model, named: Mapping[str, Variable], taken: set[str], number: Number
+) -> dict[str, Any]:
     """Make the random variable of each block, after the one that its scale is a multiple of."""
     bounds = likelihood_bounds(model)
     unknowns: dict[str, Any] = {}
@@ -140,7 +157,7 @@ def _random_variables(model: Model, named: Mapping[str, Variable], taken: set[st
     while waiting:
         block = next(block for block in waiting if _is_ready(model, block, unknowns))
         waiting.remove(block)
-        arguments = _prior_arguments(model, block, unknowns) | _narrowed(block, bounds)
+        arguments = _prior_arguments(model, block, unknowns, number) | _narrowed(block, bounds)
         arguments |= rising(model, block, lambda wanted: _unique(wanted, taken))
         unknowns[block.name] = _random_variable(
             block, named[block.name], arguments, lambda wanted: _unique(wanted, taken)
@@ -233,15 +250,17 @@ def _narrowed(block: Block, bounds: tuple[Floats, Floats]) -> dict[str, Any]:
     return {"default_transform": interval, "initval": start}
 
 
-def _prior_arguments(model: Model, block: Block, unknowns: Mapping[str, Any]) -> dict[str, Any]:
+def _prior_arguments(
+    model: Model, block: Block, unknowns: Mapping[str, Any], number: Number
+) -> dict[str, Any]:
     # A plain 10.0 becomes a float32 constant, and so does its logarithm: the density would lose nine digits.
     arguments: dict[str, Any] = {}
     for name, value in block.prior.arguments.items():
         if isinstance(value, Scaled):
             arguments[name] = _scale(model, value, unknowns)
         else:
-            number = np.asarray(value, dtype=np.float64)
-            arguments[name] = number.reshape(()) if block.scalar else number
+            given = np.asarray(value, dtype=np.float64)
+            arguments[name] = number(f"{block.name}.{name}", given.reshape(()) if block.scalar else given)
     return arguments
 
 
