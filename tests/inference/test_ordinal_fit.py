@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,13 @@ from bayescope.inference.map import MAP
 from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
 from bayescope.inference.nuts import NUTS
+from bayescope.inference.path import path_of
+from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.predictive import batch_error
+from bayescope.models.density import log_likelihood
 from bayescope.models.order import in_order
+from bayescope.models.prior_density import log_prior
+from bayescope.models.rows import take
 from bayescope.pipeline import prepare, read_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -181,3 +187,40 @@ def test_the_shipped_ordinal_run_agrees_with_pymc_by_hand():
     assert len(ours) == len(theirs)
     for row, mean, error in zip(ours, theirs["mean"], theirs["mcse_mean"], strict=True):
         assert abs(row.estimate - mean) < 4 * np.hypot(row.mcse_mean, error), row.parameter
+
+
+class TestALevelWithoutRows:
+    """Parts of the rows may lack a level: those of a simulation, or of all folds but one."""
+
+    @pytest.mark.parametrize("absent", [1, 2])
+    @pytest.mark.parametrize("method", [MLE, MAP, LAPLACE, IMPORTANCE], ids=lambda method: method.name)
+    def test_in_the_middle_there_is_no_mode_and_no_search_for_one(self, method, absent, monkeypatch):
+        monkeypatch.setattr(PointProblem, "__init__", lambda *_, **__: pytest.fail("a search was begun"))
+        with pytest.raises(
+            NotApplicable, match=f"no row has rating = {absent + 1}, and the density is highest"
+        ):
+            fit(method, take(build(), np.flatnonzero(absent != CODES)))
+
+    def test_a_weight_of_zero_is_no_row(self):
+        model = build()
+        weights = (CODES != 1).astype(float)
+        with pytest.raises(NotApplicable, match="no row has rating = 2"):
+            fit(MAP, replace(model, response=replace(model.response, weights=weights)))
+
+    def test_the_density_rises_until_the_cutpoints_around_it_meet(self):
+        model = take(build(), np.flatnonzero(CODES != 1))
+        gaps = np.array([1.0, 0.1, 1e-3, 1e-6])
+        thetas = np.column_stack([np.zeros((4, 2)), -gaps / 2, gaps / 2, np.full(4, 2.0)])
+        densities = [log_likelihood(model, theta) + log_prior(model, theta) for theta in thetas]
+        assert densities == sorted(densities)
+
+    @pytest.mark.parametrize("absent", [0, 3])
+    def test_at_an_end_a_proper_prior_is_enough(self, absent):
+        assert fit(MAP, take(build(), np.flatnonzero(absent != CODES))).outcome.status == "ok"
+
+    def test_a_path_goes_on_without_scores_where_a_fold_has_no_row_of_it(self):
+        only = np.flatnonzero((CODES != 1) | (np.cumsum(CODES == 1) == 1))
+        model = take(build(priors={"coefficients": "Normal(0, 1)"}), only)
+        found = path_of(model, grid=3, folds=3)
+        assert np.isnan(found.score).all()
+        assert np.isfinite(found.theta).all()

@@ -1,8 +1,13 @@
-"""Coefficients that nothing determines: those of all K classes, with no prior to settle them."""
+"""Levels that leave no mode: where all K classes have coefficients, or where one of an order has no row."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
+
 from bayescope.errors import FitError, NotApplicable
+from bayescope.inference.point import observed_rows
 from bayescope.models import prior_density
 from bayescope.models.model import Model
 
@@ -35,3 +40,21 @@ def refuse_flat_classes(model: Model) -> None:
             "classes changes no probability.",
             "Give them a proper prior, such as Normal(0, 10), or leave out `reference: false`.",
         )
+
+
+def refuse_absent_level(model: Model, what: str) -> None:
+    """Refuse the mode of cutpoints with no row between them, in a sample of the rows. Raises NotApplicable.
+
+    The rows below the level pull the lower cutpoint up, those above it pull the upper one down, and a prior
+    of one peak that both share cannot hold them apart: the density is highest where they meet.
+    """
+    response, ordered = model.response, model.likelihood.ordered
+    cutpoints = [len(p.index) for p in model.predictors if p.parameter in ordered]
+    rows = observed_rows(model)
+    for k, (below, above) in enumerate(pairwise(cutpoints), start=1):
+        if below and above and not np.any(rows & (response.values == k)):
+            raise NotApplicable(
+                f"{what} does not exist: no row has {response.name} = {response.levels[k]}, and the density "
+                "is highest where the cutpoints below and above that level meet.",
+                "Use nuts, which averages over them; or put this level together with the next one.",
+            )

@@ -30,6 +30,7 @@ from bayescope.inference.conjugate import Conjugate, maximum, of_model, prior_of
 from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.group_refusals import refuse_free_spread
 from bayescope.inference.hypotheses import choose
+from bayescope.inference.level_refusals import refuse_absent_level
 from bayescope.inference.map_refusals import (
     refuse_degenerate,
     refuse_improper,
@@ -73,6 +74,7 @@ def fit_map(model: Model, settings: MAPSettings, context: Context) -> Fit:
     if model.hypotheses:
         return choose(model, "map")
     refuse_free_spread(model, "the posterior mode")
+    refuse_absent_level(model, "the posterior mode")
     problem = PointProblem(model, prior=True, plain=context.plain)
     if networks(model):
         refuse_network_mode(model, prior=True)

@@ -27,7 +27,7 @@ from bayescope.inference.conjugate import Conjugate, maximum, of_model
 from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.group_refusals import refuse_group_mle
 from bayescope.inference.hypotheses import choose
-from bayescope.inference.level_refusals import refuse_all_classes
+from bayescope.inference.level_refusals import refuse_absent_level, refuse_all_classes
 from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network_mode, search_details
 from bayescope.inference.normal_statistics import NormalStatistics, design_matrix
@@ -71,6 +71,7 @@ def fit_mle(model: Model, settings: MLESettings, context: Context) -> Fit:
     if model.hypotheses:
         return choose(model, "mle")
     refuse_group_mle(model)
+    refuse_absent_level(model, "the MLE")
     problem = PointProblem(model, prior=False, plain=context.plain)
     if networks(model):
         refuse_network_mode(model, prior=False)

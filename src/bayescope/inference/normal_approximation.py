@@ -13,6 +13,7 @@ from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.fit import Outcome
 from bayescope.inference.group_refusals import refuse_free_spread
 from bayescope.inference.improper import refuse_improper_sigma
+from bayescope.inference.level_refusals import refuse_absent_level
 from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.map_refusals import refuse_improper, refuse_unbounded
 from bayescope.inference.method import Context
@@ -99,6 +100,7 @@ def approximate(model: Model, settings: PointSettings, context: Context) -> Norm
     _refuse_simplexes(model)
     _refuse_kinked_noise(model)
     refuse_free_spread(model, "the mode that a Normal approximation stands on")
+    refuse_absent_level(model, "the mode that a Normal approximation stands on")
     problem = PointProblem(model, prior=True, plain=context.plain)
     if networks(model):
         refuse_network_mode(model, prior=True)

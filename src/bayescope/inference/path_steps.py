@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.errors import NotApplicable
+from bayescope.inference.level_refusals import refuse_absent_level
 from bayescope.inference.newton import Solution
 from bayescope.inference.point import refuse_unconverged
 from bayescope.inference.point_problem import PointProblem
@@ -65,6 +66,7 @@ def with_strength(model: Model, block: Block, strength: float) -> Model:
 
 def null_mode(problem: PointProblem, block: Block) -> Floats:
     """Find the mode with every coefficient of the block at the centre of its prior, shape (d,)."""
+    refuse_absent_level(problem.model, "the mode")
     theta = plain_start(problem)
     theta[block.start : block.stop] = center_of(block)
     free = np.ones(len(theta), dtype=bool)
