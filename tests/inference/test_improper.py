@@ -125,6 +125,25 @@ def test_a_prior_in_units_of_sigma_is_a_row_that_a_perfect_fit_must_fit_too():
         check(build({"Intercept": "Flat()", "x": "Normal(2, sigma)", "sigma": "HalfCauchy(1)"}, y=PERFECT))
 
 
+@pytest.mark.parametrize("method", ["mle", "map", "laplace"])
+@pytest.mark.parametrize(
+    ("model", "y", "advice"),
+    [
+        ({"formula": "y ~ x"}, PERFECT, "leave predictors out"),
+        ({"formula": "y ~ 1"}, [3.0] * 6, "use rows that are not all the same"),
+        ({"response": "y"}, [3.0] * 6, "use rows that are not all the same"),
+    ],
+    ids=["a line", "an intercept", "no formula"],
+)
+def test_only_a_model_with_predictors_is_advised_to_leave_them_out(method, model, y, advice):
+    with pytest.raises(FitError) as refusal:
+        METHODS[method].fit(build({}, y=y, **model), METHODS[method].settings(), Context(seed=1))
+    assert refusal.value.advice == (
+        f"Fix sigma (sigma: 1.0), {advice}, or give sigma a prior that vanishes at 0, such as "
+        "InverseGamma(3, 1)."
+    )
+
+
 @pytest.mark.parametrize("spread", ["sigma", "variance", "tau"])
 def test_map_has_no_mode_where_the_density_is_unbounded(spread):
     model = build(FLAT | {spread: "HalfFlat()"}, y=PERFECT)

@@ -140,7 +140,7 @@ def refuse_perfect_fit(model: Model, sigma: Predictor) -> NoReturn:
     name = model.names[sigma.index[0]]
     prior = next(block.prior for block in model.blocks if block.start <= sigma.index[0] < block.stop)
     raise FitError(
-        f"The regression fits the data perfectly, and the prior {prior} of {name} does not keep sigma away "
+        f"The mean fits the data perfectly, and the prior {prior} of {name} does not keep sigma away "
         "from 0: the posterior is improper.",
         "Fix sigma, or give it a prior that vanishes at 0, such as InverseGamma(3, 1).",
     )

@@ -70,7 +70,7 @@ def refuse_unbounded(problem: PointProblem) -> None:
         return
     data = least_squares(problem)
     if not data.residual > 0 and unbounded_near_zero(problem.model, sigma, data.observations, integral=False):
-        refuse_perfect_fit("the posterior mode")
+        refuse_perfect_fit(problem.model, "the posterior mode")
 
 
 def refuse_degenerate(problem: PointProblem) -> None:
@@ -96,7 +96,7 @@ def refuse_degenerate(problem: PointProblem) -> None:
     rows = model.response.observations
     growing = DISTRIBUTIONS[distribution].log_density(far, *values) + power * rows * np.log(far)
     if growing[1] > growing[0]:
-        refuse_perfect_fit("the posterior mode", model.likelihood.degenerate)
+        refuse_perfect_fit(model, "the posterior mode", model.likelihood.degenerate)
 
 
 def refuse_poles(problem: PointProblem) -> None:

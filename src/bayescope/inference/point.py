@@ -9,6 +9,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from bayescope.data.terms import INTERCEPT
 from bayescope.distributions.links import LINKS
 from bayescope.errors import FitError
 from bayescope.inference.fit import Fit, Outcome
@@ -143,13 +144,15 @@ _ROUNDING_ADVICE = (
 )
 
 
-def refuse_perfect_fit(what: str, where: str = "sigma -> 0") -> NoReturn:
+def refuse_perfect_fit(model: Model, what: str, where: str = "sigma -> 0") -> NoReturn:
     """Raise the FitError of a line through every row with the spread unknown; `where` the density grows."""
     name, end = where.split(" -> ")
+    columns = () if model.location.matrix is None else model.location.columns
+    fewer = "leave predictors out" if {*columns} - {INTERCEPT} else "use rows that are not all the same"
     prior = "that vanishes at 0, such as InverseGamma(3, 1)" if end == "0" else "such as Exponential(0.1)"
     raise FitError(
         f"{what} does not exist: the mean fits every row exactly, so the density is unbounded as {where}.",
-        f"Fix {name} ({name}: 1.0), leave predictors out, or give {name} a prior {prior}.",
+        f"Fix {name} ({name}: 1.0), {fewer}, or give {name} a prior {prior}.",
     )
 
 

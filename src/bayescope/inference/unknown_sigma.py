@@ -195,7 +195,7 @@ def _require_proper(prior: SigmaPrior, log_density: LogDensity, bounds: tuple[fl
     _require_finite(prior)
     if not integrable_at_zero(log_density, bounds[0]):
         raise FitError(
-            f"The regression fits the data perfectly, and the prior {prior.text} does not keep sigma"
+            f"The mean fits the data perfectly, and the prior {prior.text} does not keep sigma"
             " away from 0: the posterior is improper.",
             "Fix sigma, or give it a prior that vanishes at 0, such as InverseGamma or LogNormal.",
         )
