@@ -170,21 +170,29 @@ def tests_of(mutant: Mutant, known: dict[str, Any]) -> list[str]:
     return chosen
 
 
+def run(tests: list[str]) -> int:
+    """Run these tests until one fails; return pytest's exit code, 0 when there are none."""
+    files = sorted({name.split("::")[0] for name in tests})
+    code = int(pytest.main([*OPTIONS, *files], plugins=[Chosen(tests)])) if tests else 0
+    return 0 if code == NO_TESTS_FOUND else code
+
+
 def judge(mutant: Mutant, known: dict[str, Any], log: Path) -> str:
     """Return what becomes of a mutant: killed, survived, or timeout."""
     tests = tests_of(mutant, known)
     if not tests:
         return "survived"
-    files = sorted({name.split("::")[0] for name in tests})
+    file = tests[0].split("::")[0]
+    likely = [name for name in tests if name.startswith(f"{file}::")]
 
     def work() -> int:
         sys.meta_path.insert(0, Memory(mutant))
-        return int(pytest.main([*OPTIONS, *files], plugins=[Chosen(tests)]))
+        return run(likely) or run([name for name in tests if name not in likely])
 
     code = apart(work, LIMIT, log)
     if code == NO_TESTS_RAN:
         raise RuntimeError(f"no test was run: {log}")
-    return "timeout" if code is None else "survived" if code in (0, NO_TESTS_FOUND) else "killed"
+    return "timeout" if code is None else "survived" if code == 0 else "killed"
 
 
 def interval(killed: int, size: int) -> tuple[float, float]:

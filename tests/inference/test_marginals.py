@@ -168,6 +168,21 @@ def test_the_mode_of_a_table_may_be_at_an_end(shape, lower, upper, mode):
 
 
 @pytest.mark.parametrize("kind", CONTINUOUS)
+def test_there_is_nothing_beyond_the_ends_of_the_support(kind):
+    marginal = CONTINUOUS[kind]
+    lower, upper = marginal.quantile(np.array([0.0, 1.0]))
+    beyond = np.array([0.0, 0.25, 1.0, 30.0])
+    if math.isfinite(lower):
+        assert marginal.cdf(lower - beyond).tolist() == pytest.approx([0.0] * 4, abs=1e-20)
+        assert marginal.pdf(lower - beyond)[1:].tolist() == [0.0] * 3
+    if math.isfinite(upper):
+        assert marginal.cdf(upper + beyond).tolist() == pytest.approx([1.0] * 4, abs=1e-14)
+        assert marginal.pdf(upper + beyond)[1:].tolist() == [0.0] * 3
+    ends = marginal.pdf(np.array([lower, upper]))
+    assert ends.tolist() == pytest.approx([60.0 / 2.0 if kind == "Pareto" else 0.0, 0.0], rel=1e-13)
+
+
+@pytest.mark.parametrize("kind", CONTINUOUS)
 def test_the_mode_is_where_the_density_is_highest(kind):
     marginal = CONTINUOUS[kind]
     around = np.linspace(*marginal.quantile(np.array([1e-6, 1 - 1e-6])), 10_001)

@@ -279,7 +279,17 @@ def test_mle_does_not_see_the_prior():
 
 @pytest.mark.parametrize(
     ("alpha", "beta"),
-    [(0.4, 2.0), (0.8, 2.0), (1.5, 0.3), (7.0, 30.0), (99.9, 8.0), (100.1, 8.0), (5e5, 2e6)],
+    [
+        (0.4, 2.0),
+        (0.5, 2.0),
+        (0.8, 2.0),
+        (1.0, 2.0),
+        (1.5, 0.3),
+        (7.0, 30.0),
+        (99.9, 8.0),
+        (100.1, 8.0),
+        (5e5, 2e6),
+    ],
 )
 def test_the_root_of_an_inverse_gamma_has_its_moments(alpha, beta):
     marginal = RootInverseGamma(alpha, beta)

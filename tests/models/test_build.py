@@ -255,6 +255,17 @@ class TestNamesThatMeanTwoThings:
         (line,) = refusal(ConfigError, formula=f"y ~ {column}", columns={"y": Y, column: X})
         assert line == f"model.formula: '{column}' is also {what}: rename the column"
 
+    @pytest.mark.parametrize(
+        ("formula", "name"),
+        [
+            ({"mu": "y ~ coefficients", "sigma": "~ x"}, "coefficients"),
+            ({"mu": "y ~ x", "sigma": "~ coefficients"}, "sigma.coefficients"),
+        ],
+    )
+    def test_so_it_is_where_every_parameter_has_a_formula(self, formula, name):
+        (line,) = refusal(ConfigError, formula=formula, columns={"y": Y, "x": X, "coefficients": Z})
+        assert line == f"model.formula: '{name}' is also the line of priors for all slopes: rename the column"
+
     def test_a_column_intercept_behind_a_dot_is_refused(self):
         (line,) = refusal(ConfigError, formula="y ~ .", columns={"y": Y, "Intercept": X})
         assert line == "model.formula: 'Intercept' is also the constant term: rename the column"
@@ -274,6 +285,21 @@ class TestLinesOfPriorsThatNothingTakes:
         _, model = prepare(read_config(config))
         assert model.names == ("Intercept", "sigma")
         assert model.notes == ("the prior of `coefficients` is not used: no unknown of the model takes it",)
+
+    @pytest.mark.parametrize("likelihood", ["Normal", "Categorical"])
+    def test_so_is_that_of_an_intercept_that_the_formula_has_not(self, likelihood):
+        response = "y" if likelihood == "Normal" else "group"
+        model = build(
+            likelihood,
+            formula=f"{response} ~ 0 + x",
+            priors={"Intercept": "Normal(0, 1)", "coefficients": "Normal(0, 1)"},
+        )
+        assert model.notes == ("the prior of `Intercept` is not used: no unknown of the model takes it",)
+
+    def test_the_line_for_all_slopes_of_ordered_levels_without_one_is_noted(self):
+        priors = {"coefficients": "Normal(0, 1)", "cutpoints": "Normal(0, 5)"}
+        model = build("OrderedLogistic", formula="n ~ 1", priors=priors)
+        assert "the prior of `coefficients` is not used: no unknown of the model takes it" in model.notes
 
     def test_a_line_that_every_slope_overrides_is_noted(self):
         model = build(formula="y ~ x", priors={"coefficients": "Flat()", "x": "Normal(0, 1)"})

@@ -173,6 +173,8 @@ def test_a_logarithm_is_scaled_by_the_logarithm():
 
 def test_where_nothing_was_counted_there_is_nothing_to_scale_by():
     assert response_scale(Response("y", np.zeros(4)), "log") == (0.0, 1.0)
+    priors = defaults({"likelihood": "Poisson", "response": "y"}, columns={"y": [0, 0, 0]})
+    assert str(priors["mu"]) == "Exponential(1)"
 
 
 @pytest.mark.parametrize(

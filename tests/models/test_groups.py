@@ -274,10 +274,10 @@ def test_a_group_that_was_not_seen_has_the_distribution_of_groups():
 
 def test_what_correlations_add_is_that_of_each_theta():
     model = model_of("y ~ x + (1 + x | g)")
-    thetas = np.random.default_rng(1).uniform(0.1, 0.9, size=(2, 3, len(model.names)))
+    thetas = np.random.default_rng(1).uniform(0.1, 0.9, size=(2, 4, len(model.names)))
     each = [[log_coupling(model, theta) for theta in row] for row in thetas]
     np.testing.assert_allclose(log_coupling(model, thetas), each, rtol=1e-14)
-    assert log_coupling(model_of("y ~ x + (1 | g)"), thetas[..., :7]).tolist() == [[0.0] * 3] * 2
+    assert log_coupling(model_of("y ~ x + (1 | g)"), thetas[..., :7]).tolist() == [[0.0] * 4] * 2
 
 
 @pytest.mark.parametrize("factor", [1.0, 100.0])

@@ -73,7 +73,7 @@ class RootInverseGamma(StoredMarginal):
     @override
     def log_pdf(self, x: Floats) -> Floats:
         x = np.asarray(x, dtype=np.float64)
-        inside = x > 0
+        inside = (x > 0) & (x < np.inf)
         safe = np.where(inside, x, 1.0)
         with np.errstate(over="ignore", under="ignore"):
             value = self._variance.log_pdf(safe**2) + np.log(2 * safe)

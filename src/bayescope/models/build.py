@@ -26,7 +26,6 @@ from bayescope.models.groups import effect_names, grouping_of, refuse_effect_lin
 from bayescope.models.hypotheses import build_hypotheses
 from bayescope.models.levels import (
     held_at_zero,
-    idle_lines,
     level_bodies,
     level_names,
     likelihood_for,
@@ -42,6 +41,8 @@ from bayescope.models.vectors import known_matrices, numbers_and_priors, read_ve
 from bayescope.models.weak_columns import refuse, weak_columns
 
 type Floats = NDArray[np.float64]
+
+_IDLE = (INTERCEPT, SHARED)  # lines of priors that may stand in a model of the library without an unknown
 
 
 def build_model(spec: ModelConfig, formula: Formula | None, table: Table) -> Model:
@@ -71,7 +72,7 @@ def build_model(spec: ModelConfig, formula: Formula | None, table: Table) -> Mod
     lines, problems = resolve_scales(numbers_and_priors(spec.priors), likelihood, formulas)
     effects = [name for body in bodies for group in body.groups for name in effect_names(group, body.prefix)]
     problems += refuse_effect_lines(effects, lines) + _unknown_centred(spec, bodies)
-    blocks, fixed = assemble(unknowns, lines, () if formula is None else idle_lines(likelihood), problems)
+    blocks, fixed = assemble(unknowns, lines, () if formula is None else _IDLE, problems)
     blocks = with_known_spreads(blocks, fixed)
     fixed |= known_matrices(likelihood, spec.priors, response) | held_at_zero(likelihood)
     refuse(beyond_fixed(likelihood, response, fixed), table)
@@ -299,7 +300,7 @@ def _unused_lines(unknowns: Sequence[Unknown], lines: Mapping[str, object]) -> t
     }
     return tuple(
         f"the prior of `{name}` is not used: no unknown of the model takes it"
-        for name in (INTERCEPT, SHARED)
+        for name in _IDLE
         if name in lines and name not in takers
     )
 

@@ -30,7 +30,7 @@ from bayescope.distributions.ordinal import CUTPOINTS
 from bayescope.distributions.softmax import parameter_of
 from bayescope.distributions.supports import REAL
 from bayescope.errors import ConfigError, DataError, Finding, Problem
-from bayescope.models.blocks import SHARED, Unknown
+from bayescope.models.blocks import Unknown
 from bayescope.models.bodies import Body, regression_body
 from bayescope.models.defaults import intercept_prior
 from bayescope.models.model import Prior, Response
@@ -237,8 +237,3 @@ def _with_cutpoints(body: Body, likelihood: Likelihood, response: Response) -> t
 def held_at_zero(likelihood: Likelihood) -> dict[str, float]:
     """Return the coefficients that others take the place of: the Intercept of ordered levels."""
     return {INTERCEPT: 0.0} if likelihood.ordered else {}
-
-
-def idle_lines(likelihood: Likelihood) -> tuple[str, ...]:
-    """Name the lines of priors that may stand in a model of the library without an unknown."""
-    return (SHARED,) if likelihood.ordered else (INTERCEPT, SHARED)
