@@ -271,6 +271,14 @@ def test_a_number_that_several_levels_are_written_as_is_refused_with_their_types
         read_rows(stored(model), {"c": [1]}, response=False)
 
 
+def test_a_text_is_no_number_for_the_way_python_writes_numbers():
+    model, _ = model_of(
+        {"likelihood": "Normal", "formula": "y ~ C(c)"}, {"y": [1.0, 2.0, 4.0], "c": [10, 7, 10]}
+    )
+    with pytest.raises(DataError, match=r"row 1: 1_0 is not a level of the model \(7, 10\)"):
+        read_rows(stored(model), {"c": ["1_0"]}, response=False)
+
+
 def test_everything_wrong_with_new_rows_is_told_at_once_with_its_column_and_row():
     model, _ = model_of({"likelihood": "Normal", "formula": "y ~ x1 + group + C(code) + (1 | kind)"})
     columns = {

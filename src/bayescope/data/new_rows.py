@@ -209,7 +209,7 @@ def _meaning(value: Level) -> Level:
     text = str(value)
     if text.lower() in {"true", "false"}:
         return text.lower()
-    for number in (int, float):
+    for number in (int, float) if "_" not in text else ():  # Python reads "1_0" as 10
         with suppress(ValueError):
             return number(text)
     return value
