@@ -201,6 +201,28 @@ def test_the_predictive_density_has_mass_one_and_the_moments_it_is_said_to_have(
     assert summary.sd == pytest.approx(math.sqrt(moments[2] - moments[1] ** 2), rel=1e-8)
 
 
+@pytest.mark.parametrize(
+    ("key", "first", "second"),
+    # the second argument of the family is 3; a moment exists where this argument is above the threshold
+    [
+        (("Geometric", "p"), 1.0, 2.0),
+        (("NegativeBinomial", "p"), 1.0, 2.0),
+        (("Exponential", "lam"), 1.0, 2.0),
+        (("Gamma", "beta"), 1.0, 2.0),
+        (("Uniform", "upper"), 1.0, 2.0),
+        (("Normal", "tau"), None, 1.0),
+        (("Normal", "variance"), None, 1.0),
+    ],
+    ids=lambda key: "-".join(key) if isinstance(key, tuple) else "",
+)
+def test_moments_of_the_next_response_exist_above_their_thresholds(key, first, second):
+    for shape in (0.5, 1.0, 1.25, 2.0, 2.25):
+        found = Conjugate(PAIRS[key], CASES[key][0], (shape, 3.0)).predictive()
+        assert math.isfinite(found.mean) == (first is None or shape > first)
+        assert math.isfinite(found.sd) == (shape > second)
+        assert math.isfinite(found.sd) or found.sd == math.inf
+
+
 SCIPY = {
     "Bernoulli": scipy.stats.bernoulli,
     "BetaBinomial": scipy.stats.betabinom,
@@ -371,6 +393,7 @@ def test_priors_by_another_name(key, prior, same):
     expected = belief.observe(belief.statistics(response(key, values)))
     answer = exact(case_model(key, prior))
     assert answer.marginals[key[1]] == expected.marginals[0]
+    assert answer.details["conjugate"]["prior"] == list(same)
     assert (answer.log_evidence is None) == ("Flat" in prior)
 
 
@@ -465,6 +488,14 @@ def test_a_dirichlet_is_updated_by_counts():
     np.testing.assert_allclose(answer.estimate, reference.mean(), rtol=1e-14)
     np.testing.assert_allclose(answer.covariance, reference.cov(), rtol=1e-12, atol=1e-17)
     np.testing.assert_allclose(answer.draws.sum(axis=2), 1.0, rtol=1e-12)
+
+
+def test_two_categories_are_a_coin():
+    answer = exact(categories(["b", "a", "b"], {"p": "Dirichlet([1, 2])"}))
+    assert answer.details["conjugate"]["posterior"] == "Dirichlet([2, 4])"
+    coin = exact(model_of("Bernoulli", [1, 0, 1], {"p": "Beta(2, 1)"}))
+    assert answer.marginals["p[b]"] == coin.marginals["p"]
+    assert answer.log_evidence == pytest.approx(coin.log_evidence, rel=1e-14)
 
 
 def test_the_evidence_of_categories_is_that_of_quadrature_and_of_sequential_predictions():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bayescope.errors import FitError
-from bayescope.inference.improper import least_squares, refuse_improper_sigma
+from bayescope.inference.improper import least_squares, refuse_improper_sigma, unknown_sigma
 from bayescope.inference.map import MAP
 from bayescope.inference.method import Context
 from bayescope.inference.point_problem import PointProblem
@@ -21,7 +21,7 @@ FLAT = {"Intercept": "Flat()", "x": "Flat()"}
 
 def build(priors, x=X, y=Y, rows=6, **model) -> Model:
     columns = {"y": y[:rows], "x": x[:rows]}
-    spec = {"likelihood": "Normal", "priors": priors, **(model or {"formula": "y ~ x"})}
+    spec = {"likelihood": "Normal", "priors": priors} | (model or {"formula": "y ~ x"})
     config = {"name": "x", "data": {"columns": columns}, "model": spec, "inference": ["mle"]}
     return prepare(read_config(config))[1]
 
@@ -169,6 +169,25 @@ def test_a_log_normal_is_a_normal_of_the_logarithm():
     with pytest.raises(FitError, match="2 rows, 1 coefficient and a flat sigma: the posterior is improper"):
         check(build(priors, rows=2, likelihood="LogNormal", response="y"))
     check(build(priors, rows=3, likelihood="LogNormal", response="y"))
+
+
+@pytest.mark.parametrize(
+    ("model", "unknown"),
+    [
+        ({"formula": "y ~ x"}, True),
+        ({"formula": {"mu": "y ~ x", "sigma": "~ 0 + x"}}, False),
+        ({"formula": {"mu": "y ~ x", "sigma": "~ x"}}, False),
+        ({"formula": "y ~ x", "likelihood": "StudentT"}, False),
+        ({"formula": "y ~ x", "link": "log"}, False),
+        ({"formula": "y ~ x", "body": {"mlp": {"hidden": [2]}}}, False),
+    ],
+)
+def test_an_unknown_sigma_is_one_number_of_a_linear_normal(model, unknown):
+    assert (unknown_sigma(build({}, **model)) is not None) == unknown
+
+
+def test_a_known_sigma_is_not_unknown():
+    assert unknown_sigma(build({"sigma": 2.0})) is None
 
 
 def test_other_models_have_nothing_to_refuse():

@@ -165,6 +165,15 @@ def test_what_collinear_columns_leave_unexplained_is_so_in_any_unit(unit):
     assert other.log_density + 10 * np.log(unit) == pytest.approx(one.log_density, rel=1e-12)
 
 
+def test_what_a_perfect_fit_leaves_in_directions_hidden_from_the_data_is_rounding():
+    X, _ = problem(5, 10, 2)
+    X = np.column_stack([X, X[:, 1]])
+    model = lg.linear_gaussian(
+        lg.compress(X, X @ [0.3, -1.7, 0.9]), lg.CoefficientPrior(np.full(3, 0.1), np.ones(3))
+    )(1.0)
+    assert model.residual == 0.0
+
+
 def test_collinear_columns_are_told_apart_by_a_proper_prior():
     X, y = problem(4, 10, 2)
     X = np.column_stack([X, X[:, 1]])

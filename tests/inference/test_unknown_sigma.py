@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.integrate
 import scipy.stats
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -148,6 +150,54 @@ def test_inverse_gamma_on_the_variance_is_the_normal_inverse_gamma():
         + math.lgamma(nu / 2) - nu / 2 * math.log(b + rss[0] / 2)
     )  # fmt: skip
     assert found.log_evidence == pytest.approx(evidence, abs=1e-10)
+
+
+@pytest.mark.parametrize("power", [2, -2])
+def test_the_variance_and_the_precision_have_the_distribution_that_sigma_gives_them(power):
+    rng = np.random.default_rng(8)
+    X = np.column_stack([np.ones(12), rng.normal(size=12)])
+    y = X @ [1.0, 2.0] + 3.0 * rng.normal(size=12)
+    prior = sigma_prior("Gamma", 3.0, 1.0)
+    of_sigma = solve(X, y, [0.0, 0.0], [2.0, np.inf], prior)
+    found = solve(X, y, [0.0, 0.0], [2.0, np.inf], replace(prior, power=power))
+    sigma = of_sigma.spread.quantile(np.array([1e-6, 0.05, 0.5, 0.95, 1 - 1e-6]))
+    x, stretch = sigma**power, abs(power) * sigma ** (power - 1)
+    below = of_sigma.spread.cdf(sigma)
+    np.testing.assert_allclose(found.spread.cdf(x), below if power > 0 else 1 - below, rtol=1e-8)
+    np.testing.assert_allclose(found.spread.pdf(x), of_sigma.spread.pdf(sigma) / stretch, rtol=1e-8)
+
+    def moment(of):
+        return scipy.integrate.quad(
+            lambda s: of(s) * float(of_sigma.spread.pdf(np.array(s))),
+            1e-3,
+            200,
+            points=[1, 3, 5, 9],
+            limit=400,
+        )[0]
+
+    mean = moment(lambda s: s**power)
+    assert found.mean == pytest.approx([*of_sigma.mean[:2], mean], rel=1e-7)
+    assert found.spread.mean == pytest.approx(mean, rel=1e-7)
+    variance = moment(lambda s: (s**power - mean) ** 2)
+    assert found.covariance[2, 2] == pytest.approx(variance, rel=1e-6)
+    assert found.spread.sd == pytest.approx(math.sqrt(variance), rel=1e-6)
+    np.testing.assert_allclose(found.covariance[:2, :2], of_sigma.covariance[:2, :2], rtol=1e-8)
+    # the prior draws the coefficient to 0 the more, the larger sigma is
+    assert found.covariance[0, 2] * power * of_sigma.covariance[0, 2] > 0
+    draws = found.draw(np.random.default_rng(9), 20_000)
+    errors = (draws.mean(axis=0) - found.mean) / np.sqrt(np.diag(found.covariance) / 20_000)
+    assert np.abs(errors).max() < 4.5
+    together = np.cov(draws.T)[0, 2] / np.sqrt(found.covariance[0, 0] * found.covariance[2, 2])
+    expected = found.covariance[0, 2] / np.sqrt(found.covariance[0, 0] * found.covariance[2, 2])
+    assert together == pytest.approx(expected, abs=0.05)
+
+
+def test_the_precision_of_a_bounded_sigma_is_bounded_on_the_other_side():
+    y = np.array([1.0, 2.5, 4.0, 3.0])
+    prior = replace(sigma_prior("Uniform", 0.5, 4.0), power=-2)
+    spread = solve(np.ones((4, 1)), y, [0.0], [np.inf], prior).spread
+    assert (spread.lower, spread.upper) == (1 / 16, 4.0)
+    assert spread.quantile(np.array([0.0, 1.0])).tolist() == [1 / 16, 4.0]
 
 
 def test_prior_and_data_in_conflict_have_two_modes_and_both_count():

@@ -23,7 +23,7 @@ COLUMNS = {
 )
 def test_what_is_not_fixed_keeps_its_columns_and_its_place_in_its_term(fixed):
     design = build_design(parse("y ~ a + g + b"), read_columns(COLUMNS))
-    free = _free(design, dict.fromkeys(fixed, 1.0))
+    free = _free(design, fixed)
     assert free.labels == tuple(label for label in design.labels if label not in fixed)
     for label in free.labels:
         before, after = design.labels.index(label), free.labels.index(label)

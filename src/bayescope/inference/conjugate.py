@@ -257,11 +257,11 @@ def _predict(posterior: Conjugate, rows: Model) -> Predictive | VectorPredictive
 
 
 def _refuse_improper(model: Model, rows: int) -> None:
-    prior = model.blocks[0].prior
+    [block] = model.blocks
     raise FitError(
-        f"{rows} observation{'' if rows == 1 else 's'} and the prior {prior} of {model.names[0]}: "
+        f"{rows} observation{'' if rows == 1 else 's'} and the prior {block.prior} of {block.name}: "
         "the posterior is improper.",
-        f"Give {model.names[0]} a proper prior, or more data.",
+        f"Give {block.name} a proper prior, or more data.",
     )
 
 

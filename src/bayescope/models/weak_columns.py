@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from bayescope.data.checks import DesignFinding, check_design
@@ -38,7 +38,7 @@ def weak_columns(
     findings = check_design(_free(design, fixed))
     slopes = [b for b in blocks if not b.name.endswith(INTERCEPT)]
     proper = {label for b in slopes if PRIORS[b.prior.distribution].proper for label in b.labels}
-    flat = _free(design, {**fixed, **dict.fromkeys(proper, 0.0)})
+    flat = _free(design, {*fixed, *proper})
     refused = [
         found
         for found in findings
@@ -51,7 +51,7 @@ def weak_columns(
     )
 
 
-def _free(design: Design, fixed: Mapping[str, float]) -> Design:
+def _free(design: Design, fixed: Collection[str]) -> Design:
     """The columns whose coefficients are unknown; a fixed one can be collinear with nothing."""
     terms: list[Term] = []
     for term in design.terms:
