@@ -150,6 +150,7 @@ def statement(file: str, line: int) -> range:
 def tests_of(mutant: Mutant, known: dict[str, Any]) -> list[str]:
     """Return the tests that run the mutant's line, else its module or are of its folder, in order."""
     by_line = known["lines"].get(mutant.file, {})
+    very = set(by_line.get(str(mutant.line), ()))
     names = {name for line in statement(mutant.file, mutant.line) for name in by_line.get(str(line), ())}
     own = tuple(f"/test_{part}" for part in Path(mutant.file).stem.split("_"))
     folder, seconds = f"/{Path(mutant.file).parent.name}/", known["seconds"]
@@ -158,7 +159,13 @@ def tests_of(mutant: Mutant, known: dict[str, Any]) -> list[str]:
         names |= {name for name in seconds if folder in name}
     order = sorted(
         names,
-        key=lambda name: (not any(part in name for part in own), folder not in name, seconds[name], name),
+        key=lambda name: (
+            not any(part in name for part in own),
+            name not in very,
+            folder not in name,
+            seconds[name],
+            name,
+        ),
     )
     chosen: list[str] = []
     total = 0.0

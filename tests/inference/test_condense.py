@@ -103,3 +103,14 @@ def test_plain_asks_the_methods_about_every_row():
     )
     _, model = prepare(loaded)
     assert ask(loaded.config, model, sufficient(model)).model is model
+
+
+@pytest.mark.parametrize(("rows", "condensed"), [(8, True), (7, False)])
+def test_few_rows_are_worth_it_where_they_are_half_of_all_or_fewer(rows, condensed):
+    # the triangle of three columns and the response has four rows
+    columns = {"y": [1.0, 2.5, 2.0, 4.5, 5.0, 4.0, 7.0, 6.5][:rows], "x": [float(i) for i in range(rows)]}
+    columns |= {"z": [0.5, -1.0, 2.0, 0.0, 1.0, 3.0, -2.0, 1.5][:rows]}
+    whole = model_of(columns, "Normal", "y ~ x + z")
+    asked = condense(whole, sufficient(whole), {})
+    assert rows_of(asked.model) == (4 if condensed else rows)
+    assert asked.note.startswith(f"{rows} rows condensed to 4") == condensed

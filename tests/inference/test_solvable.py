@@ -18,7 +18,7 @@ from bayescope.inference.map import MAP
 from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
 from bayescope.inference.settings import ExactSettings
-from bayescope.inference.sufficient import shifted, sufficient
+from bayescope.inference.sufficient import _shares, shifted, sufficient
 from bayescope.models import density
 from bayescope.pipeline import prepare, read_config
 
@@ -227,6 +227,40 @@ def test_a_logistic_regression_has_no_statistics_of_a_fixed_size():
     assert sufficient(model) is None
     with pytest.raises(NotApplicable):
         exact.recognise(model)
+
+
+@pytest.mark.parametrize(
+    ("more", "known"),
+    [
+        ({"formula": "y ~ x"}, True),
+        ({"formula": "y ~ x + offset(z)"}, True),
+        ({"formula": "y ~ x", "link": "log"}, False),
+        ({"formula": "y ~ x + (1 | g)"}, False),
+        ({"formula": {"mu": "y ~ x", "sigma": "~ z"}}, False),
+        ({"formula": {"mu": "y ~ x", "sigma": "~ offset(z)"}, "priors": {"sigma.Intercept": 0.0}}, False),
+        ({"formula": "y ~ x", "body": {"mlp": {"hidden": [2]}}}, False),
+        ({"formula": "y ~ x", "likelihood": "StudentT"}, False),
+    ],
+)
+def test_a_linear_normal_with_one_sigma_has_statistics_and_others_have_not(more, known):
+    columns = {"y": NORMAL, "x": X.tolist(), "z": Z.tolist(), "g": [*"abcd"] * 6}
+    model = {"likelihood": "Normal", **more}
+    config = {"name": "m", "data": {"columns": columns}, "model": model, "inference": ["map"]}
+    assert (sufficient(prepare(read_config(config))[1]) is not None) == known
+
+
+@pytest.mark.parametrize(("most", "known"), [(3, True), (2, False)])
+def test_more_coefficients_than_are_worth_it_have_none(monkeypatch, most, known):
+    monkeypatch.setattr("bayescope.inference.sufficient._MOST_COEFFICIENTS", most)
+    assert (sufficient(_regression(REGRESSIONS["sigma known"])) is not None) == known
+
+
+@pytest.mark.parametrize(
+    ("number", "rows", "shares"),
+    [(7.0, 3, [3, 2, 2]), (6.0, 3, [2, 2, 2]), (3.0, 3, [1, 1, 1]), (2.0, 4, [0.5] * 4), (4.5, 3, [1.5] * 3)],
+)
+def test_observations_are_shared_out_in_whole_numbers_where_that_can_be(number, rows, shares):
+    assert _shares(number, rows).tolist() == shares
 
 
 def test_rows_of_weight_zero_leave_no_trace():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.errors import FitError
 from bayescope.inference.linear_gaussian import CoefficientPrior, compress, linear_gaussian
-from bayescope.inference.unknown_sigma import SigmaPrior, integrate_sigma
+from bayescope.inference.unknown_sigma import SigmaPrior, _difference, _Moments, integrate_sigma
 
 POSITIVE = st.floats(0.2, 5.0)
 # how to draw the arguments of each prior that a positive parameter may have
@@ -226,6 +226,46 @@ def test_a_billion_observations_keep_their_digits():
     assert found.mean[0] == pytest.approx(2.1, rel=1e-14)
     assert math.sqrt(found.covariance[0, 0]) == pytest.approx(math.sqrt(1.09 / 1e9), rel=1e-8)
     assert math.sqrt(found.covariance[1, 1]) == pytest.approx(math.sqrt(1.09 / 2e9), rel=1e-8)
+
+
+def moments_like(finite, finite_spread, **changed):
+    """Moments of two independent components and sigma, some of them changed."""
+    given = {
+        "mean": np.array([1.0, 2.0]),
+        "variance": np.array([4.0, 9.0]),
+        "spread": np.zeros((2, 2)),
+        "growth": 0.5,
+        "growth_variance": 0.25,
+        "with_growth": np.zeros(2),
+    }
+    return _Moments(**(given | changed), finite=finite, finite_spread=finite_spread)
+
+
+@pytest.mark.parametrize(
+    ("changed", "finite", "error"),
+    [
+        # the first component is that of a flat coefficient, whose moments may be missing
+        ({"mean": np.array([1.0, 2.3])}, (2, 2), 0.1),
+        ({"mean": np.array([1.2, 2.0])}, (2, 2), 0.1),
+        ({"mean": np.array([1.2, 2.0])}, (1, 1), 0.0),
+        ({"mean": np.array([1.0, 2.3])}, (1, 1), 0.1),
+        ({"variance": np.array([4.0, 9.0 * 1.21])}, (2, 2), 0.1),
+        ({"variance": np.array([4.0 * 0.81, 9.0])}, (2, 2), 0.1),
+        ({"variance": np.array([4.0 * 0.81, 9.0])}, (0, 0), 0.0),
+        # of sigma: in its sds, or where there is none in means
+        ({"growth": 0.55}, (2, 2), 0.1),
+        ({"growth": 0.65}, (2, 1), 0.1),
+        ({"growth": 0.65}, (2, 0), 0.0),
+        ({"growth_variance": 0.25 * 1.21}, (2, 2), 0.1),
+        ({"growth_variance": 0.25 * 1.21}, (2, 1), 0.0),
+    ],
+)
+def test_the_error_is_the_largest_change_of_a_moment_that_exists(changed, finite, error):
+    at = linear_gaussian(
+        compress(np.eye(3)[:, :2], np.ones(3)), CoefficientPrior(np.zeros(2), np.array([np.inf, 1.0]))
+    )
+    fine, coarse = moments_like(*finite), moments_like(*finite, **changed)
+    assert _difference(at(1.0), fine, coarse) == pytest.approx(error, rel=1e-12)
 
 
 def test_a_prior_with_an_infinite_end_is_refused():

@@ -334,6 +334,40 @@ class TestResponses:
         assert model.location.matrix[:, 1].tolist() == [1.0, 3.0]
 
 
+class TestRoom:
+    @pytest.mark.parametrize(
+        ("prior", "message"),
+        [
+            ("Uniform(1, 5)", "by the data it is at least 6, by its prior at most 5"),
+            ("Uniform(1, 6)", "by the data it is 6, by its prior at most 6"),
+        ],
+    )
+    def test_an_end_that_data_and_prior_leave_no_value_is_refused(self, prior, message):
+        with pytest.raises(DataError, match=f"'y': leaves no value of upper possible: {message}"):
+            build("Uniform", response="y", priors={"lower": 0, "upper": prior})
+
+    def test_a_little_room_is_enough(self):
+        model = build("Uniform", response="y", priors={"lower": 0, "upper": "Uniform(1, 6.001)"})
+        assert model.names == ("upper",)
+
+    @pytest.mark.parametrize(
+        ("lower", "upper", "refused"),
+        [
+            (0, 6, None),
+            (1, 7, None),
+            (0, 5, "reaches 6, beyond upper = 5"),
+            (2, 7, "reaches 1, beyond lower = 2"),
+        ],
+    )
+    def test_data_beyond_a_fixed_end_are_refused(self, lower, upper, refused):
+        priors = {"lower": lower, "upper": upper}
+        if refused is None:
+            assert build("Uniform", response="y", priors=priors).names == ()
+        else:
+            (line,) = refusal(DataError, likelihood="Uniform", response="y", priors=priors)[-1:]
+            assert f"{refused}, which the model fixes" in line
+
+
 class TestCategories:
     @staticmethod
     def build(y, p):

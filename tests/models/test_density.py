@@ -139,7 +139,9 @@ def test_psi_and_eta_follow_the_parameters() -> None:
 
 def test_a_parameter_that_is_the_same_in_every_row_is_a_number() -> None:
     linear = regression("Normal", np.zeros(4), X)
-    assert density.eta(linear, np.array([0.0, 0.0, 0.7]))[1] == 0.7
+    etas = density.eta(linear, np.array([0.0, 0.0, 0.7]))
+    assert etas[1] == 0.7
+    assert [np.ndim(each) for each in etas] == [1, 0]
     fixed = regression("Normal", np.zeros(4), X, sigma=2.0)
     assert density.psi(fixed, np.array([0.0, 0.0]))[1] == 2.0
 

@@ -29,7 +29,7 @@ from bayescope.inference.normal_statistics import design_matrix
 from bayescope.inference.point_problem import PointProblem
 from bayescope.models.marginal_priors import variance_prior
 from bayescope.models.model import Model, Predictor
-from bayescope.models.prior_density import element_priors
+from bayescope.models.prior_density import element_priors, only_prior
 from bayescope.models.scales import scales_with
 
 type Floats = NDArray[np.float64]
@@ -67,7 +67,7 @@ def unknown_sigma(model: Model) -> Predictor | None:
 def refuse_flat_sigma(model: Model, rows: float) -> None:
     """Refuse a flat sigma, variance or precision with too few of `rows` rows for it. Raises FitError."""
     sigma, spread = unknown_sigma(model), variance_prior(model, "sigma")
-    if sigma is None or spread is None or element_priors(model)[sigma.index[0]][0] != "HalfFlat":
+    if sigma is None or spread is None or only_prior(model, sigma)[0] != "HalfFlat":
         return
     priors = element_priors(model)
     coefficients = [priors[index][0] for index in model.location.index]
@@ -123,7 +123,7 @@ def unbounded_near_zero(model: Model, sigma: Predictor, power: float, *, integra
     p is the density of the parameter under its own name (sigma, variance or tau); with `integral`, of
     sigma, and what is asked is whether its integral diverges at 0.
     """
-    name, arguments = element_priors(model)[sigma.index[0]]
+    name, arguments = only_prior(model, sigma)
     distribution, link = DISTRIBUTIONS[name], LINKS[sigma.link]
     small = np.array([1e-100, 1e-50])
     values = [arguments[argument.name] for argument in distribution.arguments]

@@ -40,7 +40,7 @@ from bayescope.inference.regression import compressed_of, heavy_tails, pool, sig
 from bayescope.inference.root_inverse_gamma import RootInverseGamma
 from bayescope.models.marginal_priors import variance_prior
 from bayescope.models.model import Model, Predictor, Prior
-from bayescope.models.prior_density import element_priors
+from bayescope.models.prior_density import only_prior
 from bayescope.models.scales import scales_with
 
 type Floats = NDArray[np.float64]
@@ -101,7 +101,7 @@ def recognise(model: Model) -> Solvable | str:
     if not reasons and not len(sigma.index):
         reasons.append("sigma is fixed")
     elif not reasons and variance_prior(model, "sigma") is None:
-        name, _ = element_priors(model)[sigma.index[0]]
+        name, _ = only_prior(model, sigma)
         reasons.append(
             f"the prior of {model.names[sigma.index[0]]} is {name}; the variance must be InverseGamma"
         )

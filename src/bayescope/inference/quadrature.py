@@ -77,6 +77,11 @@ def legendre_coefficients(values: Floats) -> Floats:
     return (values * weights) @ basis * (np.arange(order) + 0.5)
 
 
+def value_at(log_density: LogDensity, tau: float) -> float:
+    """Value of a log-density at one point."""
+    return float(log_density(np.array([tau])).item())
+
+
 def scan_grid(lower: float, upper: float) -> Floats:
     """Points from end to end of the support, as far as doubles reach."""
     return np.linspace(max(lower, -REACH), min(upper, REACH), _SCAN)
@@ -152,7 +157,7 @@ def integrate(
     for power in powers:
         tilted = _tilt(log_density, power)
         found = modes(tilted, grid, values + power * grid)
-        found = [mode for mode in found if tilted(np.array([mode]))[0] > tilted(np.array(found[:1]))[0] - CUT]
+        found = [mode for mode in found if value_at(tilted, mode) > value_at(tilted, found[0]) - CUT]
         reached = _cut(tilted, grid, found, (math.isinf(lower), math.isinf(upper)))
         if reached is None:
             return None
@@ -171,7 +176,7 @@ def _cut(
 ) -> tuple[float, float] | None:
     """The outermost points where the log-density is within CUT of its peak."""
     points = np.unique(np.concatenate([grid, peaks]))
-    floor = float(log_density(np.array(peaks[:1]))[0]) - CUT
+    floor = value_at(log_density, peaks[0]) - CUT
     above = np.flatnonzero(log_density(points) > floor)
     first, last = above[0], above[-1]
     end = len(points) - 1
@@ -186,7 +191,7 @@ def _cross(log_density: LogDensity, floor: float, outside: float, inside: float)
     """Where the log-density crosses `floor`; the outer side of the last bracket."""
     for _ in range(60):
         middle = 0.5 * (outside + inside)
-        if log_density(np.array([middle]))[0] > floor:
+        if value_at(log_density, middle) > floor:
             inside = middle
         else:
             outside = middle
@@ -210,7 +215,7 @@ def _breakpoints(log_density: LogDensity, peaks: list[float], lower: float, uppe
 def _width(log_density: LogDensity, peak: float, lower: float, upper: float) -> float:
     """The largest power-of-two fraction of the range over which the log-density falls by less than one."""
     steps = (upper - lower) * 0.5 ** np.arange(50)
-    height = log_density(np.array([peak]))[0]
+    height = value_at(log_density, peak)
     sides = [log_density(np.clip(peak + sign * steps, lower, upper)) for sign in (-1.0, 1.0)]
     at_end = [peak <= lower, peak >= upper]
     fall = height - np.maximum.reduce([side for side, end in zip(sides, at_end, strict=True) if not end])

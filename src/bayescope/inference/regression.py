@@ -32,7 +32,7 @@ from bayescope.inference.normal_statistics import design_matrix
 from bayescope.inference.predictive_exact import normal_predictive
 from bayescope.inference.unknown_sigma import SigmaPrior, integrate_sigma
 from bayescope.models.model import Block, Model, Predictor, Prior
-from bayescope.models.prior_density import element_priors
+from bayescope.models.prior_density import element_priors, only_prior
 from bayescope.models.scales import scaled_of, scales_with
 
 type Floats = NDArray[np.float64]
@@ -174,7 +174,7 @@ def _solve_unknown(
     model: Model, mu: Predictor, sigma: Predictor, statistics: Statistics, tolerance: float
 ) -> ExactPosterior:
     """Solve for coefficients and sigma, integrating over sigma."""
-    name, _ = element_priors(model)[sigma.index[0]]
+    name, _ = only_prior(model, sigma)
     prior, order, proper = _parts(model, mu, sigma)
     data, (rows, targets) = compressed_of(statistics, len(mu.index)), prior_rows(model)
     refuse_flat_sigma(model, data.observations)
@@ -205,7 +205,7 @@ def _solve_unknown(
 
 def _sigma_prior(model: Model, sigma: Predictor) -> SigmaPrior:
     """Express the prior of x = sigma, sigma^2 or sigma^-2 as one of sigma: p(sigma) = p(x) |dx / dsigma|."""
-    name, arguments = element_priors(model)[sigma.index[0]]
+    name, arguments = only_prior(model, sigma)
     distribution, link, power = DISTRIBUTIONS[name], LINKS[sigma.link], _POWERS[sigma.link]
     values = [arguments[argument.name] for argument in distribution.arguments]
     support = distribution.support(arguments)

@@ -27,6 +27,7 @@ from bayescope.inference.quadrature import (
     integrate,
     modes,
     scan_grid,
+    value_at,
 )
 from bayescope.inference.tabulated import Tabulated
 
@@ -174,7 +175,7 @@ def _log_bounds(model: LinearGaussian, prior: SigmaPrior) -> tuple[float, float]
 
 def _log_posterior(model: LinearGaussian, prior: SigmaPrior) -> LogDensity:
     """Return log p(tau | y) up to a constant; 0 at tau = 0 where the prior is positive there."""
-    start = float(prior.log_density(np.array([model.origin]))[0])
+    start = value_at(prior.log_density, model.origin)
     constant = start if math.isfinite(start) else 0.0
 
     def log_density(tau: Floats) -> Floats:
@@ -187,7 +188,7 @@ def _log_posterior(model: LinearGaussian, prior: SigmaPrior) -> LogDensity:
 
 def _log_posterior_at_origin(model: LinearGaussian, prior: SigmaPrior) -> float:
     """Return log of p(y, tau) at tau = 0; d sigma = origin d tau there."""
-    return model.log_density + float(prior.log_density(np.array([model.origin]))[0]) + math.log(model.origin)
+    return model.log_density + value_at(prior.log_density, model.origin) + math.log(model.origin)
 
 
 def _require_proper(prior: SigmaPrior, log_density: LogDensity, bounds: tuple[float, float]) -> int:
@@ -210,7 +211,7 @@ def _require_proper(prior: SigmaPrior, log_density: LogDensity, bounds: tuple[fl
 
 def _require_finite(prior: SigmaPrior) -> None:
     """Refuse a prior whose density is infinite at the upper end of its support (Beta(2, 0.5))."""
-    if math.isfinite(prior.upper) and float(prior.log_density(np.array([prior.upper]))[0]) == math.inf:
+    if math.isfinite(prior.upper) and value_at(prior.log_density, prior.upper) == math.inf:
         raise FitError(
             f"The density of {prior.text}, the prior of sigma, is infinite at {prior.upper:g}:"
             " the quadrature cannot end there.",

@@ -104,10 +104,11 @@ def hypotheses_head(hypotheses: Hypotheses) -> Likelihood:
     @_quiet
     def log_density(y: Floats, _: Any, psi: tuple[Floats]) -> Floats:
         rows = np.stack([head.log_density(np.asarray(y)) for head in heads], axis=-1)
-        return np.asarray(scipy.special.logsumexp(np.log(psi[0]) + rows, axis=-1))
+        [theta] = psi
+        return np.asarray(scipy.special.logsumexp(np.log(theta) + rows, axis=-1))
 
     def sample(rng: np.random.Generator, _: Any, psi: tuple[Floats]) -> Floats:
-        theta = np.asarray(psi[0])
+        [theta] = map(np.asarray, psi)
         ends = np.cumsum(theta, axis=-1)
         chosen = np.sum(rng.uniform(size=(*ends.shape[:-1], 1)) * ends[..., -1:] >= ends, axis=-1)
         values = np.empty(chosen.shape)
@@ -161,7 +162,8 @@ def log_likelihoods(model: Model) -> Floats:
 
 def prior_probabilities(model: Model) -> Floats:
     """Return the prior probability of each hypothesis, shape (K,)."""
-    return np.asarray(model.blocks[0].prior.arguments["p"], dtype=np.float64)
+    [block] = model.blocks
+    return np.asarray(block.prior.arguments["p"], dtype=np.float64)
 
 
 def build_hypotheses(spec: ModelConfig, table: Table) -> Model:

@@ -9,7 +9,7 @@ from typing import Any
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.distributions.ordinal import CUTPOINTS
 from bayescope.models.model import Block, Model
-from bayescope.models.prior_density import element_priors
+from bayescope.models.prior_density import element_priors, only_prior
 from bayescope.models.scales import scaled_of
 
 type MarginalPrior = tuple[str, dict[str, float]]
@@ -57,7 +57,7 @@ def variance_prior(model: Model, parameter: str) -> tuple[float, float] | None:
     predictor = next((p for p in model.predictors if p.parameter == parameter), None)
     if predictor is None or len(predictor.index) != 1 or predictor.matrix is not None:
         return None
-    name, arguments = element_priors(model)[predictor.index[0]]
+    name, arguments = only_prior(model, predictor)
     shape = _FLAT.get(predictor.link) if name == "HalfFlat" else None
     if shape is not None:
         return shape, 0.0

@@ -18,7 +18,7 @@ from bayescope.distributions.distributions import Distribution
 from bayescope.errors import NotApplicable
 from bayescope.models.density import likelihood_bounds, refuse_simplex
 from bayescope.models.groups import log_coupling
-from bayescope.models.model import Block, Model
+from bayescope.models.model import Block, Model, Predictor
 from bayescope.models.order import log_constraints
 from bayescope.models.scales import arguments_at, scale_derivatives, scaled_of, value_of
 
@@ -193,6 +193,12 @@ def element_priors(model: Model, theta: Floats | None = None) -> tuple[tuple[str
     return tuple(
         _element_prior(model, block, i, theta) for block in model.blocks for i in range(len(block.labels))
     )
+
+
+def only_prior(model: Model, predictor: Predictor) -> tuple[str, dict[str, Any]]:
+    """Return the prior of the one unknown that a predictor has, as `element_priors` does."""
+    [position] = predictor.index
+    return element_priors(model)[position]
 
 
 def _element_prior(model: Model, block: Block, i: int, theta: Floats | None) -> tuple[str, dict[str, Any]]:
