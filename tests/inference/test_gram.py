@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayescope.inference.gram import gram_triangle
+from bayescope.inference.gram import _block, _cholesky, gram_triangle
 from bayescope.inference.linear_gaussian import compress, triangulate
 
 
@@ -102,3 +102,29 @@ def test_a_matrix_on_disk_need_not_fit_into_memory(tmp_path):
     np.testing.assert_array_equal(triangulate(stored, y).values, triangulate(X, y).values)
     by_columns = np.asfortranarray(X)
     np.testing.assert_allclose(triangulate(by_columns, y).values, triangulate(X, y).values, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(0, 8192), (32, 8192), (64, 4096), (512, 512), (9000, 512)])
+def test_a_block_has_a_quarter_of_a_million_numbers_but_not_too_few_rows_nor_too_many(columns, rows):
+    assert _block(columns) == rows
+
+
+@pytest.mark.parametrize("least", [1.0, 0.25, 1e-6])
+def test_the_error_is_that_of_the_sums_over_the_least_eigenvalue(least):
+    # unit columns of which two are nearly the same: eigenvalues least, 1 and 2 - least
+    gram = np.eye(3)
+    gram[0, 1] = gram[1, 0] = 1 - least
+    triangle, error = _cholesky(9.0 * gram, 81_920)
+    np.testing.assert_allclose(triangle.T @ triangle, 9.0 * gram, rtol=1e-14, atol=1e-15)
+    # sixteen chains of 512 additions in a block, and ten blocks
+    assert error == pytest.approx(3 * 2.0**-52 * np.sqrt(512 + 10) / least, rel=1e-9)
+
+
+def test_what_is_not_positive_definite_for_sure_has_no_triangle():
+    unit = 2.0**-52 * np.sqrt(512 + 10)
+    for least, found in [(4 * unit, True), (1.5 * unit, False), (0.0, False)]:
+        gram = np.array([[1.0, 1 - least], [1 - least, 1.0]])
+        assert (_cholesky(gram, 81_920) is not None) == found
+    tiny = 2.0**-1022 / 2.0**-104
+    assert _cholesky(np.diag([4 * tiny, 1.0]), 81_920) is not None
+    assert _cholesky(np.diag([tiny / 4, 1.0]), 81_920) is None

@@ -33,6 +33,9 @@ def test_the_gamma_function_is_integrated(shape, log_rate):
     assert answer.error < 1e-10
     assert answer.weights.sum() == pytest.approx(1, rel=1e-13)
     assert answer.weights @ np.exp(answer.nodes) == pytest.approx(1.0, rel=1e-11)  # mean / peak
+    # and so by the smaller rule
+    assert answer.coarse_nodes.size < answer.nodes.size
+    assert answer.coarse_weights @ np.exp(answer.coarse_nodes) == pytest.approx(1.0, rel=1e-9)
 
 
 def test_two_far_peaks_of_different_width_are_both_found():
@@ -130,8 +133,20 @@ def test_the_integral_at_zero_needs_a_rising_density(slope, integrable):
     assert q.integrable_at_zero(lambda tau: slope * tau, -1.0)
 
 
-def test_a_tail_beyond_the_reach_of_doubles_gives_no_answer():
-    assert q.integrate(lambda tau: -0.05 * np.abs(tau), -math.inf, math.inf, (), 1e-10) is None
+@pytest.mark.parametrize(("left", "right"), [(0.05, 0.05), (0.05, 2.0), (2.0, 0.05)])
+def test_a_tail_beyond_the_reach_of_doubles_gives_no_answer(left, right):
+    def log_density(tau):
+        return np.where(tau < 0, left, -right) * tau
+
+    assert q.integrate(log_density, -math.inf, math.inf, (), 1e-10) is None
+    # an end within reach is none
+    ends = (-9.0 if left < 1 else -math.inf, 9.0 if right < 1 else math.inf)
+    answer = q.integrate(log_density, *ends, (), 1e-10)
+    mass = [
+        -math.expm1(-slope * min(abs(end), 900)) / slope
+        for slope, end in zip((left, right), ends, strict=True)
+    ]
+    assert answer.log_total == pytest.approx(math.log(sum(mass)), abs=1e-10)
 
 
 def test_modes_come_highest_first_and_ends_count():

@@ -272,6 +272,17 @@ def test_a_group_that_was_not_seen_has_the_distribution_of_groups():
     assert drawn[:, 1].var() == pytest.approx(variance, rel=4 * np.sqrt(2 / size))
 
 
+def test_correlations_that_fit_no_matrix_add_minus_infinity():
+    model = model_of("y ~ x + z + (1 + x + z | g)")
+    theta = np.full(len(model.names), 0.5)
+    corr = [i for i, name in enumerate(model.names) if ".corr[" in name]
+    assert len(corr) == 3
+    theta[corr] = [0.9, 0.9, 0.9]
+    assert np.isfinite(log_coupling(model, theta))
+    theta[corr] = [0.9, 0.9, -0.9]
+    assert log_coupling(model, theta) == -np.inf
+
+
 def test_what_correlations_add_is_that_of_each_theta():
     model = model_of("y ~ x + (1 + x | g)")
     thetas = np.random.default_rng(1).uniform(0.1, 0.9, size=(2, 4, len(model.names)))

@@ -105,7 +105,7 @@ def normal_statistics(model: Model, *, gram: bool = True) -> NormalStatistics | 
     count = float(len(response.values) if response.weights is None else response.weights.sum())
     data, size = compressed(count, triangle), len(model.names)
     if len(deviation.index):
-        return NormalStatistics(data, mean.index, int(deviation.index[0]), math.nan, how, size)
+        return NormalStatistics(data, mean.index, int(deviation.index.item()), math.nan, how, size)
     return NormalStatistics(data, mean.index, None, float(np.ravel(deviation.offset)[0]), how, size)
 
 
