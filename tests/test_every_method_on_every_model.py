@@ -1,12 +1,13 @@
 """What holds for every method on every model of the library; a new file in models/ or inference/ is picked up."""
 
+import re
 from functools import cache
 
 import numpy as np
 import pytest
 
 from bayescope import library
-from bayescope.inference.registry import METHODS
+from bayescope.inference.registry import METHODS, applies
 from bayescope.models.density import log_likelihood
 from bayescope.models.prior_density import log_prior
 from bayescope.pipeline import execute, read_config
@@ -143,6 +144,15 @@ def test_a_fit_is_whole_or_says_why_there_is_none(model, recipe):
     if fit.kind == "posterior":
         assert set(fit.marginals) == set(fit.names)
         assert fit.draws.shape[2] == d
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_who_has_no_answer_advises_methods_that_have_one(model):
+    run = run_of(model)
+    answered = {fit.method: fit.answered for fit in run.fits}
+    for fit in run.fits:
+        advised = [] if fit.answered else re.findall(rf"\b({'|'.join(METHODS)})\b", fit.outcome.advice)
+        assert all(answered.get(name, applies(name, run.model)) for name in advised), fit.outcome
 
 
 @pytest.mark.parametrize("model", MODELS)

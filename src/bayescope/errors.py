@@ -96,11 +96,16 @@ class DataError(BayescopeError):
 
 
 class FitError(BayescopeError):
-    """One method could not give an answer; `advice` says what the user can do."""
+    """One method could not give an answer; `advice` says what the user can do.
 
-    def __init__(self, message: str, advice: str = "") -> None:
+    `instead` names other methods, with what to use each for: to those that have an answer for the model
+    `bayescope.inference.registry` sends the user.
+    """
+
+    def __init__(self, message: str, advice: str = "", **instead: str) -> None:
         self.message = message
         self.advice = advice
+        self.instead = instead
         super().__init__(f"{message} {advice}".strip())
 
 

@@ -326,7 +326,7 @@ def test_a_laplace_prior_is_named(line):
     assert refusal.value.message == (
         "The prior of mom_iq is Laplace(0, 1); the closed form needs Normal or Flat coefficients."
     )
-    assert "nuts" in refusal.value.advice
+    assert "nuts" in refusal.value.instead
 
 
 def test_every_prior_in_the_way_is_named(line):

@@ -170,6 +170,13 @@ def test_a_large_network_is_not_sampled():
     assert "211 weights and biases; chains are run on at most 200" in found.outcome.message
 
 
+@pytest.mark.parametrize(("hidden", "advice"), [(4, "Use nuts."), (70, "Read its predictions")])
+def test_a_flag_sends_to_chains_only_where_they_are_run(hidden, advice):
+    found = fit("laplace", model_of(body={"mlp": {"hidden": [hidden]}}, priors=PRIORS | {"sigma": 0.3}))
+    assert found.outcome.status == "flagged"
+    assert found.outcome.advice.startswith(advice)
+
+
 def test_sigma_may_be_a_network_too():
     sigma = {"sigma.weights": "Normal(0, 1)", "sigma.biases": "Normal(0, 1)"}
     both = {"mu": {"mlp": {"hidden": [3]}}, "sigma": {"mlp": {"hidden": [2]}}}

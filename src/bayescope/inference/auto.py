@@ -56,7 +56,9 @@ def fit(methods: Mapping[str, Method], model: Model, settings: AutoSettings, con
         passed_over[name] = doubt
     raise ending(
         "no method has an answer. " + " ".join(f"{name}: {why}" for name, why in passed_over.items()),
-        "Name a method (grid, laplace, map) to see what it says.",
+        grid="",
+        laplace="",
+        map="for the mode",
     )
 
 

@@ -19,8 +19,6 @@ from bayescope.inference.settings import ExactSettings
 from bayescope.models.hypotheses import HYPOTHESES
 from bayescope.models.model import Model
 
-_ADVICE = "Use nuts for the posterior of this model, or map for its mode."
-
 
 @dataclass(frozen=True)
 class Recogniser:
@@ -86,7 +84,9 @@ def recognise(model: Model) -> Solvable:
                 return found
             reasons.append(found)
     reason = reasons[-1]  # of the widest family
-    raise NotApplicable(f"{reason[0].upper()}{reason[1:]}.", _ADVICE)
+    raise NotApplicable(
+        f"{reason[0].upper()}{reason[1:]}.", nuts="for the posterior of this model", map="for its mode"
+    )
 
 
 def _details(model: Model, posterior: ExactPosterior, statistics: Statistics) -> dict[str, object]:
@@ -107,6 +107,7 @@ EXACT = Method(
     settings=ExactSettings,
     fit=fit,
     chooses=True,
+    refuse=recognise,
 )
 
 

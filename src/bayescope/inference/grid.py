@@ -32,6 +32,7 @@ from bayescope.inference.no_evidence import evidence_note
 from bayescope.inference.rounding import refuse_rounding, rounding
 from bayescope.inference.settings import GridSettings
 from bayescope.models.model import Model
+from bayescope.models.prior_density import kinks
 
 type Floats = NDArray[np.float64]
 
@@ -47,8 +48,7 @@ def fit(model: Model, settings: GridSettings, context: Context) -> Fit:
         NotApplicable: more than three unknowns, none, or a vector on the simplex.
         FitError: the posterior is improper, or the tolerance is out of reach.
     """
-    refuse_network(model, "grid")
-    _refuse_shape(model)
+    refuse(model)
     target = Target(model)
     refuse_improper(model)
     refuse_improper_sigma(target.problem)
@@ -84,7 +84,10 @@ def fit(model: Model, settings: GridSettings, context: Context) -> Fit:
     )
 
 
-def _refuse_shape(model: Model) -> None:
+def refuse(model: Model) -> None:
+    """Refuse models that no grid is for. Raises NotApplicable."""
+    refuse_network(model, "grid")
+    kinks(model)
     size = len(model.names)
     if not size:
         raise NotApplicable("every parameter is fixed, so there is nothing to estimate.")
@@ -92,12 +95,14 @@ def _refuse_shape(model: Model) -> None:
         raise NotApplicable(
             f"The model has {size} unknowns, and a grid of 40 points along each of them 40^{size} points: "
             f"grid is for at most {MOST_UNKNOWNS} unknowns.",
-            "Use nuts for the posterior of this model, or exact where it applies.",
+            nuts="for the posterior of this model",
+            exact="",
         )
     if any(block.support.simplex for block in model.blocks):
         raise NotApplicable(
             "The unknowns are on a simplex, which is no product of intervals.",
-            "Use exact (Dirichlet prior) or nuts for the posterior of this model.",
+            exact="",
+            nuts="for the posterior of this model",
         )
 
 
@@ -127,7 +132,9 @@ def _refuse_rounding(target: Target, frame: Frame, settings: GridSettings) -> No
         raise FitError(
             f"Rounding moves the log density by {lost:.2g} nats, so large are its terms, and the means over "
             f"{settings.max_points:,} points (max_points) by {error:.2g}, not {settings.tolerance:.2g}.",
-            f"Use exact where it applies, or importance; or raise `tolerance` of grid to {10 * error:.1g}.",
+            f"Raise `tolerance` of grid to {10 * error:.1g}.",
+            exact="",
+            importance="",
         )
 
 
@@ -171,7 +178,8 @@ def _require_resolved(table: Gridded, name: str, tolerance: float) -> None:
         raise FitError(
             f"The posterior of {name} has {table.unresolved:.2g} of its mass closer to an end of its range "
             "than double precision can tell from the end itself.",
-            "Use exact where it applies, or a prior whose density is less steep there.",
+            "Give a prior whose density is less steep there.",
+            exact="",
         )
 
 
@@ -204,4 +212,5 @@ GRID = Method(
     summary="the posterior of up to three unknowns on a grid, by brute force",
     settings=GridSettings,
     fit=fit,
+    refuse=refuse,
 )

@@ -77,7 +77,8 @@ def locate(target: Target) -> tuple[Floats, Floats, Floats]:
     if not np.isfinite(heights.max()):
         raise FitError(
             "The grid finds no place where the posterior has a density: all that it starts from has none.",
-            "Use exact where it applies, rescale the response, or give priors that allow what was observed.",
+            "Rescale the response, or give priors that allow what was observed.",
+            exact="",
         )
     modes = ends[heights >= heights.max() - _MOST_NATS]
     centre = ends[int(np.argmax(heights))]

@@ -18,7 +18,10 @@ def refuse_group_mle(model: Model) -> None:
         raise NotApplicable(
             f"the effects of {names} have no maximum likelihood estimate: only their distribution, "
             "Normal(0, sd), tells them from the other coefficients.",
-            "Use nuts; or fix the sd for map and exact; or make the groups a predictor, for no pooling.",
+            "Make the groups a predictor, for no pooling.",
+            nuts="",
+            map="",
+            exact="",
         )
 
 
@@ -37,5 +40,6 @@ def refuse_free_spread(model: Model, what: str) -> None:
     raise NotApplicable(
         f"{what} does not exist: the density of the effects of groups and of {', '.join(names)} together has "
         f"no maximum; it grows without bound as {where}, with the effects at 0.",
-        f"Use nuts, which averages over them; or fix {names[0]} at a number ({names[0]}: 0.5).",
+        f"Fix {names[0]} at a number ({names[0]}: 0.5).",
+        nuts="to average over them",
     )

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bayescope.inference.fit import Fit
-from bayescope.inference.markov_chains import fit_chains, on_graph
+from bayescope.inference.markov_chains import fit_chains, on_graph, refuse
 from bayescope.inference.method import Context, Method
 from bayescope.inference.nuts import gradients
 from bayescope.inference.pymc_sampler import StepMethod, sample_pymc, starting_points
@@ -65,4 +65,5 @@ HMC = Method(
     summary="Posterior draws by Hamiltonian Monte Carlo",
     settings=HmcSettings,
     fit=fit_hmc,
+    refuse=refuse,
 )

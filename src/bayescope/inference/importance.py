@@ -21,6 +21,7 @@ import scipy
 from numpy.typing import NDArray
 
 from bayescope.errors import FitError
+from bayescope.inference import normal_approximation
 from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.laplace import describe
 from bayescope.inference.log_densities import rows_of
@@ -55,7 +56,7 @@ def fit(model: Model, settings: ImportanceSettings, context: Context) -> Fit:
             kink of a Laplace prior.
         FitError: the posterior is improper or has no mode, or no draw lies where it is positive.
     """
-    refuse_network(model, "importance")
+    refuse(model)
     found = approximate(model, settings, context)
     refuse_rounding(found.rounding)
     size = _proposals(found, settings)
@@ -100,6 +101,12 @@ def fit(model: Model, settings: ImportanceSettings, context: Context) -> Fit:
             **(noted or {"log_evidence_mcse": _evidence_error(weights)}),
         },
     )
+
+
+def refuse(model: Model) -> None:
+    """Refuse models whose posterior no Normal is close to. Raises NotApplicable."""
+    refuse_network(model, "importance")
+    normal_approximation.refuse(model)
 
 
 def _proposals(found: NormalApproximation, settings: ImportanceSettings) -> int:
@@ -201,4 +208,5 @@ IMPORTANCE = Method(
     summary="draws from the Laplace approximation with Pareto-smoothed weights",
     settings=ImportanceSettings,
     fit=fit,
+    refuse=refuse,
 )

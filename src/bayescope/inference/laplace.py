@@ -27,7 +27,7 @@ from bayescope.inference.map import fit_map
 from bayescope.inference.marginals import Normal
 from bayescope.inference.method import Context, Method
 from bayescope.inference.no_evidence import evidence_note
-from bayescope.inference.normal_approximation import NormalApproximation, approximate
+from bayescope.inference.normal_approximation import NormalApproximation, approximate, refuse
 from bayescope.inference.pushforward import Pushforward, covariance, mean
 from bayescope.inference.rounding import rounded_away
 from bayescope.inference.settings import LaplaceSettings, MAPSettings, PointSettings
@@ -140,4 +140,5 @@ LAPLACE = Method(
     summary="a Normal at the mode, in the unconstrained space",
     settings=LaplaceSettings,
     fit=fit,
+    refuse=refuse,
 )

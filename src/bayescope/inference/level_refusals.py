@@ -22,7 +22,8 @@ def refuse_all_classes(model: Model) -> None:
         raise NotApplicable(
             "the MLE is not unique: every class has coefficients, and the same added to those of all classes "
             "changes no probability.",
-            "Leave out `reference: false`, so that one class has coefficients of 0, or use map with priors.",
+            "Leave out `reference: false`, so that one class has coefficients of 0.",
+            map="with priors",
         )
 
 
@@ -56,5 +57,6 @@ def refuse_absent_level(model: Model, what: str) -> None:
             raise NotApplicable(
                 f"{what} does not exist: no row has {response.name} = {response.levels[k]}, and the density "
                 "is highest where the cutpoints below and above that level meet.",
-                "Use nuts, which averages over them; or put this level together with the next one.",
+                "Put this level together with the next one.",
+                nuts="to average over them",
             )

@@ -28,17 +28,16 @@ from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.absolute_error import rounded_models
 from bayescope.inference.conjugate import Conjugate, maximum, of_model, prior_of
 from bayescope.inference.fit import Fit, Outcome
-from bayescope.inference.group_refusals import refuse_free_spread
 from bayescope.inference.hypotheses import choose
-from bayescope.inference.level_refusals import refuse_absent_level
 from bayescope.inference.map_refusals import (
     refuse_degenerate,
     refuse_improper,
+    refuse_no_mode,
     refuse_poles,
     refuse_unbounded,
 )
 from bayescope.inference.method import Context, Method
-from bayescope.inference.network_refusals import refuse_network_mode, search_details
+from bayescope.inference.network_refusals import search_details
 from bayescope.inference.newton import Solution
 from bayescope.inference.normal_statistics import NormalStatistics
 from bayescope.inference.objective import kkt_residual
@@ -69,15 +68,11 @@ def fit_map(model: Model, settings: MAPSettings, context: Context) -> Fit:
         NotApplicable: every parameter is fixed.
         FitError: the posterior has no mode, or no single one; the message says why.
     """
-    if not model.names:
-        raise NotApplicable("every parameter is fixed, so there is nothing to estimate.")
+    refuse(model)
     if model.hypotheses:
         return choose(model, "map")
-    refuse_free_spread(model, "the posterior mode")
-    refuse_absent_level(model, "the posterior mode")
     problem = PointProblem(model, prior=True, plain=context.plain)
     if networks(model):
-        refuse_network_mode(model, prior=True)
         refuse_poles(problem)
         context.report_progress("maximising the posterior of the network from several starts")
         return _newton(problem, settings)
@@ -93,6 +88,14 @@ def fit_map(model: Model, settings: MAPSettings, context: Context) -> Fit:
         return _gaussian(problem, problem.normal)
     context.report_progress("maximising the posterior")
     return _newton(problem, settings)
+
+
+def refuse(model: Model) -> None:
+    """Refuse models whose posterior has no mode, whatever the data. Raises NotApplicable, or FitError."""
+    if not model.names:
+        raise NotApplicable("every parameter is fixed, so there is nothing to estimate.")
+    if not model.hypotheses:
+        refuse_no_mode(model, "the posterior mode")
 
 
 def _conjugate_prior(model: Model) -> Conjugate | None:
@@ -242,4 +245,5 @@ MAP = Method(
     fit_map,
     kind="point",
     chooses=True,
+    refuse=refuse,
 )

@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.errors import FitError
+from bayescope.inference.group_refusals import refuse_free_spread
 from bayescope.inference.improper import least_squares, unbounded_near_zero, unknown_sigma
-from bayescope.inference.level_refusals import refuse_flat_classes
+from bayescope.inference.level_refusals import refuse_absent_level, refuse_flat_classes
+from bayescope.inference.network_refusals import refuse_network_mode
 from bayescope.inference.point import (
     degenerate,
     dependent_columns,
@@ -21,11 +23,21 @@ from bayescope.inference.separation import separation_of
 from bayescope.inference.starts import plain_start
 from bayescope.models import prior_density
 from bayescope.models.model import Model
+from bayescope.models.network_bodies import networks
 from bayescope.models.scales import scales_with
 
 type Floats = NDArray[np.float64]
 
 _ADVICE = "Give these coefficients a proper prior, such as Normal(0, 2.5) on a predictor scaled to sd 1."
+
+
+def refuse_no_mode(model: Model, what: str) -> None:
+    """Refuse models that have no mode that could be searched for. Raises NotApplicable, or FitError."""
+    refuse_free_spread(model, what)
+    refuse_absent_level(model, what)
+    prior_density.kinks(model)  # which every search needs
+    if networks(model):
+        refuse_network_mode(model, prior=True)
 
 
 def refuse_improper(model: Model, triangle: Floats | None = None) -> None:

@@ -53,15 +53,20 @@ def fit_chains[S: ChainSettings](
             finite.
         KeyboardInterrupt: passed through when the chains have stopped.
     """
-    if not model.blocks:
-        raise NotApplicable("every parameter is fixed, so there is nothing to sample.")
-    refuse_large_network(model)
+    refuse(model)
     refuse_improper_sigma(PointProblem(model, prior=True))
     sampling = sample(model, settings, context)
     names = [variable.name for variable in variables(model).values()]
     draws = flat_draws({name: sampling.posterior[name] for name in names})
     _check_complete(draws, settings)
     return _fit(method, model, draws, sampling)
+
+
+def refuse(model: Model) -> None:
+    """Refuse models that chains are not run on. Raises NotApplicable."""
+    if not model.blocks:
+        raise NotApplicable("every parameter is fixed, so there is nothing to sample.")
+    refuse_large_network(model)
 
 
 def _check_complete(draws: Floats, settings: ChainSettings) -> None:

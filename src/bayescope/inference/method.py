@@ -37,7 +37,8 @@ class Method:
 
     `fit(model, settings, context)` returns a `Fit` (its `name`, `settings` and total timing are
     filled in by the registry), or raises `NotApplicable` or `FitError`. `chooses` says that it answers
-    which of a few hypotheses is true, where the unknown is no number.
+    which of a few hypotheses is true, where the unknown is no number. `refuse(model)` is what `fit` begins
+    with: it raises these for a model that the method has no answer for, before anything is computed.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Method:
     fit: Callable[[Model, Any, Context], Fit]
     kind: Literal["point", "posterior"] = "posterior"
     chooses: bool = False
+    refuse: Callable[[Model], object] = lambda _model: None
 
 
 def refuse_choice(method: Method, model: Model) -> None:

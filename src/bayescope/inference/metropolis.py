@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bayescope.inference.fit import Fit
-from bayescope.inference.markov_chains import fit_chains, on_graph
+from bayescope.inference.markov_chains import fit_chains, on_graph, refuse
 from bayescope.inference.method import Context, Method
 from bayescope.inference.pymc_sampler import StepMethod, sample_pymc, starting_points
 from bayescope.inference.samplers import Statistics, named_statistics
@@ -66,4 +66,5 @@ METROPOLIS = Method(
     summary="Posterior draws by a random walk",
     settings=MetropolisSettings,
     fit=fit_metropolis,
+    refuse=refuse,
 )

@@ -56,8 +56,6 @@ from bayescope.models.network_bodies import networks
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
 
-_PRIOR_ADVICE = "Use MAP, exact or NUTS with a proper prior on these coefficients, or leave columns out."
-
 
 def fit_mle(model: Model, settings: MLESettings, context: Context) -> Fit:
     """Return the maximum likelihood estimate with standard errors from the observed information.
@@ -104,7 +102,9 @@ def _conjugate(problem: PointProblem, flat: Conjugate) -> Fit:
         name = flat.pair.parameter
         raise FitError(
             f"the MLE does not exist: the likelihood of {name} rises without end, for {flat.pair.maximum}.",
-            f"Use MAP, exact or NUTS with a proper prior on {name}.",
+            map="",
+            exact="",
+            nuts=f"with a proper prior on {name}",
         )
     details = {"formula": flat.pair.maximum, "kkt_residual": found.residual, "iterations": 0}
     return _fit(problem, found.theta, found.covariance, details, found.at_bound)
@@ -117,11 +117,21 @@ def _fit(
     flag = Outcome(
         "flagged",
         f"{', '.join(boundary)}: the estimate is exact, on the boundary, and has no standard error.",
-        "To learn how uncertain it is, use a proper prior and read the posterior (exact or nuts).",
+        "To learn how uncertain it is, use a proper prior and read the posterior.",
     )
     limit = limits_reached(problem, theta)
     outcome = limit or (flag if boundary else None)
     return point_fit(problem, theta, covariance, {**details, "boundary": boundary}, outcome)
+
+
+def _not_unique(why: str) -> FitError:
+    return FitError(
+        f"the MLE is not unique: {why}.",
+        "Leave columns out.",
+        map="",
+        exact="",
+        nuts="with a proper prior on these coefficients",
+    )
 
 
 def _refuse_dependent(problem: PointProblem) -> None:
@@ -129,16 +139,10 @@ def _refuse_dependent(problem: PointProblem) -> None:
     labels = [model.names[position] for position in model.location.index]
     rows = int(np.count_nonzero(observed_rows(model)))
     if rows < len(labels):
-        raise FitError(
-            f"the MLE is not unique: {rows} rows cannot tell {len(labels)} coefficients apart.",
-            _PRIOR_ADVICE,
-        )
+        raise _not_unique(f"{rows} rows cannot tell {len(labels)} coefficients apart")
     dependent = _dependent(problem, labels)
     if dependent:
-        raise FitError(
-            f"the MLE is not unique: the columns {', '.join(dependent)} are linearly dependent.",
-            _PRIOR_ADVICE,
-        )
+        raise _not_unique(f"the columns {', '.join(dependent)} are linearly dependent")
 
 
 def _dependent(problem: PointProblem, labels: Sequence[str]) -> tuple[str, ...]:
@@ -157,8 +161,8 @@ def _refuse_separated(model: Model) -> None:
     if found is not None:
         raise NotApplicable(
             f"the MLE does not exist: {found}, so the likelihood still rises as coefficients go to infinity.",
-            "Use MAP, or nuts, with a proper prior on these coefficients, such as Normal(0, 2.5) on a "
-            "predictor scaled to sd 1.",
+            map="",
+            nuts="with proper priors, such as Normal(0, 2.5) of a predictor scaled to sd 1",
         )
 
 
@@ -197,7 +201,7 @@ def _least_absolute(problem: PointProblem) -> Fit:
     spread = next(p for p in model.predictors if p is not location)
     if spread.matrix is not None:
         raise NotApplicable(
-            "b varies with the rows, and no linear program gives that MLE.", "Use map or nuts with priors."
+            "b varies with the rows, and no linear program gives that MLE.", map="", nuts="with priors"
         )
     rows = observed_rows(model)
     X, y = design_matrix(model, location)[rows], (model.response.values - location.offset)[rows]
@@ -209,7 +213,7 @@ def _least_absolute(problem: PointProblem) -> Fit:
     free = np.ones(len(theta), dtype=bool)
     covariance = wald_covariance(expected_information(model, theta), free)
     if covariance is None:
-        raise FitError("the MLE is not unique: the expected information is singular.", _PRIOR_ADVICE)
+        raise _not_unique("the expected information is singular")
     details = {
         "formula": "least absolute deviations by linear programming"
         + (", b = mean |residual|" if len(spread.index) else ""),
@@ -248,7 +252,7 @@ def _newton(problem: PointProblem, settings: MLESettings) -> Fit:
     information = problem.curvature(solution)
     covariance = wald_covariance(information, ~solution.at_bound)
     if covariance is None:
-        raise FitError("the MLE is not unique: the observed information is singular.", _PRIOR_ADVICE)
+        raise _not_unique("the observed information is singular")
     details = {
         "formula": "Newton's method",
         "kkt_residual": solution.kkt_residual,

@@ -30,17 +30,25 @@ def refuse_network(model: Model, method: str) -> None:
         raise NotApplicable(
             f"{name} is a neural network of the columns, and {method} needs a posterior of few unknowns "
             "and one mode.",
-            "Use map for the best network, laplace for a Normal around it, or nuts for a small one.",
+            map="for the best network",
+            laplace="for a Normal around it",
+            nuts="for the posterior of this model",
         )
+
+
+def weights_of(model: Model) -> int:
+    """Count the weights and biases of a model's networks."""
+    return sum(len(predictor.index) for predictor in networks(model))
 
 
 def refuse_large_network(model: Model) -> None:
     """Refuse to sample the weights of a large network. Raises NotApplicable."""
-    size = sum(len(predictor.index) for predictor in networks(model))
-    if size > MOST_SAMPLED:
+    if (size := weights_of(model)) > MOST_SAMPLED:
         raise NotApplicable(
             f"the network has {size} weights and biases; chains are run on at most {MOST_SAMPLED}.",
-            "Use fewer hidden units, or map and laplace.",
+            "Write fewer hidden units.",
+            map="for the best network",
+            laplace="for a Normal around it",
         )
 
 
@@ -59,7 +67,8 @@ def refuse_network_mode(model: Model, *, prior: bool) -> None:
         raise NotApplicable(
             f"{model.likelihood.name} noise has a kink at every row, and the search for a network needs "
             "slopes.",
-            "Use StudentT noise, which is robust too, or nuts.",
+            "Write StudentT noise, which is robust too.",
+            nuts="for the posterior of this model",
         )
     activations = {part.network.activation for part in found if part.network is not None}
     kinked = [name for name in activations if not ACTIVATIONS[name].smooth]
@@ -67,7 +76,8 @@ def refuse_network_mode(model: Model, *, prior: bool) -> None:
         raise NotApplicable(
             f"{kinked[0]} has a kink, and the modes of a network of such units sit on kinks, where no slope "
             "tells a mode from another point.",
-            "Use softplus or tanh, or nuts.",
+            "Write softplus or tanh.",
+            nuts="for the posterior of this model",
         )
     priors = element_priors(model)
     flat = [model.names[i] for part in found for i in part.index if prior and priors[i][0] == "Flat"]

@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.fit import Outcome
-from bayescope.inference.group_refusals import refuse_free_spread
 from bayescope.inference.improper import refuse_improper_sigma
-from bayescope.inference.level_refusals import refuse_absent_level
 from bayescope.inference.log_densities import log_likelihoods, log_priors
-from bayescope.inference.map_refusals import refuse_improper, refuse_unbounded
+from bayescope.inference.map_refusals import refuse_improper, refuse_no_mode, refuse_unbounded
 from bayescope.inference.method import Context
-from bayescope.inference.network_refusals import SYMMETRY, refuse_network_mode
+from bayescope.inference.network_refusals import MOST_SAMPLED, SYMMETRY, weights_of
 from bayescope.inference.newton import Solution, minimise
 from bayescope.inference.objective import Objective
 from bayescope.inference.point import NEAR_MODE, named, refuse_unconverged, wald_covariance
@@ -95,16 +93,9 @@ def approximate(model: Model, settings: PointSettings, context: Context) -> Norm
             or the mode sits on the kink of a Laplace prior.
         FitError: the posterior is improper, has no mode, or the mode was not found.
     """
-    if not model.names:
-        raise NotApplicable("every parameter is fixed, so there is nothing to estimate.")
-    _refuse_simplexes(model)
-    _refuse_kinked_noise(model)
-    refuse_free_spread(model, "the mode that a Normal approximation stands on")
-    refuse_absent_level(model, "the mode that a Normal approximation stands on")
+    refuse(model)
     problem = PointProblem(model, prior=True, plain=context.plain)
-    if networks(model):
-        refuse_network_mode(model, prior=True)
-    else:
+    if not networks(model):
         refuse_improper(model)
     refuse_unbounded(problem)
     refuse_improper_sigma(problem)
@@ -130,12 +121,22 @@ def approximate(model: Model, settings: PointSettings, context: Context) -> Norm
     return NormalApproximation(problem, transform, best.theta, spread, best, log_joint, modes, outcome)
 
 
+def refuse(model: Model) -> None:
+    """Refuse models whose posterior no Normal is close to. Raises NotApplicable, or FitError of networks."""
+    if not model.names:
+        raise NotApplicable("every parameter is fixed, so there is nothing to estimate.")
+    _refuse_simplexes(model)
+    _refuse_kinked_noise(model)
+    refuse_no_mode(model, "the mode that a Normal approximation stands on")
+
+
 def _refuse_kinked_noise(model: Model) -> None:
     if model.likelihood.kinked:
         raise NotApplicable(
             f"a {model.likelihood.name} density has a kink at every row, and no second derivative there "
             "to take a covariance from.",
-            "Use nuts, or grid for up to three unknowns.",
+            nuts="for the posterior of this model",
+            grid="",
         )
 
 
@@ -182,8 +183,9 @@ def _refuse_ends(model: Model, transform: Transform, best: Solution) -> None:
     raise FitError(
         f"the mode in the unconstrained space was not found: {names} is so close to an end of its range that "
         "double precision does not tell it from its neighbours there.",
-        "Use exact where it applies; or measure from that end: count failures in place of successes, so that "
-        "the unknown is close to 0, where doubles are dense.",
+        "Measure from that end: count failures in place of successes, so that the unknown is close to 0, "
+        "where doubles are dense.",
+        exact="",
     )
 
 
@@ -201,7 +203,8 @@ def _refuse_simplexes(model: Model) -> None:
     if names:
         raise NotApplicable(
             f"{', '.join(names)}: the elements sum to 1, and only unknowns that vary freely can be Normal.",
-            "Use exact or nuts.",
+            exact="",
+            nuts="",
         )
 
 
@@ -212,7 +215,8 @@ def _refuse_kinks(model: Model, best: Solution) -> None:
     raise NotApplicable(
         f"{names}: the mode is exactly at the kink of the Laplace prior, where the posterior has no second "
         "derivative to take a covariance from.",
-        "Use nuts for the posterior of this model, or map for its mode.",
+        nuts="for the posterior of this model",
+        map="for its mode",
     )
 
 
@@ -231,4 +235,6 @@ def _outcome(problem: PointProblem, mode: Floats, spread: Floats, modes: int) ->
             ", and a Normal has no kink"
         )
     text = "; ".join(messages)
-    return Outcome("flagged", f"{text[0].upper()}{text[1:]}.", "Use nuts.") if text else Outcome()
+    large = weights_of(problem.model) > MOST_SAMPLED
+    advice = "Read its predictions, not its weights." if large else "Use nuts."
+    return Outcome("flagged", f"{text[0].upper()}{text[1:]}.", advice) if text else Outcome()

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bayescope.inference.fit import Fit
-from bayescope.inference.markov_chains import fit_chains, on_graph
+from bayescope.inference.markov_chains import fit_chains, on_graph, refuse
 from bayescope.inference.method import Context, Method
 from bayescope.inference.nutpie_sampler import sample_nutpie
 from bayescope.inference.pymc_sampler import StepMethod, sample_pymc
@@ -101,4 +101,5 @@ NUTS = Method(
     summary="Posterior draws by the No-U-Turn sampler",
     settings=NutsSettings,
     fit=fit_nuts,
+    refuse=refuse,
 )

@@ -67,6 +67,8 @@ class _Methods(Mapping[str, Method]):
 
 METHODS: Mapping[str, Method] = _Methods()
 
+_SIMPLER = "Write a simpler model: no other method has an answer for this one, either."
+
 
 def run_method(name: str, method: Method, settings: BaseModel, model: Model, context: Context) -> Fit:
     """Fit `model` by one method; a method that cannot answer returns a Fit that says why.
@@ -78,9 +80,9 @@ def run_method(name: str, method: Method, settings: BaseModel, model: Model, con
         refuse_choice(method, model)
         fit = method.fit(model, settings, context)
     except NotApplicable as reason:
-        fit = _no_answer(method, model, Outcome("not applicable", reason.message, reason.advice))
+        fit = _no_answer(method, model, Outcome("not applicable", reason.message, advised(reason, model)))
     except FitError as failure:
-        fit = _no_answer(method, model, Outcome("failed", failure.message, failure.advice))
+        fit = _no_answer(method, model, Outcome("failed", failure.message, advised(failure, model)))
     except Exception as bug:  # noqa: BLE001  an unforeseen failure of one method must not lose the others
         message = f"{type(bug).__name__}: {bug}"
         fit = _no_answer(
@@ -94,6 +96,25 @@ def run_method(name: str, method: Method, settings: BaseModel, model: Model, con
         timings={**fit.timings, "total": total},
         blueprint=blueprint(model),
     )
+
+
+def applies(name: str, model: Model) -> bool:
+    """Tell whether a method has an answer for a model, as far as it says so before it computes anything."""
+    try:
+        refuse_choice(METHODS[name], model)
+        METHODS[name].refuse(model)
+    except FitError:
+        return False
+    return True
+
+
+def advised(failure: FitError, model: Model) -> str:
+    """Write the advice of a failure: of the methods that it names, those that apply to the model."""
+    able = [f"{name} {purpose}".rstrip() for name, purpose in failure.instead.items() if applies(name, model)]
+    if not able:
+        return failure.advice or (_SIMPLER if failure.instead else "")
+    use = f"Use {' or '.join(filter(None, (', '.join(able[:-1]), able[-1])))}"
+    return f"{use}; or {failure.advice[0].lower()}{failure.advice[1:]}" if failure.advice else f"{use}."
 
 
 def _no_answer(method: Method, model: Model, outcome: Outcome) -> Fit:

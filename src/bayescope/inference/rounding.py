@@ -43,6 +43,7 @@ def refuse_rounding(lost: float) -> None:
         raise FitError(
             f"The log density has terms so large that rounding moves their sum by {lost:.2g} nats, and "
             "it falls by half a nat in a whole sd.",
-            "Use exact where it applies, or laplace, which needs derivatives alone; or give the counts in "
-            "larger units.",
+            "Give the counts in larger units.",
+            exact="",
+            laplace="for the derivatives alone",
         )

@@ -236,7 +236,7 @@ def refuse_simplex(model: Model) -> None:
             message = (
                 f"{block.name} is a vector of probabilities that sum to 1, and has no derivatives one by one."
             )
-            raise NotApplicable(message, "Use exact, mle, map or nuts.")
+            raise NotApplicable(message, exact="", mle="", map="", nuts="")
 
 
 class _Head(NamedTuple):

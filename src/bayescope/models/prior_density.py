@@ -137,7 +137,7 @@ def _refuse_correlations(model: Model) -> None:
     names = [group.correlation for group in model.groups if group.correlation is not None]
     if names:
         message = f"{', '.join(names)}: the prior of correlated effects has no derivatives here."
-        raise NotApplicable(message, "Use nuts, or write || for effects that are independent.")
+        raise NotApplicable(message, "Write || for effects that are independent.", nuts="")
 
 
 def kinks(model: Model) -> tuple[Floats, Floats]:
@@ -164,7 +164,8 @@ def _refuse_moving_kink(block: Block) -> None:
         raise NotApplicable(
             f"the prior of {block.name} is {block.prior}: how sharp its kink is changes with the unknown "
             f"{scaled.parameter}, and the density has no derivatives there.",
-            f"Use nuts for the posterior of this model, or fix {scaled.parameter}.",
+            f"Fix {scaled.parameter}.",
+            nuts="for the posterior of this model",
         )
 
 
@@ -229,7 +230,8 @@ def refuse_open_priors(model: Model) -> None:
         if not PRIORS[block.prior.distribution].closed:
             raise NotApplicable(
                 f"the prior of {block.name}, {block.prior}, has no density in closed form.",
-                "Use nuts, or a Laplace prior for a sparse mode.",
+                "Write a Laplace prior for a sparse mode.",
+                nuts="for the posterior of this model",
             )
 
 
