@@ -303,6 +303,7 @@ def test_a_model_is_recognised_and_solved(key):
     answer = exact(case_model(key))
     posterior = posterior_of(key, values)
     assert answer.details["applies"] == PAIRS[key].name
+    assert answer.details["conjugate"]["statistics"]["observations"] == len(values)
     assert answer.marginals[key[1]] == posterior.marginals[0]
     assert answer.log_evidence == pytest.approx(
         float(prior_of(key).log_evidence(prior_of(key).statistics(response(key, values)))), abs=1e-12

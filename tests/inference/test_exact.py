@@ -149,6 +149,15 @@ def test_known_sigma_is_the_textbook_formula(line):
     assert answer.log_evidence == pytest.approx(predictive.logpdf(y), rel=1e-12)
 
 
+@pytest.mark.parametrize("slope", [FLAT, Prior("Normal", {"mu": 0.0, "sigma": 3.0})])
+@pytest.mark.parametrize("sigma", [HALF_FLAT, Prior("HalfNormal", {"sigma": 2.0})])
+def test_an_evidence_is_that_of_proper_priors(line, slope, sigma):
+    y, X = line
+    proper = Prior("Normal", {"mu": 0.0, "sigma": 3.0})
+    answer = fit(regression(y, X, {"Intercept": proper, "x": slope}, sigma))
+    assert (answer.log_evidence is None) == (slope is FLAT or sigma is HALF_FLAT)
+
+
 def test_flat_priors_give_students_t(line):
     # p(beta, sigma) = 1: sigma^-(n-1) after the Jacobian, so nu = n - d - 1 (Gelman et al., sec. 14.2 with another prior)
     y, X = line

@@ -18,7 +18,7 @@ from bayescope.inference.marginals import marginal_from_arrays
 from bayescope.inference.method import Context
 from bayescope.inference.registry import METHODS, run_method
 from bayescope.models.build import build_model
-from bayescope.models.hypotheses import hypotheses_head
+from bayescope.models.hypotheses import hypotheses_head, log_likelihoods
 
 DISEASE = {"disease": "Bernoulli(0.95)", "healthy": "Bernoulli(0.05)"}
 RARE = {"disease": 0.01, "healthy": 0.99}
@@ -122,6 +122,17 @@ def test_a_tie_is_no_choice(method):
     what = {"mle": "explain the data equally well", "map": "are equally probable"}[method]
     assert fit.outcome.message.startswith(f"low and high {what}: there is no single choice.")
     assert answer(model, "exact").estimate == pytest.approx([0.5, 0.5], rel=1e-14)
+
+
+def test_a_tie_of_many_rows_is_one_for_all_the_rounding_of_their_sums():
+    coins = {"low": "Bernoulli(0.3)", "high": "Bernoulli(0.7)"}
+    rows = np.random.default_rng(1).permutation([0, 1] * 20_001).tolist()
+    model = build(coins, rows)
+    low, high = log_likelihoods(model)
+    assert 1e-12 < abs(low - high) < 1e-13 * abs(low)
+    assert answer(model, "mle").outcome.message.startswith("low and high explain the data equally well")
+    # one row more is no rounding
+    assert answer(build(coins, [*rows, 1]), "mle").estimate.tolist() == [0.0, 1.0]
 
 
 def test_no_rows_that_occur_leave_the_prior():

@@ -119,6 +119,12 @@ def test_a_perfect_fit_needs_a_density_that_falls_faster_than_its_spare_rows(row
         check(build(FLAT | {"sigma": f"Gamma({rows - 2}, 1)"}, y=PERFECT, rows=rows))
 
 
+def test_without_coefficients_every_row_is_spare():
+    check(build({"mu": 2.0, "sigma": "Gamma(4.01, 1)"}, y=[2.0] * 4, rows=4, response="y"))
+    with pytest.raises(FitError, match="fits the data perfectly"):
+        check(build({"mu": 2.0, "sigma": "Gamma(4, 1)"}, y=[2.0] * 4, rows=4, response="y"))
+
+
 def test_a_prior_in_units_of_sigma_is_a_row_that_a_perfect_fit_must_fit_too():
     check(build({"Intercept": "Flat()", "x": "Normal(0, sigma)", "sigma": "HalfCauchy(1)"}, y=PERFECT))
     with pytest.raises(FitError, match="fits the data perfectly"):

@@ -46,6 +46,16 @@ def test_two_far_peaks_of_different_width_are_both_found():
     assert answer.log_total == pytest.approx(math.log((0.01 + 2) * math.sqrt(2 * math.pi)), rel=1e-12)
 
 
+def test_a_peak_next_to_another_has_no_panels_of_its_own():
+    def log_density(tau):
+        return np.logaddexp(-0.5 * ((tau + 40) / 0.01) ** 2, -0.5 * ((tau - 30) / 0.02) ** 2)
+
+    two = q._breakpoints(log_density, [-40.0, 30.0], -41.0, 31.0)
+    assert {-40.0, 30.0} <= {*two}
+    three = q._breakpoints(log_density, [-40.0, -40.001, 30.0], -41.0, 31.0)
+    np.testing.assert_array_equal(three, two)
+
+
 def test_a_truncated_density_is_integrated_up_to_its_end():
     answer = q.integrate(lambda tau: 5000 * (tau - math.log(3.0)), -math.inf, math.log(3.0), (1, 2), 1e-10)
     assert answer.log_total == pytest.approx(-math.log(5000), rel=1e-12)

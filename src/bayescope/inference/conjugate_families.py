@@ -161,7 +161,7 @@ _ENTRIES = (
         "Normal or Flat",
         marginals=lambda arguments: (Normal(*arguments),),
         flat=lambda _: (0.0, math.inf),
-        proper=lambda arguments: 0 < arguments[1] < math.inf,
+        proper=lambda arguments: math.isfinite(arguments[1]),
         draw=lambda rng, size, arguments: rng.normal(arguments[0], arguments[1], (size, 1)),
         synonyms={"Flat": lambda _: (0.0, math.inf)},
     ),
