@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bayescope.errors import FitError
-from bayescope.inference.improper import least_squares, refuse_improper_sigma, unknown_sigma
+from bayescope.errors import FitError, NotApplicable
+from bayescope.inference.improper import least_squares, refuse_improper_spread, unknown_sigma
 from bayescope.inference.map import MAP
 from bayescope.inference.method import Context
 from bayescope.inference.point_problem import PointProblem
@@ -27,7 +27,7 @@ def build(priors, x=X, y=Y, rows=6, **model) -> Model:
 
 
 def check(model):
-    refuse_improper_sigma(PointProblem(model, prior=True))
+    refuse_improper_spread(PointProblem(model, prior=True))
 
 
 @pytest.mark.parametrize("method", NEED_A_PROPER_ONE)
@@ -205,3 +205,51 @@ def test_other_models_have_nothing_to_refuse():
     }
     check(prepare(read_config(config))[1])
     check(build({"sigma": 2.0}))
+
+
+SAME = [0.3] * 12
+SPREADS = [
+    ("Gamma", "alpha -> inf"),
+    ("Beta", "nu -> inf"),
+    ("Laplace", "b -> 0"),
+    ("StudentT", "sigma -> 0"),
+]
+
+
+@pytest.mark.parametrize(("likelihood", "end"), SPREADS)
+@pytest.mark.parametrize("method", ["grid", "laplace", "importance", "nuts", "advi"])
+def test_equal_rows_and_a_prior_that_lets_the_spread_vanish_are_improper(likelihood, end, method):
+    name = end.split()[0]
+    open_prior = {name: "HalfCauchy(1)", "nu": 4} if likelihood == "StudentT" else {name: "HalfCauchy(1)"}
+    model = build(
+        {"Intercept": "Normal(0, 1)"} | open_prior,
+        x=SAME,
+        y=SAME,
+        rows=12,
+        likelihood=likelihood,
+        formula="y ~ 1",
+    )
+    with pytest.raises((FitError, NotApplicable), match=f"unbounded as {end}|has a kink"):
+        METHODS[method].fit(model, METHODS[method].settings(), Context(seed=1))
+
+
+@pytest.mark.parametrize(
+    ("rows", "proper"),
+    # the density of log alpha is alpha^((n - 1) / 2) alpha alpha^-2 at infinity
+    [(2, True), (3, False)],
+)
+def test_a_half_cauchy_shape_keeps_one_row_beside_the_mean(rows, proper):
+    model = build({"alpha": "HalfCauchy(1)"}, y=SAME, rows=rows, likelihood="Gamma", formula="y ~ 1")
+    if proper:
+        check(model)
+    else:
+        with pytest.raises(FitError, match="the posterior is improper"):
+            check(model)
+
+
+@pytest.mark.parametrize("prior", ["Exponential(0.1)", "Gamma(2, 1)", "Uniform(0, 50)"])
+def test_a_shape_that_its_prior_bounds_has_a_posterior_of_equal_rows(prior):
+    model = build({"alpha": prior}, x=SAME, y=SAME, rows=12, likelihood="Gamma", formula="y ~ 1")
+    check(model)
+    fit = METHODS["laplace"].fit(model, METHODS["laplace"].settings(), Context(seed=1))
+    assert fit.estimate[0] == pytest.approx(np.log(0.3), abs=0.1)

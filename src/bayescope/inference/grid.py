@@ -24,7 +24,7 @@ from bayescope.inference.grid_marginal import Gridded
 from bayescope.inference.grid_refine import Goal, Settled, finite_moments, first_axes, marginal, settle
 from bayescope.inference.grid_surface import surface
 from bayescope.inference.grid_target import Target, locate
-from bayescope.inference.improper import refuse_improper_sigma
+from bayescope.inference.improper import refuse_improper_spread
 from bayescope.inference.map_refusals import refuse_improper
 from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network
@@ -51,7 +51,7 @@ def fit(model: Model, settings: GridSettings, context: Context) -> Fit:
     refuse(model)
     target = Target(model)
     refuse_improper(model)
-    refuse_improper_sigma(target.problem)
+    refuse_improper_spread(target.problem)
     context.report_progress("integrating the posterior on a grid")
     settled, finite = _integrate(target, settings)
     mean, covariance, error = _combine(target, settled, finite)

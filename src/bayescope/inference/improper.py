@@ -26,6 +26,7 @@ from bayescope.distributions.links import LINKS
 from bayescope.errors import FitError
 from bayescope.inference.linear_gaussian import Compressed, compress, with_rows
 from bayescope.inference.normal_statistics import design_matrix
+from bayescope.inference.perfect_fit import refuse_improper_fit
 from bayescope.inference.point_problem import PointProblem
 from bayescope.models.marginal_priors import variance_prior
 from bayescope.models.model import Model, Predictor
@@ -39,10 +40,11 @@ _SLACK = 1e-6
 _NORMAL = ("Normal", "LogNormal")
 
 
-def refuse_improper_sigma(problem: PointProblem) -> None:
-    """Refuse an unknown sigma whose posterior is improper, at infinity or at 0. Raises FitError."""
+def refuse_improper_spread(problem: PointProblem) -> None:
+    """Refuse an unknown spread whose posterior is improper, at infinity or at 0. Raises FitError."""
     sigma = unknown_sigma(problem.model)
     if sigma is None:
+        refuse_improper_fit(problem.model)
         return
     refuse_flat_sigma(problem.model, problem.model.response.observations)
     data = least_squares(problem)

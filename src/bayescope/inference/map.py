@@ -30,7 +30,6 @@ from bayescope.inference.conjugate import Conjugate, maximum, of_model, prior_of
 from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.hypotheses import choose
 from bayescope.inference.map_refusals import (
-    refuse_degenerate,
     refuse_improper,
     refuse_no_mode,
     refuse_poles,
@@ -82,7 +81,6 @@ def fit_map(model: Model, settings: MAPSettings, context: Context) -> Fit:
     if not problem.provable:
         refuse_improper(model, None if problem.normal is None else problem.normal.data.factor)
     refuse_unbounded(problem)
-    refuse_degenerate(problem)
     refuse_poles(problem)
     if not problem.sparse and problem.normal is not None and _is_gaussian(problem.normal, model):
         return _gaussian(problem, problem.normal)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.errors import FitError
 from bayescope.inference.group_refusals import refuse_free_spread
 from bayescope.inference.improper import least_squares, unbounded_near_zero, unknown_sigma
 from bayescope.inference.level_refusals import refuse_absent_level, refuse_flat_classes
 from bayescope.inference.network_refusals import refuse_network_mode
+from bayescope.inference.perfect_fit import refuse_unbounded_fit
 from bayescope.inference.point import (
-    degenerate,
     dependent_columns,
     dependent_in,
     observed_design,
@@ -24,7 +23,6 @@ from bayescope.inference.starts import plain_start
 from bayescope.models import prior_density
 from bayescope.models.model import Model
 from bayescope.models.network_bodies import networks
-from bayescope.models.scales import scales_with
 
 type Floats = NDArray[np.float64]
 
@@ -71,44 +69,19 @@ def refuse_improper(model: Model, triangle: Floats | None = None) -> None:
         )
 
 
-def refuse_unbounded(problem: PointProblem) -> None:
-    """Refuse an unknown sigma whose posterior density is infinite at 0.
+def refuse_unbounded(problem: PointProblem, *, logarithm: bool = False) -> None:
+    """Refuse an unknown spread whose posterior density is infinite, or that of its `logarithm` is.
 
     Where some coefficients fit every row exactly, the density grows like p(sigma) sigma^-n, a prior
     Normal(m, k sigma) counting as one more row. Raises FitError.
     """
     sigma = unknown_sigma(problem.model)
     if sigma is None:
+        refuse_unbounded_fit(problem.model, logarithm=logarithm)
         return
     data = least_squares(problem)
     if not data.residual > 0 and unbounded_near_zero(problem.model, sigma, data.observations, integral=False):
-        refuse_perfect_fit(problem.model, "the posterior mode")
-
-
-def refuse_degenerate(problem: PointProblem) -> None:
-    """Refuse a spread whose posterior density is infinite where the location passes through every row.
-
-    There the density grows like p(sigma) sigma^-n for a scale (LogNormal, Laplace, StudentT), and like
-    p(alpha) alpha^(n / 2) for a shape (Gamma, Beta). Not where a prior's scale is a multiple of the
-    spread: such a prior falls there faster than the likelihood grows. Raises FitError.
-    """
-    model = problem.model
-    if unknown_sigma(model) is not None:
-        return  # it has `refuse_unbounded`
-    name, _, end = model.likelihood.degenerate.partition(" -> ")
-    spread = next((p for p in model.predictors if p.parameter == name and p.matrix is None), None)
-    if spread is None or not len(spread.index) or spread.link != "identity" or not degenerate(model):
-        return
-    if any(scales_with(block.prior.arguments, name) for block in model.blocks):
-        return
-    distribution, arguments = prior_density.element_priors(model)[spread.index[0]]
-    values = [arguments[argument.name] for argument in DISTRIBUTIONS[distribution].arguments]
-    far = np.array([1e-50, 1e-100] if end == "0" else [1e50, 1e100])
-    power = -1.0 if end == "0" else 0.5
-    rows = model.response.observations
-    growing = DISTRIBUTIONS[distribution].log_density(far, *values) + power * rows * np.log(far)
-    if growing[1] > growing[0]:
-        refuse_perfect_fit(model, "the posterior mode", model.likelihood.degenerate)
+        refuse_perfect_fit(problem.model, "the posterior mode does not exist")
 
 
 def refuse_poles(problem: PointProblem) -> None:

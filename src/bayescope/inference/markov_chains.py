@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.draws import draws_tree, flat_draws
 from bayescope.inference.fit import Fit
-from bayescope.inference.improper import refuse_improper_sigma
+from bayescope.inference.improper import refuse_improper_spread
 from bayescope.inference.marginals import Draws
 from bayescope.inference.method import Context
 from bayescope.inference.network_refusals import refuse_large_network
@@ -54,7 +54,7 @@ def fit_chains[S: ChainSettings](
         KeyboardInterrupt: passed through when the chains have stopped.
     """
     refuse(model)
-    refuse_improper_sigma(PointProblem(model, prior=True))
+    refuse_improper_spread(PointProblem(model, prior=True))
     sampling = sample(model, settings, context)
     names = [variable.name for variable in variables(model).values()]
     draws = flat_draws({name: sampling.posterior[name] for name in names})

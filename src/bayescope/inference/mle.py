@@ -85,7 +85,7 @@ def fit_mle(model: Model, settings: MLESettings, context: Context) -> Fit:
     if not problem.provable:
         _refuse_separated(model)
     if problem.model.likelihood.degenerate and _spread_unknown(model) and degenerate(model):
-        refuse_perfect_fit(model, "the MLE", model.likelihood.degenerate)
+        refuse_perfect_fit(model, "the MLE does not exist", model.likelihood.degenerate)
     if model.likelihood.kinked:
         return _least_absolute(problem)
     context.report_progress("maximising the likelihood")
@@ -174,7 +174,7 @@ def _normal(problem: PointProblem, normal: NormalStatistics) -> Fit:
     theta[index] = scipy.linalg.solve_triangular(factor, normal.data.projection) if len(factor) else 0.0
     if normal.sigma_index is not None:
         if normal.data.residual == 0:
-            refuse_perfect_fit(problem.model, "the MLE")
+            refuse_perfect_fit(problem.model, "the MLE does not exist")
         theta[normal.sigma_index] = np.sqrt(normal.data.residual / normal.data.observations)
         sigma = normal.sigma_at(theta)
         covariance[normal.sigma_index, normal.sigma_index] = sigma**2 / (2 * normal.data.observations)

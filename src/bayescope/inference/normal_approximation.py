@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.fit import Outcome
-from bayescope.inference.improper import refuse_improper_sigma
+from bayescope.inference.improper import refuse_improper_spread
 from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.map_refusals import refuse_improper, refuse_no_mode, refuse_unbounded
 from bayescope.inference.method import Context
@@ -97,8 +97,8 @@ def approximate(model: Model, settings: PointSettings, context: Context) -> Norm
     problem = PointProblem(model, prior=True, plain=context.plain)
     if not networks(model):
         refuse_improper(model)
-    refuse_unbounded(problem)
-    refuse_improper_sigma(problem)
+    refuse_unbounded(problem, logarithm=True)
+    refuse_improper_spread(problem)
     context.report_progress("maximising the posterior in the unconstrained space")
     transform = Transform(*prior_density.prior_bounds(model))
     solutions = _search(problem, transform, settings)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bayescope.config.priors import Scaled
 from bayescope.errors import ConfigError, NotApplicable, Problem
-from bayescope.inference.map_refusals import refuse_degenerate, refuse_improper, refuse_unbounded
+from bayescope.inference.map_refusals import refuse_improper, refuse_unbounded
 from bayescope.inference.path_scores import cross_validate, evidences
 from bayescope.inference.path_steps import (
     SCALES,
@@ -138,7 +138,6 @@ def path_of(
     problem = PointProblem(whole.model, prior=True)
     refuse_improper(model)
     refuse_unbounded(problem)
-    refuse_degenerate(problem)
     null = null_mode(problem, block)
     strength = strengths(whole.model, block, null, grid)
     report_progress(f"path of {prior}: {grid} steps")

@@ -151,7 +151,7 @@ def refuse_perfect_fit(model: Model, what: str, where: str = "sigma -> 0") -> No
     fewer = "leave predictors out" if {*columns} - {INTERCEPT} else "use rows that are not all the same"
     prior = "that vanishes at 0, such as InverseGamma(3, 1)" if end == "0" else "such as Exponential(0.1)"
     raise FitError(
-        f"{what} does not exist: the mean fits every row exactly, so the density is unbounded as {where}.",
+        f"{what}: the mean fits every row exactly, so the density is unbounded as {where}.",
         f"Fix {name} ({name}: 1.0), {fewer}, or give {name} a prior {prior}.",
     )
 

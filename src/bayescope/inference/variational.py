@@ -23,7 +23,7 @@ from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.gradients import posterior_gradients
 from bayescope.inference.importance import quality
-from bayescope.inference.improper import refuse_improper_sigma
+from bayescope.inference.improper import refuse_improper_spread
 from bayescope.inference.laplace import pushed
 from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.map_refusals import refuse_improper, refuse_unbounded
@@ -111,7 +111,7 @@ def _refuse(name: str, model: Model) -> None:
     prior_density.refuse_open_priors(model)
     refuse_improper(model)
     refuse_unbounded(PointProblem(model, prior=True))
-    refuse_improper_sigma(PointProblem(model, prior=True))
+    refuse_improper_spread(PointProblem(model, prior=True))
 
 
 def _coordinates(problem: PointProblem, context: Context, *, full: bool) -> _Coordinates:
