@@ -17,7 +17,7 @@ from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.distributions.links import LINKS
 from bayescope.errors import ConfigError, DataError, FitError, NotApplicable
-from bayescope.inference.conjugate import Conjugate
+from bayescope.inference.conjugate import Conjugate, maximum
 from bayescope.inference.conjugate_families import FAMILIES
 from bayescope.inference.conjugate_pairs import PAIRS
 from bayescope.inference.conjugate_rules import scaled_beta_prime
@@ -321,6 +321,16 @@ def test_mle_and_map_are_stationary_with_the_curvature_as_their_precision(key):
         assert answer.outcome.status == "ok"
         assert abs(gradient[0]) * answer.sd[0] < 1e-9
         assert answer.sd[0] == pytest.approx(1 / math.sqrt(-hessian[0, 0]), rel=1e-10)
+
+
+def test_the_residual_of_a_mode_is_the_slope_there_in_its_sd(monkeypatch):
+    found = Conjugate(PAIRS["Poisson", "mu"], {}, (5.0, 2.0))  # (5 - 1) log x - 2 x
+    at_mode = maximum(found, np.zeros(1), np.full(1, np.inf))
+    assert at_mode.theta.tolist() == [2.0]
+    assert at_mode.residual == pytest.approx(0.0, abs=1e-15)
+    monkeypatch.setattr("bayescope.inference.conjugate.mode", lambda _: np.array([2.5]))
+    beside = maximum(found, np.zeros(1), np.full(1, np.inf))
+    assert beside.residual == pytest.approx((2 - 4 / 2.5) * 2.5 / math.sqrt(4), rel=1e-14)
 
 
 @pytest.mark.parametrize(

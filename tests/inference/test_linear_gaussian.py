@@ -183,3 +183,19 @@ def test_collinear_columns_are_told_apart_by_a_proper_prior():
     assert model.center[2] == pytest.approx(0.0, abs=1e-12)
     with pytest.raises(FitError, match="collinear"):
         lg.linear_gaussian(lg.compress(X, y), lg.CoefficientPrior(np.zeros(3), np.full(3, np.inf)))
+
+
+@pytest.mark.parametrize(
+    ("n", "projection", "residual", "scale"),
+    # the residual sd; without residuals that of the fit, and without rows or a response 1
+    [
+        (9.0, 3.0, 32.0, 2.0),
+        (9.0, 6.0, 0.0, 2.0),
+        (9.0, 0.0, 0.0, 1.0),
+        (0.0, 0.0, 0.0, 1.0),
+        (0.5, 3.0, 0.0, 3.0),
+    ],
+)
+def test_a_sigma_of_the_right_order_balances_data_against_the_prior(n, projection, residual, scale):
+    data = lg.Compressed(n, np.ones((1, 1)), np.array([projection]), residual)
+    assert lg.reference_scale(data) == pytest.approx(scale, rel=1e-15)

@@ -11,6 +11,7 @@ from bayescope.errors import ConfigError
 from bayescope.models import density, prior_density
 from bayescope.models.blueprint import blueprint, rebuild
 from bayescope.models.graph import compile_graph, split
+from bayescope.models.network_bodies import network_names
 from bayescope.models.networks import (
     ACTIVATIONS,
     MOST_WEIGHTS,
@@ -267,3 +268,11 @@ def test_the_blueprint_makes_the_same_network_of_other_rows():
     x = np.random.default_rng(5).normal(size=ROWS)
     standard = (np.array([0.1, 0.2]) - x.mean()) / x.std()
     assert again.location.matrix[:, 0] == pytest.approx(standard, rel=1e-12)
+
+
+def test_the_names_of_weights_and_biases_are_those_of_the_networks_alone():
+    made = blueprint(model_of(formula={"mu": "y ~ x", "sigma": "~ x"}))
+    found = network_names(made)
+    assert {"layer1[x, h1]", "output.bias"} <= found
+    assert found.isdisjoint({"Intercept", "sigma", "sigma.Intercept", "sigma.x"})
+    assert network_names({}) == frozenset()
