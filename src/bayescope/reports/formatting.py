@@ -109,11 +109,11 @@ def _fraction_width(cell: str) -> int | None:
 def duration(seconds: float) -> str:
     """Write a time with a fitting unit.
 
-    >>> duration(0.00123), duration(2.5), duration(200)
-    ('1.2 ms', '2.5 s', '3 min 20 s')
+    >>> duration(0.00123), duration(0.0996), duration(2.5), duration(200)
+    ('1.2 ms', '100 ms', '2.5 s', '3 min 20 s')
     """
     if seconds < 1:
-        return f"{seconds * 1000:.2g} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
+        return f"{seconds * 1000:.2g} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
