@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayescope.config.load import LoadedConfig
+from bayescope.errors import FitError
 from bayescope.inference.path import Path as RegularisationPath
 from bayescope.inference.path import path_of
+from bayescope.inference.registry import advised
 from bayescope.pipeline import Progress, silent, versions
 from bayescope.preparation import prepare, read_config
 from bayescope.reports.beside import identity
@@ -69,7 +71,10 @@ def follow_path(
     """Compute a path and what its report says beside it; nothing is written."""
     config = loaded.config
     table, model = prepare(loaded, dataframe)
-    found = path_of(model, prior, grid=grid, folds=folds, seed=config.seed, report_progress=progress)
+    try:
+        found = path_of(model, prior, grid=grid, folds=folds, seed=config.seed, report_progress=progress)
+    except FitError as failure:
+        raise type(failure)(failure.message, advised(failure, model)) from None
     data = data_summary(table, (), model.response)
     return PathRecord(**identity(config, model, data, versions(), command), path=found)
 

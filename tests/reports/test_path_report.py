@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import bayescope
 from bayescope.cli import app
-from bayescope.errors import RunFolderError
+from bayescope.errors import NotApplicable, RunFolderError
 from bayescope.paths import follow_path, save_path
 from bayescope.pipeline import read_config
 from bayescope.reports.path_report import path_text
@@ -108,3 +108,15 @@ def test_the_terminal_has_eighty_columns(record):
     lines = path_text(record).splitlines()
     assert max(map(len, lines)) <= 80
     assert "Normal approximation to integrate." in " ".join(lines)
+
+
+def test_a_refusal_sends_to_a_method_that_has_an_answer():
+    columns = {"x": [0.1, 2.0, 1.0, 4.0], "z": [1.0, 0.0, 2.0, 1.5], "y": [3.0, 1.0, 4.0, 1.5]}
+    model = {
+        "likelihood": "Normal",
+        "formula": "y ~ x + z",
+        "priors": {"x": "Normal(0, 1)", "z": "Laplace(0, 2 * sigma)"},
+    }
+    config = {"name": "p", "data": {"columns": columns}, "model": model, "inference": ["map"]}
+    with pytest.raises(NotApplicable, match=r"Use nuts for the posterior of this model; or fix sigma\.$"):
+        bayescope.regularisation_path(config, prior="x", folds=0)

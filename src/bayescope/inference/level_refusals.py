@@ -51,9 +51,8 @@ def refuse_absent_level(model: Model, what: str) -> None:
     """
     response, ordered = model.response, model.likelihood.ordered
     cutpoints = [len(p.index) for p in model.predictors if p.parameter in ordered]
-    rows = observed_rows(model)
     for k, (below, above) in enumerate(pairwise(cutpoints), start=1):
-        if below and above and not np.any(rows & (response.values == k)):
+        if below and above and not np.any(observed_rows(model) & (response.values == k)):
             raise NotApplicable(
                 f"{what} does not exist: no row has {response.name} = {response.levels[k]}, and the density "
                 "is highest where the cutpoints below and above that level meet.",

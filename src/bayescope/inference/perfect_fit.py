@@ -29,32 +29,36 @@ def refuse_unbounded_fit(model: Model, *, logarithm: bool) -> None:
 
     With `logarithm` it is the density of log s, as a Laplace approximation has it.
     """
-    if _growth(model, logarithm=logarithm, integrated=False) > 0:
+    if _growth(model, 0, logarithm=logarithm) > 0 and degenerate(model):
         refuse_perfect_fit(model, "the posterior mode does not exist", model.likelihood.degenerate)
 
 
 def refuse_improper_fit(model: Model) -> None:
-    """Refuse a posterior whose integral diverges at a perfect fit. Raises FitError."""
-    if _growth(model, logarithm=True, integrated=True) > -_SLACK:  # the density of log s must vanish
-        refuse_perfect_fit(model, "the posterior is improper", model.likelihood.degenerate)
+    """Refuse a posterior whose integral diverges at a perfect fit. Raises FitError.
+
+    The density of log s must vanish there, and most priors see to that whatever the data.
+    """
+    if _growth(model, 0, logarithm=True) > -_SLACK and degenerate(model):
+        rank = int(np.linalg.matrix_rank(observed_design(model)[0]))
+        if _growth(model, rank, logarithm=True) > -_SLACK:
+            refuse_perfect_fit(model, "the posterior is improper", model.likelihood.degenerate)
 
 
-def _growth(model: Model, *, logarithm: bool, integrated: bool) -> float:
-    """Return the nats that the density gains from s = 1e50 to 1e100, or 1e-50 to 1e-100, at a perfect fit.
+def _growth(model: Model, rank: int, *, logarithm: bool) -> float:
+    """Return the nats that the density at a perfect fit gains from s = 1e50 to 1e100, or 1e-50 to 1e-100.
 
-    It is -inf where no location passes through every row. A prior whose scale is a multiple of s falls there
-    faster than the likelihood grows.
+    It is -inf where no perfect fit makes it grow. A prior whose scale is a multiple of s falls there faster
+    than the likelihood grows.
     """
     name, _, end = model.likelihood.degenerate.partition(" -> ")
     spread = next((p for p in model.predictors if p.parameter == name and p.matrix is None), None)
     if spread is None or len(spread.index) != 1 or spread.link != "identity" or model.location.network:
         return -math.inf
-    if any(scales_with(block.prior.arguments, name) for block in model.blocks) or not degenerate(model):
+    if any(scales_with(block.prior.arguments, name) for block in model.blocks):
         return -math.inf
     distribution, arguments = only_prior(model, spread)
     values = [arguments[argument.name] for argument in DISTRIBUTIONS[distribution].arguments]
     far = np.array([1e-50, 1e-100] if end == "0" else [1e50, 1e100])
-    rank = int(np.linalg.matrix_rank(observed_design(model)[0])) if integrated else 0
     power = (-1.0 if end == "0" else 0.5) * (model.response.observations - rank) + logarithm
     density = DISTRIBUTIONS[distribution].log_density(far, *values)
     return -math.inf if density[1] == -np.inf else float(np.diff(density + power * np.log(far))[0])
