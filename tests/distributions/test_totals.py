@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from bayescope.distributions.likelihoods import LIKELIHOODS
-from bayescope.distributions.totals import MOST_ROWS
 
 CASES = [(name, link) for name, likelihood in LIKELIHOODS.items() for link in likelihood.totals]
 
@@ -34,7 +33,26 @@ def test_a_total_is_the_sum_of_the_log_densities(name, link, weighted, scale):
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def test_the_product_of_a_whole_block_does_not_overflow():
+@pytest.mark.parametrize("largest", [0.0, 8.0, 41.0, 42.0, 800.0])
+def test_products_of_thousands_of_rows_do_not_overflow(largest):
+    y = np.random.default_rng(8).integers(0, 2, 5000).astype(float)
+    eta = np.random.default_rng(9).uniform(-largest, largest, (len(y), 3))
+    expected = by_row("Bernoulli", "logit", y, None, None, eta)
+    found = LIKELIHOODS["Bernoulli"].totals["logit"](y, None, None, eta.copy())
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_sure_prediction_that_fails_has_no_likelihood():
     total = LIKELIHOODS["Bernoulli"].totals["logit"]
-    even = total(np.ones(MOST_ROWS), None, None, np.zeros((MOST_ROWS, 1)))
-    assert even == pytest.approx(-MOST_ROWS * np.log(2), rel=1e-12)
+    eta = np.array([[np.inf, -np.inf, np.nan, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    with np.errstate(invalid="ignore"):
+        found = total(np.array([1.0, 0.0]), None, None, eta.copy())
+    np.testing.assert_allclose(found, [-np.log(2), -np.inf, np.nan, -2 * np.log(2)], rtol=1e-15)
+
+
+def test_weights_that_undo_the_trials_make_no_single_trials():
+    total = LIKELIHOODS["Binomial"].totals["logit"]
+    y, trials, weights = np.array([0.0, 1.0, 2.0]), np.full(3, 2.0), np.full(3, 0.5)
+    eta = np.linspace(-1.0, 1.0, 6).reshape(3, 2)
+    expected = by_row("Binomial", "logit", y, trials, weights, eta)
+    np.testing.assert_allclose(total(y, trials, weights, eta.copy()), expected, rtol=1e-14)

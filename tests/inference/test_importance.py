@@ -188,7 +188,7 @@ def everything(regression, coin):
 
 def test_the_densities_of_many_draws_are_those_of_each(regression, coin, monkeypatch):
     monkeypatch.setattr(log_densities, "_ELEMENTS", 100)  # several blocks, of rows as well
-    monkeypatch.setattr(log_densities, "MOST_ROWS", 7)
+    monkeypatch.setattr(log_densities, "_ROWS", 7)
     for model in everything(regression, coin):
         lower, _ = prior_density.prior_bounds(model)
         u = np.random.default_rng(1).uniform(0.1, 0.9, (17, len(model.names)))

@@ -14,7 +14,6 @@ from threadpoolctl import threadpool_limits
 from bayescope.config.priors import Scaled, Value
 from bayescope.distributions.choices import PRIORS
 from bayescope.distributions.links import LINKS
-from bayescope.distributions.totals import MOST_ROWS
 from bayescope.inference.normal_statistics import NormalStatistics
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.samplers import available_cores
@@ -27,7 +26,8 @@ from bayescope.models.scales import value_of
 
 type Floats = NDArray[np.float64]
 
-_ELEMENTS = 64_000  # rows x draws of a block: half a megabyte, which stays in the cache
+_ROWS = 1000  # of a block
+_ELEMENTS = 128_000  # rows x draws of a block: a megabyte, which the second cache holds
 
 _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
 
@@ -42,7 +42,7 @@ def log_likelihoods(problem: PointProblem, thetas: Floats) -> Floats:
     if problem.normal is not None:
         return _in_blocks(partial(_normal, problem.normal), rows_of(problem), thetas)
     model = _occurring(_counted(problem.model))
-    parts = [slice(start, start + MOST_ROWS) for start in range(0, len(model.response.values), MOST_ROWS)]
+    parts = [slice(start, start + _ROWS) for start in range(0, len(model.response.values), _ROWS)]
     total = np.zeros(len(thetas))
     with threadpool_limits(limits=1), ThreadPoolExecutor(available_cores()) as pool:
         for part in pool.map(lambda rows: _of_rows(take(model, rows), thetas), parts):
