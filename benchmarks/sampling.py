@@ -18,7 +18,7 @@ from benchmarks.harness import Contender, Row, Runs, Section, Target, alternate,
 from benchmarks.machine import has_rstanarm
 from benchmarks.problems import Floats, answered, frame_of, simulate, size_of, whole_fit
 
-_PRIORS = {"Intercept": "Normal(0, 5)", "coefficients": "Normal(0, 1)"}
+PRIORS = {"Intercept": "Normal(0, 5)", "coefficients": "Normal(0, 1)"}
 _SIGMA = 1.0  # HalfNormal
 _DRAWS = 1000
 _WHOLE = "whole fit"
@@ -108,7 +108,7 @@ def _repeated(n: int, seed: int = 3) -> pd.DataFrame:
 def compare(case: Case) -> tuple[list[Row], list[str]]:
     """Run all in turn; a row a peer for the whole fit, and one for the sampling alone if it has a target."""
     contenders = [Contender("bayescope", calling(ours, case))]
-    contenders += [Contender(name, calling(_quietly, _PEERS[name], case)) for name in case.peers]
+    contenders += [Contender(name, calling(PEERS[name], case)) for name in case.peers]
     runs = alternate(contenders, case.repeats, budget=240.0)
     own = runs.pop("bayescope")
     failures = [
@@ -167,7 +167,7 @@ def agreement_of(one: Chains, other: Chains) -> tuple[bool, str]:
 def ours(case: Case) -> Chains:
     """Bayescope's `nuts` with its defaults."""
     likelihood = "Normal" if case.kind == "linear" else "Bernoulli"
-    priors = _PRIORS | ({"sigma": f"HalfNormal({_SIGMA})"} if case.kind == "linear" else {})
+    priors = PRIORS | ({"sigma": f"HalfNormal({_SIGMA})"} if case.kind == "linear" else {})
     config = {
         "name": "benchmark",
         "model": {"likelihood": likelihood, "formula": "y ~ .", "priors": priors},
@@ -267,11 +267,11 @@ def _rstanarm(case: Case) -> Chains:
     return Chains(draws, took, whole=took)
 
 
-_PEERS: Mapping[str, Callable[[Case], Chains]] = {
-    "Bambi": _bambi,
-    "PyMC by hand": _by_hand,
-    "NumPyro": _numpyro,
-    "rstanarm": _rstanarm,
+PEERS: Mapping[str, Callable[[Case], Chains]] = {
+    "Bambi": partial(_quietly, _bambi),
+    "PyMC by hand": partial(_quietly, _by_hand),
+    "NumPyro": partial(_quietly, _numpyro),
+    "rstanarm": partial(_quietly, _rstanarm),
 }
 
 
