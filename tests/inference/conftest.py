@@ -164,6 +164,7 @@ def compiled_line(line):
     """`line` compiled for nutpie a second time, for tests that sample again."""
     import nutpie
 
-    from bayescope.models.graph import compile_graph, shared
+    from bayescope.models.graph import compile_graph
+    from bayescope.models.graph_priors import shared
 
     return nutpie.compile_pymc_model(compile_graph(line, shared))

@@ -11,7 +11,8 @@ from pytensor.tensor.sharedvar import TensorSharedVariable
 from bayescope.inference import compiled
 from bayescope.inference.compiled import compiled_for
 from bayescope.inference.samplers import values_of
-from bayescope.models.graph import compile_graph, shared
+from bayescope.models.graph import compile_graph
+from bayescope.models.graph_priors import shared
 from bayescope.preparation import prepare, read_config
 
 COLUMNS = {"y": [1, 2, 0, 3], "z": [0, 2, 2, 1], "x": [0.1, 0.2, 0.3, 0.5], "n": [4, 4, 5, 6]}

@@ -18,7 +18,8 @@ from scipy import stats
 
 from bayescope.inference.draws import flat_draws
 from bayescope.inference.samplers import values_of
-from bayescope.models.graph import compile_graph, variables
+from bayescope.models.graph import compile_graph
+from bayescope.models.graph_names import variables
 from bayescope.pipeline import prepare, read_config
 
 SETS = 50

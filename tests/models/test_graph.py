@@ -13,7 +13,9 @@ from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.distributions.supports import POSITIVE, REAL, SIMPLEX
 from bayescope.errors import NotApplicable
 from bayescope.models.density import likelihood_derivatives, log_likelihood
-from bayescope.models.graph import compile_graph, shared, split, variables
+from bayescope.models.graph import compile_graph
+from bayescope.models.graph_names import split, variables
+from bayescope.models.graph_priors import shared
 from bayescope.models.model import Block, Model, Predictor, Prior, Response
 from bayescope.models.prior_density import kinks, log_prior, smooth_prior_derivatives
 from bayescope.preparation import prepare, read_config

@@ -11,7 +11,8 @@ from pytensor.compile.mode import Mode
 
 from bayescope.distributions.likelihoods import LIKELIHOODS, parametrised
 from bayescope.models.density import likelihood_derivatives, log_likelihood
-from bayescope.models.graph import compile_graph, split, variables
+from bayescope.models.graph import compile_graph
+from bayescope.models.graph_names import split, variables
 from bayescope.models.prior_density import log_prior, smooth_prior_derivatives
 from bayescope.pipeline import prepare, read_config
 

@@ -20,7 +20,8 @@ from bayescope.inference.log_densities import log_priors
 from bayescope.models.blueprint import blueprint, rebuild
 from bayescope.models.build import build_model
 from bayescope.models.density import log_likelihood
-from bayescope.models.graph import compile_graph, split
+from bayescope.models.graph import compile_graph
+from bayescope.models.graph_names import split
 from bayescope.models.groups import cholesky, free_spreads, log_coupling, unseen_effects
 from bayescope.models.prior_density import element_priors, log_prior, smooth_prior_derivatives
 

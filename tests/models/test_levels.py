@@ -14,7 +14,8 @@ from bayescope.data.new_rows import read_rows
 from bayescope.errors import ConfigError, DataError
 from bayescope.models.blueprint import blueprint, rebuild
 from bayescope.models.density import likelihood_derivatives, log_likelihood
-from bayescope.models.graph import compile_graph, split, variables
+from bayescope.models.graph import compile_graph
+from bayescope.models.graph_names import split, variables
 from bayescope.models.prior_density import log_prior, smooth_prior_derivatives
 from bayescope.pipeline import prepare, read_config
 from bayescope.reports.notation import model_notation

@@ -10,7 +10,8 @@ from bayescope.data.new_rows import read_rows
 from bayescope.errors import ConfigError
 from bayescope.models import density, prior_density
 from bayescope.models.blueprint import blueprint, rebuild
-from bayescope.models.graph import compile_graph, split
+from bayescope.models.graph import compile_graph
+from bayescope.models.graph_names import split
 from bayescope.models.network_bodies import network_names
 from bayescope.models.networks import (
     ACTIVATIONS,

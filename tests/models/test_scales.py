@@ -11,7 +11,8 @@ from bayescope.errors import ConfigError, NotApplicable
 from bayescope.inference.log_densities import log_priors
 from bayescope.models.blueprint import blueprint, rebuild
 from bayescope.models.density import log_likelihood
-from bayescope.models.graph import compile_graph, split
+from bayescope.models.graph import compile_graph
+from bayescope.models.graph_names import split
 from bayescope.models.marginal_priors import marginal_priors, variance_prior
 from bayescope.models.model import Model
 from bayescope.models.prior_density import element_priors, kinks, log_prior, smooth_prior_derivatives

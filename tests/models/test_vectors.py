@@ -15,7 +15,8 @@ from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.point_problem import PointProblem
 from bayescope.models.blueprint import blueprint, rebuild
 from bayescope.models.density import likelihood_derivatives, log_likelihood, pointwise_log_likelihood
-from bayescope.models.graph import compile_graph, split, variables
+from bayescope.models.graph import compile_graph
+from bayescope.models.graph_names import split, variables
 from bayescope.models.prior_density import element_priors, log_prior, smooth_prior_derivatives
 from bayescope.pipeline import prepare, read_config
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayescope.inference.function_values import GROUP as FUNCTION_VALUES
 from bayescope.inference.function_values import function_values
-from bayescope.models.graph import split, variables
+from bayescope.models.graph_names import split, variables
 from bayescope.models.model import Model
 
 if TYPE_CHECKING:

@@ -18,7 +18,9 @@ from bayescope.inference.network_refusals import refuse_large_network
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.samplers import Sampler, Sampling
 from bayescope.inference.settings import ChainSettings
-from bayescope.models.graph import compile_graph, shared, variables
+from bayescope.models.graph import compile_graph
+from bayescope.models.graph_names import variables
+from bayescope.models.graph_priors import shared
 from bayescope.models.model import Model
 
 type Floats = NDArray[np.float64]

@@ -19,7 +19,7 @@ from bayescope.inference.samplers import Chain, Report, Sampling, progress_text,
 from bayescope.inference.settings import NutsSettings
 from bayescope.inference.warm_up import Coordinates
 from bayescope.inference.whitening import Whitened
-from bayescope.models.graph import split
+from bayescope.models.graph_names import split
 from bayescope.models.model import Model
 
 type Floats = NDArray[np.float64]

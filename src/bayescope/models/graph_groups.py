@@ -7,11 +7,12 @@ effects in units of the sd do not; where groups have many, the effects themselve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from bayescope.models.graph_names import Fresh
 from bayescope.models.model import Block, Grouping, Model
 
 
@@ -20,7 +21,7 @@ class Names(NamedTuple):
 
     variables: Mapping[str, str]
     dims: Mapping[str, str | None]
-    fresh: Callable[[str], str]
+    fresh: Fresh
 
 
 def special_blocks(model: Model) -> frozenset[str]:

@@ -12,16 +12,18 @@ tau is of the size p0 / (D - p0) sigma / sqrt(n). Source: Piironen and Vehtari (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from bayescope.models.graph_names import Fresh
 
 # arrays: a plain number becomes a float32 constant of the graph
 _ZERO, _ONE = np.asarray(0.0), np.asarray(1.0)
 
 
-def horseshoe(name: str, dim: str | None, arguments: Mapping[str, Any], fresh: Callable[[str], str]) -> Any:
+def horseshoe(name: str, dim: str | None, arguments: Mapping[str, Any], fresh: Fresh) -> Any:
     """Add the coefficients `name`, with their local and global scales, to the PyMC model at hand.
 
     `arguments` are global_scale, slab_scale and slab_df; `fresh` makes a name that is not taken of one that
