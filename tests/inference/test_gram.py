@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayescope.inference.gram import _block, _cholesky, gram_triangle
+from bayescope.inference.gram import _cholesky, gram_triangle
 from bayescope.inference.linear_gaussian import compress, triangulate
 
 
@@ -102,11 +102,6 @@ def test_a_matrix_on_disk_need_not_fit_into_memory(tmp_path):
     np.testing.assert_array_equal(triangulate(stored, y).values, triangulate(X, y).values)
     by_columns = np.asfortranarray(X)
     np.testing.assert_allclose(triangulate(by_columns, y).values, triangulate(X, y).values, rtol=1e-12)
-
-
-@pytest.mark.parametrize(("columns", "rows"), [(0, 8192), (32, 8192), (64, 4096), (512, 512), (9000, 512)])
-def test_a_block_has_a_quarter_of_a_million_numbers_but_not_too_few_rows_nor_too_many(columns, rows):
-    assert _block(columns) == rows
 
 
 @pytest.mark.parametrize("least", [1.0, 0.25, 1e-6])

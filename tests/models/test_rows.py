@@ -46,3 +46,8 @@ def test_each_of_every_fifth_row_counts_five_times(weights, counted):
     assert few.response.values.tolist() == [1.0, 0.0]
     assert few.location.matrix[:, 1].tolist() == [0.5, 3.0]
     assert few.response.weights.tolist() == counted
+
+
+@pytest.mark.parametrize(("columns", "size"), [(0, 8192), (32, 8192), (64, 4096), (512, 512), (9000, 512)])
+def test_a_block_has_a_quarter_of_a_million_numbers_but_not_too_few_rows_nor_too_many(columns, size):
+    assert rows.rows_at_once(columns) == size

@@ -20,9 +20,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from bayescope.models.rows import rows_at_once
+
 type Floats = NDArray[np.float64]
 
-_NUMBERS = 2**18  # in a block of rows
 _LANES = 16  # of a block's sum; each is a chain of additions
 _LARGEST_ERROR = 1e-9
 _SURE_ENOUGH = 1e-2  # of a first triangle, whose errors a second pass removes
@@ -56,7 +57,7 @@ def _gram(
     """Sum Z'Z over blocks of rows, or that of Z R^-1 for an `inverse` R^-1, shape (d + 1, d + 1)."""
     size = matrix.shape[1]
     total = np.zeros((size + 1, size + 1))
-    step = _block(size)
+    step = rows_at_once(size)
     for start in range(0, len(matrix), step):
         part = slice(start, start + step)
         known = offset[part] if isinstance(offset, np.ndarray) and offset.ndim else offset
@@ -74,11 +75,6 @@ def _gram(
     return total
 
 
-def _block(size: int) -> int:
-    """Rows of a block that stays in the cache."""
-    return int(np.clip(_NUMBERS // max(size, 1), 512, 8192))
-
-
 def _cholesky(gram: Floats, rows: int) -> tuple[Floats, float] | None:
     """Return the triangle of a Gram matrix and its relative error; None: it is not positive definite."""
     square = gram.diagonal()
@@ -87,7 +83,8 @@ def _cholesky(gram: Floats, rows: int) -> tuple[Floats, float] | None:
     length = np.sqrt(square)
     scaled = gram / np.outer(length, length)
     smallest = float(np.linalg.eigvalsh(scaled)[0])
-    unit = _EPSILON * math.sqrt(_block(len(gram)) / _LANES + rows / _block(len(gram)))
+    block = rows_at_once(len(gram))
+    unit = _EPSILON * math.sqrt(block / _LANES + rows / block)
     if not smallest > len(gram) * unit:
         return None
     return scipy.linalg.cholesky(scaled, check_finite=False) * length, len(gram) * unit / smallest
