@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from bayescope.inference.fit import Fit
     from bayescope.reports.record import RunRecord
     from bayescope.runs import Run
+
+_SECONDS = 10.0  # between lines of progress in a log
 
 
 def show_answers(progress: Callable[[str], None], *, as_json: bool) -> Show:
@@ -84,7 +89,7 @@ def print_error(error: BayescopeError) -> None:
 
 @contextmanager
 def progress_line(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A function that shows a line of progress: in place on a terminal, line by line elsewhere.
+    """A function that shows a line of progress: in place on a terminal, elsewhere by `line_by_line`.
 
     An empty line ends what is shown in place, so that something else can be printed.
     """
@@ -96,7 +101,7 @@ def progress_line(quiet: bool) -> Iterator[Callable[[str], None]]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda message: print(message, file=sys.stderr, flush=True) if message else None
+        yield line_by_line()
         return
 
     def tell(message: str) -> None:
@@ -105,6 +110,20 @@ def progress_line(quiet: bool) -> Iterator[Callable[[str], None]]:
 
     with console.status("") as status:
         yield tell
+
+
+def line_by_line() -> Callable[[str], None]:
+    """A function that prints lines of progress, one in ten seconds of those that differ in numbers only."""
+    last, printed = "", -math.inf
+
+    def tell(message: str) -> None:
+        nonlocal last, printed
+        words, now = re.sub(r"\d+", "", message), time.monotonic()
+        if message and (words != last or now - printed >= _SECONDS):
+            print(message, file=sys.stderr, flush=True)
+            last, printed = words, now
+
+    return tell
 
 
 def run_command(path: Path, seed: int | None, overrides: Sequence[str]) -> str:
