@@ -144,6 +144,13 @@ def test_a_long_tail_names_the_prior_that_lets_it(sampled, prior):
     assert HEAVY[prior] in text
 
 
+def test_a_heavy_prior_in_units_of_another_unknown_has_a_tighter_one_in_the_same_units(sampled):
+    model = model_of("y ~ x", priors={"coefficients": "Cauchy(0, 2 * sigma)"})
+    long = np.random.default_rng(6).standard_cauchy(size=(4, 1000))
+    text = advice("ess_tail", fit_of(sampled, model, x=long), Measured(100.0, "x"), model)
+    assert text.endswith("Give `coefficients` a tighter one: Normal(0, 2 * sigma).")
+
+
 def test_a_low_e_bfmi_names_the_unknown_that_goes_with_the_energy(sampled):
     model = model_of("y ~ x", priors={"sigma": "HalfCauchy(2.5)"})
     long = np.abs(np.random.default_rng(6).standard_cauchy(size=(4, 1000)))

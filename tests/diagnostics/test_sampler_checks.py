@@ -13,9 +13,9 @@ from bayescope.sampling.convergence import convergence
 
 ANY = ("draws", "chains", "r_hat", "ess_bulk", "ess_tail")
 CHECKS = {
-    "metropolis": ANY,
-    "hmc": (*ANY, "divergences", "e_bfmi"),
-    "nuts": (*ANY, "divergences", "e_bfmi", "tree_depth"),
+    "metropolis": (*ANY, "tails"),
+    "hmc": (*ANY, "divergences", "e_bfmi", "tails"),
+    "nuts": (*ANY, "divergences", "e_bfmi", "tree_depth", "tails"),
 }
 RECORDED = {
     "metropolis": (),

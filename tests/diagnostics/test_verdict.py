@@ -21,14 +21,14 @@ def test_a_sound_run_passes_and_says_what_confirms_it(exact, sampled, white_draw
     found = judge(solved, nuts)
     assert found.status == "pass"
     assert found.sentence == (
-        f"All 12 checks passed; nuts agrees with the exact posterior (largest |z| {largest:.1f})."
+        f"All 13 checks passed; nuts agrees with the exact posterior (largest |z| {largest:.1f})."
     )
 
 
 def test_a_sampler_alone_is_not_said_to_be_confirmed(sampled, white_draws):
     found = judge(sampled(white_draws))
     assert found == verdict([sampled(white_draws)], check_all([sampled(white_draws)], ()), ())
-    assert found.sentence == "All 9 checks passed; no second posterior confirms nuts."
+    assert found.sentence == "All 10 checks passed; no second posterior confirms nuts."
 
 
 def test_an_inapplicable_method_is_no_cause_for_attention(sampled, unanswered, white_draws):
@@ -40,13 +40,13 @@ def test_a_failed_check_is_named_and_its_method_not_relied_on(exact, sampled, wh
     diverging[0, 0] = True
     found = judge(exact([0.0, 0.0], [1.0, 1.0]), sampled(white_draws, diverging=diverging))
     assert found.status == "fail"
-    assert found.sentence == "1 of 12 checks failed: nuts (divergences); the exact posterior is known."
+    assert found.sentence == "1 of 13 checks failed: nuts (divergences); the exact posterior is known."
 
 
 def test_a_wrong_reference_confirms_nothing(sampled, sticky_draws):
     found = judge(sampled(sticky_draws))
     assert found.status == "fail"
-    assert found.sentence.startswith("3 of 9 checks failed: nuts (r_hat, ess_bulk, ess_tail)")
+    assert found.sentence.startswith("3 of 10 checks failed: nuts (r_hat, ess_bulk, ess_tail)")
     assert "confirms" not in found.sentence
     assert "agree" not in found.sentence
 
@@ -57,7 +57,7 @@ def test_the_other_answers_of_a_run_with_a_failure_are_still_spoken_for(
     found = judge(unanswered("failed"), exact([0.0, 0.0], [1.0, 1.0]), sampled(white_draws))
     assert found.status == "fail"
     assert found.sentence.startswith(
-        "1 of 13 checks failed: mle (answer); nuts agrees with the exact posterior"
+        "1 of 14 checks failed: mle (answer); nuts agrees with the exact posterior"
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy
 
-from bayescope.inference.no_u_turn import At, Plan, _Builder, chain, state_at
+from bayescope.inference.no_u_turn import At, Plan, _Builder, _right_angle, _u_turn, chain, settled, state_at
 from bayescope.inference.warm_up import Coordinates, StepSize, windows
 
 SDS = np.array([0.1, 1.0, 20.0])
@@ -117,6 +117,21 @@ def test_a_standard_normal_is_followed_without_error():
     assert max(draw.n_steps for draw in draws) == 3
 
 
+def test_draws_of_a_normal_are_near_to_independent_in_place_and_in_size():
+    """Half of the draws lie two or three steps of 0.9 radians on, half one or two: x' = x cos a + p sin a."""
+    draws = run(lambda z: (-0.5 * float(z @ z), -z), np.ones(20), Plan(2000, 200, 0.8, 10))[200:]
+    z, angles = np.array([draw.z for draw in draws]), 0.9 * np.array([2, 3, 1, 2])
+    error = 4 / np.sqrt(z.size)
+    for values, expected in ((z, np.cos(angles).mean()), (z**2 - 1, np.square(np.cos(angles)).mean())):
+        found = (values[1:] * values[:-1]).mean() / np.square(values).mean()
+        assert found == pytest.approx(expected, abs=3 * error)
+
+
+def test_only_chains_near_to_a_normal_end_at_a_right_angle():
+    assert settled(1.1) == (0.9, _right_angle)
+    assert settled(0.8) == (0.8, _u_turn)
+
+
 def test_steps_are_reversible():
     """From where a step leads, with the momentum turned round, it leads back."""
 
@@ -134,7 +149,7 @@ def test_steps_are_reversible():
     z, momentum = np.array([0.5, 2.0]), np.array([-1.0, 0.7])
     value, slope = logistic(z)
     origin = state_at(known, z, momentum, At(value, slope))
-    builder = _Builder(known, 0.9, origin.energy, np.random.default_rng(0))
+    builder = _Builder(known, 0.9, _u_turn, origin.energy, np.random.default_rng(0))
     there = step(origin)
     back = step(there._replace(momentum=-there.momentum))
     np.testing.assert_allclose(back.z, z, atol=1e-14)

@@ -132,10 +132,3 @@ def shares():
     declared = {"likelihood": "Categorical", "response": "y", "priors": {"p": "Dirichlet([1, 1, 1])"}}
     data = {"columns": {"y": ["a", "b", "c", "a"]}}
     return prepare(read_config({"name": "shares", "data": data, "model": declared, "inference": ["nuts"]}))[1]
-
-
-def test_funnels_have_no_white_coordinates():
-    declared = {"likelihood": "Normal", "formula": "y ~ (1 | g)"}
-    data = {"columns": {"y": [1.0, 2.0, 4.0, 3.0, 0.5, 2.5], "g": list("aabbcc")}}
-    config = {"name": "groups", "data": data, "model": declared, "inference": ["nuts"]}
-    assert whiten(prepare(read_config(config))[1], CONTEXT) is None

@@ -20,7 +20,7 @@ from bayescope.diagnostics.chains import chains_text, split_chains
 from bayescope.diagnostics.divergences import correlation, divergent, places, ranks
 from bayescope.inference.fit import Fit
 from bayescope.inference.gates import MIN_ESS, Measured, statistic
-from bayescope.models.model import Grouping, Model, Predictor
+from bayescope.models.model import Block, Grouping, Model, Predictor, Prior
 
 type Floats = NDArray[np.float64]
 
@@ -191,8 +191,7 @@ def _closest(situation: Situation, model: Model, predictor: Predictor) -> tuple[
 def _heavy_tail(situation: Situation, model: Model) -> str | None:
     """An unknown with a long tail, and a prior that lets it."""
     name = _suspect(situation)
-    block = next(block for block in model.blocks if name in block.labels)
-    lighter = LIGHTER.get(block.prior.distribution, _no)(block.prior.arguments)
+    block, lighter = _block(model, name), lighter_prior(model, name)
     reach = tail_reach(situation.of(name))
     if lighter is None or reach < _LONG_TAIL:
         return None
@@ -200,6 +199,16 @@ def _heavy_tail(situation: Situation, model: Model) -> str | None:
         f"{name} has a long tail (1 % of it lies {reach:.0f} quartiles from the median, of a Normal 3.4), as "
         f"has its prior {block.prior}. Give `{block.name}` a tighter one: {lighter}."
     )
+
+
+def lighter_prior(model: Model, name: str) -> str | None:
+    """Suggest a prior with lighter tails for an unknown whose own are heavy; None where they are not."""
+    prior = _block(model, name).prior
+    return LIGHTER[prior.distribution](prior.arguments) if prior.distribution in LIGHTER else None
+
+
+def _block(model: Model, name: str) -> Block:
+    return next(block for block in model.blocks if name in block.labels)
 
 
 def _suspect(situation: Situation) -> str:
@@ -224,23 +233,31 @@ def tail_reach(values: Floats) -> float:
     return float(max(far / near if near > 0 else 0.0 for far, near in sides))
 
 
-def _no(_arguments: Mapping[str, Any]) -> None:
-    return None
-
-
 def _default(_arguments: Mapping[str, Any]) -> str:
     return "one that rules out what is absurd, or leave its line out for the default"
+
+
+def _renamed(distribution: str, **arguments: str) -> Callable[[Mapping[str, Any]], str]:
+    """Write a distribution with the arguments of another, named after its own."""
+    return lambda given: str(Prior(distribution, {own: given[name] for own, name in arguments.items()}))
+
+
+def _gamma(given: Mapping[str, Any]) -> str | None:
+    alpha, beta = given["alpha"], given["beta"]
+    if not isinstance(alpha, float) or not isinstance(beta, float):
+        return None
+    return str(Prior("Gamma", {"alpha": alpha + 1, "beta": (alpha + 1) ** 2 / beta}))
 
 
 LIGHTER: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = MappingProxyType(
     {
         "Flat": _default,
         "HalfFlat": _default,
-        "Cauchy": lambda a: f"Normal({a['alpha']:.6g}, {a['beta']:.6g})",
-        "HalfCauchy": lambda a: f"HalfNormal({a['beta']:.6g})",
-        "StudentT": lambda a: f"Normal({a['mu']:.6g}, {a['sigma']:.6g})",
-        "HalfStudentT": lambda a: f"HalfNormal({a['sigma']:.6g})",
-        "InverseGamma": lambda a: f"Gamma({a['alpha'] + 1:.6g}, {(a['alpha'] + 1) ** 2 / a['beta']:.6g})",
+        "Cauchy": _renamed("Normal", mu="alpha", sigma="beta"),
+        "HalfCauchy": _renamed("HalfNormal", sigma="beta"),
+        "StudentT": _renamed("Normal", mu="mu", sigma="sigma"),
+        "HalfStudentT": _renamed("HalfNormal", sigma="sigma"),
+        "InverseGamma": _gamma,
     }
 )
 """Priors with heavy tails, and one with light tails of about the same middle.

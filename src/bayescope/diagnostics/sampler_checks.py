@@ -14,6 +14,7 @@ from bayescope.diagnostics.chains import Split, chains_text, split_chains, still
 from bayescope.diagnostics.divergences import places
 from bayescope.diagnostics.records import Check, make_check
 from bayescope.diagnostics.sampler_advice import advice
+from bayescope.diagnostics.tails import check_tails
 from bayescope.inference.fit import Fit
 from bayescope.inference.gates import GATES, Gate, Measured
 from bayescope.inference.retries import attempts_of
@@ -24,7 +25,9 @@ from bayescope.sampling.convergence import Convergence
 def check_sampler(fit: Fit, found: Convergence, model: Model | None = None) -> tuple[Check, ...]:
     """Make every check that applies to the method of this fit; the model is what advice is made to fit."""
     gates = [check_gate(gate, fit, found, model) for gate in GATES if fit.method not in gate.without]
-    return _said_once((check_draws(fit), check_chains(fit), *gates, *check_attempts(fit)))
+    return _said_once(
+        (check_draws(fit), check_chains(fit), *gates, *check_tails(fit, model), *check_attempts(fit))
+    )
 
 
 def _said_once(checks: tuple[Check, ...]) -> tuple[Check, ...]:

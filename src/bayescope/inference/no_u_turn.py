@@ -18,7 +18,7 @@ a trajectory.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -31,6 +31,8 @@ from bayescope.inference.warm_up import Coordinates, StepSize, windows
 type Floats = NDArray[np.float64]
 
 _DIVERGENCE = 1000.0  # nats of energy, as in Stan and PyMC
+_NEARLY_NORMAL = 1.0  # radians
+_STRIDE = 0.9  # radians: of three such steps, which pass a quarter of the circle
 
 
 class At(NamedTuple):
@@ -97,6 +99,27 @@ class _Tree(NamedTuple):
     diverging: bool
 
 
+type Turned = Callable[[Floats, _State, _State], bool]
+"""Tells whether a stretch, by the sum of its momenta and its two ends, turns back on itself."""
+
+
+class Stride(NamedTuple):
+    """The angle of a step, and the criterion that ends a trajectory."""
+
+    size: float
+    turned: Turned
+
+
+def settled(size: float) -> Stride:
+    """Return the stride after a warm-up that ended with steps of this size.
+
+    Steps that may be so long are those of a posterior very near to a Normal, whose trajectories are circles.
+    Half a circle on, where they make their U-turn, x is near to -x: means would be known better than by
+    independent draws, but spreads worse. A quarter on, x is independent of where it came from.
+    """
+    return Stride(_STRIDE, _right_angle) if size >= _NEARLY_NORMAL else Stride(size, _u_turn)
+
+
 def chain(
     start: Floats, known: Coordinates, plan: Plan, rng: np.random.Generator, draws: list[Draw]
 ) -> Asks[None]:
@@ -111,8 +134,8 @@ def chain(
     ends = windows(plan.tune)
     for iteration in range(plan.tune + plan.draws):
         tuning = iteration < plan.tune
-        size = step.current if tuning else step.final
-        draw, gradient = yield from _transition(here, known, size, plan.max_treedepth, rng)
+        stride = Stride(step.current, _u_turn) if tuning else settled(step.final)
+        draw, gradient = yield from _transition(here, known, stride, plan.max_treedepth, rng)
         here = (draw.z, At(draw.lp, gradient))
         draws.append(draw)
         if not tuning:
@@ -126,7 +149,7 @@ def chain(
 
 
 def _transition(
-    here: tuple[Floats, At], known: Coordinates, size: float, deepest: int, rng: np.random.Generator
+    here: tuple[Floats, At], known: Coordinates, stride: Stride, deepest: int, rng: np.random.Generator
 ) -> Asks[tuple[Draw, Floats]]:
     """Move from `here`; returns the draw and the gradient there."""
     z, at = here
@@ -138,7 +161,7 @@ def _transition(
         forward = rng.random() < 0.5
         if not forward:
             tree = tree._replace(start=tree.end, end=tree.start)
-        build = _Builder(known, size if forward else -size, energy, rng)
+        build = _Builder(known, stride.size if forward else -stride.size, stride.turned, energy, rng)
         new = yield from build.tree(tree.end, depth)
         tree = build.join(tree, new, biased=True)
         if not forward:
@@ -154,7 +177,7 @@ def _transition(
         diverging=tree.diverging,
         reached_max_treedepth=depth == deepest and not tree.stops,
         acceptance_rate=tree.acceptance / tree.steps,
-        step_size=size,
+        step_size=stride.size,
     )
     return draw, chosen.gradient
 
@@ -172,6 +195,7 @@ class _Builder:
 
     known: Coordinates
     step: float
+    turned: Turned
     energy: float
     rng: np.random.Generator
 
@@ -213,7 +237,7 @@ class _Builder:
         if not second.stops:
             if math.log1p(-self.rng.random()) < second.weight - (first.weight if biased else weight):
                 chosen = second.chosen
-            turning = _turns(first, second, momenta)
+            turning = self.turns(first, second, momenta)
         return _Tree(
             first.start,
             second.end,
@@ -226,22 +250,25 @@ class _Builder:
             second.diverging,
         )
 
+    def turns(self, first: _Tree, second: _Tree, momenta: Floats) -> bool:
+        """Tell whether the whole, or the step from one half to the other, turns back on itself."""
+        if self.turned(momenta, first.start, second.end):
+            return True
+        if first.start is first.end and second.start is second.end:
+            return False
+        return self.turned(first.momenta + second.start.momentum, first.start, second.start) or self.turned(
+            second.momenta + first.end.momentum, first.end, second.end
+        )
+
 
 def _log_sum(a: float, b: float) -> float:
     """Return log(exp(a) + exp(b)) of numbers of which the first is finite."""
     return max(a, b) + math.log1p(math.exp(-abs(a - b)))
 
 
-def _turns(first: _Tree, second: _Tree, momenta: Floats) -> bool:
-    """Tell whether the whole, or the step from one half to the other, turns back on itself."""
-    if _turned(momenta, first.start, second.end):
-        return True
-    if first.start is first.end and second.start is second.end:
-        return False
-    return _turned(first.momenta + second.start.momentum, first.start, second.start) or _turned(
-        second.momenta + first.end.momentum, first.end, second.end
-    )
-
-
-def _turned(momenta: Floats, start: _State, end: _State) -> bool:
+def _u_turn(momenta: Floats, start: _State, end: _State) -> bool:
     return not (momenta.dot(start.momentum) > 0 and momenta.dot(end.momentum) > 0)
+
+
+def _right_angle(_momenta: Floats, start: _State, end: _State) -> bool:
+    return not start.momentum.dot(end.momentum) > 0

@@ -34,7 +34,7 @@ from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.settings import VariationalSettings
 from bayescope.inference.starts import plain_start
 from bayescope.inference.transforms import Transform, on_real_line
-from bayescope.inference.whitening import whiten
+from bayescope.inference.whitening import whiten_at_mode
 from bayescope.models import prior_density
 from bayescope.models.model import Model
 from bayescope.sampling.importance import ImportanceWeights, importance_weights, pareto_k_limit
@@ -116,7 +116,7 @@ def _refuse(name: str, model: Model) -> None:
 
 def _coordinates(problem: PointProblem, context: Context, *, full: bool) -> _Coordinates:
     """Start at the mode with its curvature, where there is one, else from the data at a tenth."""
-    white = whiten(problem.model, context)
+    white = whiten_at_mode(problem.model, context)
     if white is not None:
         factor = white.factor if full else np.diag(np.sqrt(np.square(white.factor).sum(axis=1)))
         return _Coordinates(white.transform, white.mode, factor)

@@ -18,7 +18,7 @@ from bayescope.inference.rounding import refuse_rounding, rounding
 from bayescope.inference.samplers import Chain, Report, Sampling, progress_text, quiet
 from bayescope.inference.settings import NutsSettings
 from bayescope.inference.warm_up import Coordinates
-from bayescope.inference.whitening import Whitened
+from bayescope.inference.whitening import White
 from bayescope.models.graph_names import split
 from bayescope.models.model import Model
 
@@ -34,7 +34,7 @@ def white_settings(settings: NutsSettings) -> NutsSettings:
 
 
 def sample_white(
-    model: Model, whitened: Whitened, settings: NutsSettings, seed: int, report: Report
+    model: Model, whitened: White, settings: NutsSettings, seed: int, report: Report
 ) -> Sampling:
     """Sample the chains of `white_settings(settings)`; they start at draws of the Normal approximation.
 
@@ -76,7 +76,7 @@ def sample_white(
     )
 
 
-def _start(whitened: Whitened, rng: np.random.Generator) -> Floats:
+def _start(whitened: White, rng: np.random.Generator) -> Floats:
     """Draw from the Normal approximation; nearer to the mode where the density is zero or not a number."""
     x = rng.standard_normal(len(whitened.mode))
     while not _is_finite(whitened, x) and np.any(x):
@@ -84,12 +84,12 @@ def _start(whitened: Whitened, rng: np.random.Generator) -> Floats:
     return x
 
 
-def _is_finite(whitened: Whitened, x: Floats) -> bool:
+def _is_finite(whitened: White, x: Floats) -> bool:
     values, slopes = whitened.gradients(x[np.newaxis])
     return bool(np.isfinite(values).all() and np.isfinite(slopes).all())
 
 
-def _together(whitened: Whitened, running: list[Asks[None]]) -> Iterator[int]:
+def _together(whitened: White, running: list[Asks[None]]) -> Iterator[int]:
     """Drive the chains to their ends; yields how many points were evaluated at a time."""
     asked = [(one, next(one)) for one in running]
     while asked:

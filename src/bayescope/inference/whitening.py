@@ -15,16 +15,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from bayescope.config.priors import Scaled, Value
 from bayescope.distributions.choices import PRIORS
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.gradients import is_cheap, posterior_gradients
+from bayescope.inference.group_coordinates import GroupTransform, spread_coordinates
 from bayescope.inference.method import Context
 from bayescope.inference.normal_approximation import approximate
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.settings import PointSettings
 from bayescope.inference.transforms import Gradients, Transform, on_real_line
+from bayescope.models.groups import free_spreads
 from bayescope.models.model import Block, Model, Prior
 from bayescope.models.network_bodies import networks
 
@@ -32,7 +35,7 @@ type Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Whitened:
+class Whitened[T: (Transform, GroupTransform)]:
     """A posterior in white coordinates x, shape (d,).
 
     Attributes:
@@ -42,7 +45,7 @@ class Whitened:
         posterior: log p(y, z) and its gradient in z.
     """
 
-    transform: Transform
+    transform: T
     mode: Floats
     factor: Floats
     posterior: Gradients
@@ -61,25 +64,49 @@ class Whitened:
         return values, slopes @ self.factor
 
 
-def whiten(model: Model, context: Context) -> Whitened | None:
+type White = Whitened[Transform] | Whitened[GroupTransform]
+
+
+def whiten(model: Model, context: Context) -> White | None:
     """Return the posterior in white coordinates; None where it is not worth it.
 
     It is not where no Normal is near, where there are several modes, and where the gradients of the head cost
     more than to compile them (`is_cheap`).
     """
+    return _around_spreads(model, context) if free_spreads(model) else whiten_at_mode(model, context)
+
+
+def whiten_at_mode(model: Model, context: Context) -> Whitened[Transform] | None:
+    """Take the Normal at the mode; None where `whiten` has none, and for unknown spreads of groups."""
+    gradients = _gradients(model)
+    try:
+        found = None if gradients is None else approximate(_smooth(model), PointSettings(), context)
+    except (NotApplicable, FitError):
+        return None
+    if found is None or gradients is None or found.modes > 1:
+        return None
+    return Whitened(found.transform, found.mode, found.factor, on_real_line(gradients, found.transform))
+
+
+def _around_spreads(model: Model, context: Context) -> Whitened[GroupTransform] | None:
+    """As effects of groups and their unknown standard deviations have no mode together."""
+    gradients = _gradients(model)
+    try:
+        with threadpool_limits(limits=1):  # many small matrices, which more threads only wait for
+            near = None if gradients is None else spread_coordinates(_smooth(model), context)
+    except (NotApplicable, FitError):
+        return None
+    if near is None or gradients is None:
+        return None
+    return Whitened(near.transform, near.mean, near.factor, near.transform.on_real_line(gradients))
+
+
+def _gradients(model: Model) -> Gradients | None:
+    """Log p(y, theta) and its gradient; None where they are not cheap, or no Normal is near."""
     if networks(model) or model.likelihood.multivariate or not model.names:
         return None
     problem = PointProblem(model, prior=True)
-    if not is_cheap(problem):
-        return None
-    try:
-        found = approximate(_smooth(model), PointSettings(), context)
-    except (NotApplicable, FitError):
-        return None
-    if found.modes > 1:
-        return None
-    posterior = on_real_line(posterior_gradients(problem), found.transform)
-    return Whitened(found.transform, found.mode, found.factor, posterior)
+    return posterior_gradients(problem) if is_cheap(problem) else None
 
 
 def _smooth(model: Model) -> Model:
