@@ -20,6 +20,7 @@ from bayescope.diagnostics.chains import chains_text, split_chains
 from bayescope.diagnostics.divergences import correlation, divergent, places, ranks
 from bayescope.inference.fit import Fit
 from bayescope.inference.gates import MIN_ESS, Measured, statistic
+from bayescope.inference.white_sampler import LIBRARY as WHITE
 from bayescope.models.model import Block, Grouping, Model, Predictor, Prior
 
 type Floats = NDArray[np.float64]
@@ -117,6 +118,8 @@ def pooling_factor(draws: Floats) -> float:
 
 def _strong_groups(situation: Situation, model: Model) -> str | None:
     """Effects that the data know better than the other groups do, sampled as effect / sd."""
+    if situation.fit.details.get("sampler") == WHITE:  # its coordinates are between the two
+        return None
     for effects, factor in _pooled(situation, model):
         if not effects.centred and factor < 0.5:
             return (
