@@ -65,9 +65,26 @@ def test_weights_need_not_be_whole_numbers_and_may_be_used_without_a_formula():
     assert build(formula=None, response="y", weights="share").response.weights.tolist() == TABLE["share"]
 
 
-def test_the_dot_stands_for_neither():
+@pytest.mark.parametrize("formula", ["y ~ .", "y ~ . - span - times"])
+def test_the_dot_stands_for_neither_so_that_taking_them_out_of_it_changes_nothing(formula):
     columns = {name: TABLE[name] for name in ("y", "x", "span", "times")}
-    assert build(columns, formula="y ~ .", offset="span", weights="times").names == ("Intercept", "x")
+    assert build(columns, formula=formula, offset="span", weights="times").names == ("Intercept", "x")
+
+
+@pytest.mark.parametrize(("formula", "key"), [("y / n ~ .", None), ("y ~ .", "n"), ("y ~ . - n", "n")])
+def test_the_dot_does_not_stand_for_trials_wherever_they_are_named(formula, key):
+    columns = {"y": TABLE["y"], "x": TABLE["x"], "n": [5, 6, 7, 8, 9]}
+    model = build(columns, likelihood="Binomial", formula=formula, trials=key)
+    assert model.names == ("Intercept", "x")
+    assert model.response.trials.tolist() == columns["n"]
+    new = read_rows(blueprint(model), {"x": [0.0], "n": [3]}, response=False)
+    assert rebuild(blueprint(model), new, response=False).location.matrix.tolist() == [[1.0, 0.0]]
+
+
+def test_a_column_of_weights_or_trials_is_a_predictor_where_it_is_named_as_one():
+    columns = {name: TABLE[name] for name in ("y", "x", "times")}
+    assert build(columns, formula="y ~ . + times", weights="times").names == ("Intercept", "x", "times")
+    assert build(columns, formula="y ~ . + x:times", weights="times").names == ("Intercept", "x", "x:times")
 
 
 def test_new_rows_bring_their_own():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayescope.data.assemble import Design, Term, assemble, new_encoding, raise_findings
 from bayescope.data.evaluate import Floats, Scope, evaluate
-from bayescope.data.formula import Formula, expand_terms
+from bayescope.data.formula import Formula, dot_columns, known_terms
 from bayescope.data.syntax import Name
 from bayescope.data.table import Table
 
@@ -44,9 +44,9 @@ def build_design(formula: Formula, table: Table, *, standardize: bool = False) -
         DataError: a value is missing, not a number where one is needed, or not finite once
             transformed; each finding names its column and row.
     """
-    terms = expand_terms(formula, table.columns)
-    others = [name for name in table.columns if name not in formula.beyond_dot] if formula.has_dot else []
-    encoding = {"others": others, **new_encoding(terms, table, standardize=standardize)}
+    others = dot_columns(formula, table.columns)
+    terms = known_terms(formula, others)
+    encoding = {"others": list(others), **new_encoding(terms, table, standardize=standardize)}
     scope = Scope(table, encoding["states"], fitting=True)
     offset = _offset(formula, scope)
     return replace(assemble(terms, scope, encoding), offset=offset)
@@ -63,7 +63,7 @@ def apply_design(formula: Formula, encoding: dict[str, Any], table: Table) -> Fl
     Raises:
         DataError: as `build_design`; also a level that the model does not know.
     """
-    terms = expand_terms(formula, encoding["others"])
+    terms = known_terms(formula, encoding["others"])
     scope = Scope(table, encoding["states"], fitting=False)
     return assemble(terms, scope, encoding).matrix
 

@@ -7,13 +7,13 @@ and what R would read in a way that surprises (`x ** 2`, `x / z`) is refused wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from bayescope.config.suggest import suggest
 from bayescope.data.parser import parse_sides
-from bayescope.data.special import GroupTerm, split
+from bayescope.data.special import GroupTerm, expand_effects, split
 from bayescope.data.syntax import (
     Binary,
     Call,
@@ -36,10 +36,14 @@ __all__ = [
     "GroupTerm",
     "Terms",
     "as_trials",
+    "dot_columns",
     "expand_terms",
+    "known_terms",
     "parse",
     "position_of",
+    "right_columns",
     "unknown_columns",
+    "used_columns",
 ]
 
 
@@ -55,6 +59,7 @@ class Formula:
         offsets: the arguments of `offset()`, which are added to the linear predictor.
         groups: the group terms, `(1 + x | county)`.
         parameters: the formulas of the likelihood's other parameters, which have no left side, by name.
+        apart: columns that other keys than the formula name, and that `.` does not stand for.
     """
 
     text: str
@@ -64,6 +69,7 @@ class Formula:
     offsets: tuple[Node, ...] = ()
     groups: tuple[GroupTerm, ...] = ()
     parameters: Mapping[str, Formula] = field(default_factory=lambda: MappingProxyType({}))
+    apart: frozenset[str] = frozenset()
 
     @property
     def parts(self) -> tuple[Formula, ...]:
@@ -87,9 +93,8 @@ class Formula:
 
     @property
     def beyond_dot(self) -> frozenset[str]:
-        """Columns that `.` does not stand for: those of the left side, of offsets, and that make groups."""
-        grouping = self.grouping
-        return frozenset((*self.left_columns, *_unique(self.offsets), *grouping))
+        """Columns that `.` does not stand for: of the left side, of offsets, making groups, and `apart`."""
+        return self.apart.union(self.left_columns, _unique(self.offsets), self.grouping)
 
     @property
     def right(self) -> tuple[Node, ...]:
@@ -175,8 +180,42 @@ def expand_terms(formula: Formula, columns: Iterable[str]) -> Terms:
     Raises:
         FormulaError: a term means nothing, or there are too many.
     """
-    others = tuple(column for column in columns if column not in formula.beyond_dot)
-    return expand(formula.body, others)
+    apart = formula.beyond_dot if formula.has_dot else frozenset()
+    return expand(formula.body, _others(formula, columns), apart=apart)
+
+
+def known_terms(formula: Formula, others: Collection[str]) -> Terms:
+    """Expand the right side of a formula that was checked, where `.` stands for just the columns `others`."""
+    return expand(formula.body, others, lenient=True)
+
+
+def dot_columns(formula: Formula, columns: Iterable[str]) -> tuple[str, ...]:
+    """List the columns that `.` stands for, those left out that no term has in the end: `y ~ . - id`."""
+    if not formula.has_dot:
+        return ()
+    others = _others(formula, columns)
+    terms = known_terms(formula, others)
+    had = _unique(terms.factors.values())
+    kept = tuple(name for name in others if name in had)
+    return kept if known_terms(formula, kept).terms == terms.terms else others  # it differs of `x - .`
+
+
+def used_columns(formula: Formula, columns: Iterable[str]) -> tuple[str, ...]:
+    """List the columns of both sides that the model is computed from, those of `.` included."""
+    others = dot_columns(formula, columns)
+    right = [name for part in formula.parts for name in right_columns(part, others)]
+    return tuple(dict.fromkeys((*formula.left_columns, *others, *right)))
+
+
+def right_columns(formula: Formula, others: Collection[str]) -> tuple[str, ...]:
+    """List the columns of terms, offsets and groups, where `.` stands for `others`."""
+    effects = [node for group in formula.groups for node in expand_effects(group).factors.values()]
+    factors = [name for group in formula.groups for name in group.factor]
+    return _unique((*known_terms(formula, others).factors.values(), *formula.offsets, *effects, *factors))
+
+
+def _others(formula: Formula, columns: Iterable[str]) -> tuple[str, ...]:
+    return tuple(column for column in columns if column not in formula.beyond_dot)
 
 
 def unknown_columns(formula: Formula, table: Table) -> tuple[tuple[str, str], ...]:

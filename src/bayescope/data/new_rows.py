@@ -16,7 +16,7 @@ from bayescope.config.suggest import suggest
 from bayescope.data.checks import check_columns
 from bayescope.data.coding import Level
 from bayescope.data.columns import from_levels
-from bayescope.data.formula import Formula, Terms, expand_terms
+from bayescope.data.formula import Formula, Terms, known_terms, right_columns
 from bayescope.data.prepare import read_formula, weighted
 from bayescope.data.read import read_table
 from bayescope.data.special import expand_effects
@@ -106,12 +106,7 @@ def _needed(
     right = [
         name
         for part, encoding in _parts(formula, blueprint)
-        for node in (
-            *expand_terms(part, encoding["others"]).factors.values(),
-            *part.offsets,
-            *_group_nodes(part),
-        )
-        for name in _names(node)
+        for name in right_columns(part, encoding["others"])
     ]
     return tuple(dict.fromkeys((*left, *trials, *right)))
 
@@ -134,12 +129,6 @@ def _parts(formula: Formula, blueprint: Mapping[str, Any]) -> list[tuple[Formula
     """Pair the formula of each parameter with how its design was made."""
     named = {"": formula, **formula.parameters}
     return [(part, encoding_of(blueprint["encodings"], name)) for name, part in named.items()]
-
-
-def _group_nodes(formula: Formula) -> list[Node]:
-    """The columns of group terms: those that make the groups, and the factors of their effects."""
-    effects = [node for group in formula.groups for node in expand_effects(group).factors.values()]
-    return [*effects, *(name for group in formula.groups for name in group.factor)]
 
 
 def _names(node: Node | None) -> tuple[str, ...]:
@@ -168,7 +157,7 @@ def _levels(blueprint: Mapping[str, Any]) -> tuple[_Levels, _Levels]:
     if formula is None or encodings is None:
         return levels, groups
     for part, encoding in _parts(formula, blueprint):
-        levels |= _coded(expand_terms(part, encoding["others"]), encoding["levels"])
+        levels |= _coded(known_terms(part, encoding["others"]), encoding["levels"])
         for group, own in zip(part.groups, encoding.get("groups", ()), strict=True):
             levels |= _coded(expand_effects(group), own["effects"]["levels"])
             groups |= dict(zip(group.columns, own["levels"], strict=True))

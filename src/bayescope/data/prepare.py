@@ -13,11 +13,19 @@ from bayescope.config.schema import ModelConfig, RunConfig
 from bayescope.config.suggest import suggest
 from bayescope.data.checks import MISSING, check_columns
 from bayescope.data.evaluate import REPORTED_AT_MOST, capped
-from bayescope.data.formula import Formula, FormulaError, as_trials, expand_terms, parse, unknown_columns
+from bayescope.data.formula import (
+    Formula,
+    FormulaError,
+    as_trials,
+    expand_terms,
+    parse,
+    unknown_columns,
+    used_columns,
+)
 from bayescope.data.read import read_table
 from bayescope.data.stream import stream
 from bayescope.data.syntax import Name, names, to_text
-from bayescope.data.table import Table
+from bayescope.data.table import Table, fingerprint
 from bayescope.distributions.likelihoods import LIKELIHOODS, parametrised
 from bayescope.errors import ConfigError, DataError, Finding, Problem
 
@@ -52,7 +60,9 @@ def read_data(
     needed = None if formula is not None and formula.has_dot else named
     table = read_table(config.data, base_dir, needed, dataframe)
     _refuse_unknown(spec, formula, table)
-    used = tuple(table.columns) if needed is None else tuple(dict.fromkeys(named))
+    modelled = _modelled(spec, formula, table)
+    used = modelled if spec.weights is None else tuple(dict.fromkeys((*modelled, spec.weights)))
+    table = _fingerprinted(table, used) if needed is None else table
     numeric = {
         *(spec.columns if _multivariate(spec) else ()),
         *(() if formula is None else formula.numeric),
@@ -72,15 +82,22 @@ def read_data(
             raise
         raise DataError([*error.findings, Finding(_LEAVE_OUT)], error.source) from None
     counted = weighted(checked, spec.weights)
-    beside = _beside(spec, formula)
-    kept = {name: counted.columns[name] for name in used if name != spec.weights or name in beside}
+    kept = {name: counted.columns[name] for name in modelled}
     return formula, replace(counted, columns=MappingProxyType(kept))
 
 
-def _beside(spec: ModelConfig, formula: Formula | None) -> tuple[str, ...]:
-    """List the columns that the model names, those of weights not included."""
-    columns = formula.columns if formula is not None else spec.columns
-    return columns if spec.trials is None else (*columns, spec.trials)
+def _modelled(spec: ModelConfig, formula: Formula | None, table: Table) -> tuple[str, ...]:
+    """List the columns that the model is computed from; that of weights is among them if it is more, too."""
+    columns = spec.columns if formula is None else used_columns(formula, table.columns)
+    return columns if spec.trials is None else tuple(dict.fromkeys((*columns, spec.trials)))
+
+
+def _fingerprinted(table: Table, used: tuple[str, ...]) -> Table:
+    """Let the fingerprint cover the used columns only."""
+    if len(used) == len(table.columns):
+        return table
+    covered = {name: table.columns[name] for name in used}
+    return replace(table, fingerprint=fingerprint(covered, table.weights))
 
 
 def weighted(table: Table, name: str | None) -> Table:
@@ -125,6 +142,8 @@ def read_formula(spec: ModelConfig) -> Formula | None:
         column = Name(spec.offset)
         text = f"{formula.text} + offset({to_text(column)})"
         formula = replace(formula, text=text, offsets=(*formula.offsets, column))
+    apart = frozenset(name for name in (spec.trials, spec.weights) if name is not None)
+    formula = replace(formula, apart=apart)
     return as_trials(formula) if _needs_trials(spec) else formula
 
 
@@ -185,8 +204,9 @@ def _settle_trials(spec: ModelConfig, formula: Formula | None) -> None:
 
 
 def _named(spec: ModelConfig, formula: Formula | None) -> tuple[str, ...]:
-    columns = _beside(spec, formula)
-    return columns if spec.weights is None else tuple(dict.fromkeys((*columns, spec.weights)))
+    columns = formula.columns if formula is not None else spec.columns
+    keys = [name for name in (spec.trials, spec.weights) if name is not None]
+    return tuple(dict.fromkeys((*columns, *keys)))
 
 
 def _refuse_unknown(spec: ModelConfig, formula: Formula | None, table: Table) -> None:

@@ -39,28 +39,35 @@ _ONE: frozenset[str] = frozenset()
 
 @dataclass(frozen=True)
 class Terms:
-    """The right side, expanded: each term is the texts of its factors; `factors` has their trees."""
+    """The right side, expanded: each term is the texts of its factors, whose trees are in `factors`."""
 
     intercept: bool
     terms: tuple[tuple[str, ...], ...]
     factors: dict[str, Node]
 
 
-def expand(body: Node, others: Collection[str], *, lenient: bool = False) -> Terms:
+def expand(
+    body: Node, others: Collection[str], *, apart: Collection[str] = (), lenient: bool = False
+) -> Terms:
     """Expand the right side into terms, ordered by the number of their factors, then as written.
 
     Args:
         body: the right side.
         others: the columns that `.` stands for.
-        lenient: whether `.` is not known yet, so that a term to remove may be among its columns.
+        apart: columns that `.` would stand for if they had no other part: to remove them changes nothing.
+        lenient: whether `.` may stand for more than `others`, so that a term to remove may be among that.
 
     Raises:
         FormulaError: a term means nothing, or there are too many.
     """
-    expansion = _Expansion({to_text(Name(name)): Name(name) for name in others}, tuple(others), lenient)
+    nodes: dict[str, Node] = {to_text(Name(name)): Name(name) for name in others}
+    absent = frozenset(to_text(Name(name)) for name in apart)
+    expansion = _Expansion(nodes, tuple(others), absent, lenient)
     found = expansion.right_side(body)
     intercept = found.pop(_ONE, None) is not None
-    return Terms(intercept, tuple(sorted(found.values(), key=len)), expansion.factors)
+    used = {text for term in found.values() for text in term}
+    factors = {text: node for text, node in expansion.factors.items() if text in used}
+    return Terms(intercept, tuple(sorted(found.values(), key=len)), factors)
 
 
 def _signed(item: tuple[int, Node]) -> tuple[int, Node]:
@@ -86,7 +93,8 @@ class _Expansion:
 
     factors: dict[str, Node]
     others: tuple[str, ...]
-    lenient: bool  # what `.` stands for is not known yet, so nothing is known to be missing
+    apart: frozenset[str]
+    lenient: bool  # what `.` stands for is not known, so nothing is known to be missing
 
     def right_side(self, body: Node) -> TermSet:
         items = body.items if isinstance(body, Sum) else ((1, body),)
@@ -113,7 +121,7 @@ class _Expansion:
 
     def remove(self, item: Node, found: TermSet) -> None:
         for key, term in self.terms(item).items():
-            if key not in found and not self.lenient:
+            if key not in found and not self.lenient and not key <= self.apart:
                 message = (
                     f"there is no term `{':'.join(term)}` to remove; a minus sign of a value goes into `I()`"
                 )
