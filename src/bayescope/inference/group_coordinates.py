@@ -39,8 +39,9 @@ type Positions = NDArray[np.intp]
 _MOST_SPREADS, _MOST_UNKNOWNS = 4, 500  # with more, the search takes longer than to compile the graph
 _SHIFTS = range(-1, 6)  # of l below the middle of its prior, where the search may start
 _APART = 0.2  # of l, for differences
-_NEAR = 0.02  # of l, where the search ends
+_NEAR = 0.1  # of l, where the search ends
 _LONGEST, _MOST_STEPS = 1.5, 30  # of the search
+_ROUGHLY = PointSettings(tolerance=1e-3)  # sds: of the density that is 1e-6 nats
 _FLATTEST = 0.05  # curvature in l of a density that has a peak
 
 
@@ -193,8 +194,13 @@ class _Given:
         key = tuple(logs.tolist())
         if key not in self.kept:
             fixed = fix(self.model, self.free, self._theta(logs))
-            self.kept[key] = approximate(fixed, PointSettings(), self.context)
+            self.kept[key] = approximate(fixed, _ROUGHLY, self.context, self._start(logs))
         return self.kept[key]
+
+    def _start(self, logs: Floats) -> Floats | None:
+        """The mode at the nearest l of those before."""
+        nearest = min(self.kept, key=lambda known: float(np.abs(known - logs).sum()), default=None)
+        return None if nearest is None else self.kept[nearest].mode
 
     def log_density(self, logs: Floats) -> float:
         """Log p(y, l), nats, by Laplace's approximation."""

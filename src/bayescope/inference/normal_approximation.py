@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -85,8 +86,10 @@ class NormalApproximation:
         return self.log_joint + 0.5 * len(self.mode) * math.log(2 * math.pi) + half_log_det
 
 
-def approximate(model: Model, settings: PointSettings, context: Context) -> NormalApproximation:
-    """Find the mode of p(z | y) and the curvature there.
+def approximate(
+    model: Model, settings: PointSettings, context: Context, start: Floats | None = None
+) -> NormalApproximation:
+    """Find the mode of p(z | y) and the curvature there; from z = `start` alone, where one near is known.
 
     Raises:
         NotApplicable: every parameter is fixed, one is a vector of probabilities, the noise has a kink,
@@ -101,7 +104,8 @@ def approximate(model: Model, settings: PointSettings, context: Context) -> Norm
     refuse_improper_spread(problem)
     context.report_progress("maximising the posterior in the unconstrained space")
     transform = Transform(*prior_density.prior_bounds(model))
-    solutions = _search(problem, transform, settings)
+    places = [transform.apply(place) for place in starts(problem)] if start is None else [start]
+    solutions = _search(problem, transform, settings, places)
     best = min(solutions, key=lambda solution: solution.value)
     _refuse_ends(model, transform, best)
     refuse_unconverged(best, settings, "the mode in the unconstrained space")
@@ -140,7 +144,9 @@ def _refuse_kinked_noise(model: Model) -> None:
         )
 
 
-def _search(problem: PointProblem, transform: Transform, settings: PointSettings) -> list[Solution]:
+def _search(
+    problem: PointProblem, transform: Transform, settings: PointSettings, places: Sequence[Floats]
+) -> list[Solution]:
     """Maximise p(z | y) from every start; the converged ends, or all if none converged."""
     target = problem.objective
 
@@ -156,11 +162,11 @@ def _search(problem: PointProblem, transform: Transform, settings: PointSettings
     solutions = [
         minimise(
             objective,
-            transform.apply(start),
+            place,
             tolerance=settings.tolerance,
             max_iterations=settings.max_iterations,
         )
-        for start in starts(problem)
+        for place in places
     ]
     solutions = [_settled(solution) for solution in solutions]
     return [solution for solution in solutions if solution.status == "converged"] or solutions
