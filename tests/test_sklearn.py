@@ -107,6 +107,16 @@ class TestAnswers:
         rows = BayesRegressor(method="exact").fit(np.repeat(X, weights, axis=0), np.repeat(Y, weights))
         assert ours.coef_ == pytest.approx(rows.coef_, rel=1e-9)
 
+    def test_a_class_that_no_row_with_a_weight_has_is_none(self):
+        iris = load_iris()
+        for absent in (0, 2):
+            weights = np.where(iris.target == absent, 0, 1)
+            ours = BayesClassifier(prior_scale=1.0).fit(iris.data, iris.target, sample_weight=weights)
+            kept = iris.target != absent
+            rows = BayesClassifier(prior_scale=1.0).fit(iris.data[kept], iris.target[kept])
+            assert ours.classes_.tolist() == rows.classes_.tolist()
+            assert ours.predict_proba(iris.data) == pytest.approx(rows.predict_proba(iris.data), rel=1e-9)
+
     @pytest.mark.slow
     def test_nuts_agrees_with_exact(self):
         settings = {"draws": 500, "tune": 500, "chains": 2}

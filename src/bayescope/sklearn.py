@@ -88,10 +88,9 @@ class _BayesEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
                 state = state | {"posterior_": fit_from_tree(tree.load())}
         super().__setstate__(state)
 
-    def _fit(self, X: Floats, y: NDArray[Any], likelihood: str, sample_weight: ArrayLike | None) -> Model:
+    def _fit(self, X: Floats, y: NDArray[Any], likelihood: str, weights: Floats | None) -> Model:
         """Build the model and ask the method; everything wrong with data or settings is a ValueError."""
-        table, names = self._table(X, y, sample_weight)
-        weights = table.columns.get(names.get("weights", ""))
+        table, names = self._table(X, y, weights)
         keys = {str(name): to_text(Name(str(name))) for name in getattr(self, "feature_names_in_", ())}
         own = {keys.get(key, key): value for key, value in self._priors().items()}
         priors = own | _noise_prior(likelihood, self.priors or {}, y, weights)
@@ -132,7 +131,7 @@ class _BayesEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         return priors | {"coefficients": f"Normal(0, {float(self.prior_scale)!r})"}
 
     def _table(
-        self, X: Floats, y: NDArray[Any] | None = None, sample_weight: ArrayLike | None = None
+        self, X: Floats, y: NDArray[Any] | None = None, weights: Floats | None = None
     ) -> tuple[Table, dict[str, str]]:
         """Columns of X by name, with response and weights under names that no column has."""
         features = getattr(self, "feature_names_in_", [f"x{j}" for j in range(X.shape[1])])
@@ -141,11 +140,9 @@ class _BayesEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         if y is not None:
             names["response"] = _free("y", columns)
             columns[names["response"]] = y.copy()
-        if sample_weight is not None:
+        if weights is not None:
             names["weights"] = _free("sample_weight", columns)
-            columns[names["weights"]] = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
-            )
+            columns[names["weights"]] = weights
         return make_table(columns, "X", fingerprinted=()), names
 
     def _read_coefficients(self, model: Model, formula: Formula) -> None:
@@ -236,7 +233,8 @@ class BayesRegressor(RegressorMixin, _BayesEstimator):  # type: ignore[misc]
             ValueError: data or settings are refused, or the method has no answer; the message says why.
         """
         rows, values = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        self._fit(rows, np.asarray(values, dtype=np.float64), self.likelihood, sample_weight)
+        rows, values, weights = _counted(rows, np.asarray(values, dtype=np.float64), sample_weight)
+        self._fit(rows, values, self.likelihood, weights)
         self.coef_, self.coef_std_ = self.coef_[0], self.coef_std_[0]
         self.intercept_ = float(self.intercept_[0])
         return self
@@ -280,13 +278,14 @@ class BayesClassifier(ClassifierMixin, _BayesEstimator):  # type: ignore[misc]
         """
         rows, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         check_classification_targets(labels)
+        rows, labels, weights = _counted(rows, labels, sample_weight)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         size = len(self.classes_)
         if size < 2:
             raise ValueError(
                 f"a classifier needs two classes; y has one class only, {self.classes_.tolist()[0]!r}"
             )
-        self._fit(rows, codes, "Bernoulli" if size == 2 else "Categorical", sample_weight)
+        self._fit(rows, codes, "Bernoulli" if size == 2 else "Categorical", weights)
         if size > 2:
             reference = np.zeros((1, self.n_features_in_))
             self.coef_ = np.vstack([reference, self.coef_])
@@ -303,6 +302,17 @@ class BayesClassifier(ClassifierMixin, _BayesEstimator):  # type: ignore[misc]
         """Predict the most probable class of each row, shape (n,)."""
         found = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[found])
+
+
+def _counted(
+    X: Floats, y: NDArray[Any], sample_weight: ArrayLike | None
+) -> tuple[Floats, NDArray[Any], Floats | None]:
+    """Leave out rows of weight 0, and so classes that no other row has; all are kept to be refused."""
+    if sample_weight is None:
+        return X, y, None
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True)
+    kept = (weights > 0) | (not weights.any())
+    return X[kept], y[kept], weights[kept]
 
 
 def _noise_prior(

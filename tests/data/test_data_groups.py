@@ -1,6 +1,7 @@
 """Designs of group terms: equal to formulae's, and on new data by the groups of the data fitted to."""
 
 import json
+from dataclasses import replace
 
 import formulae
 import numpy as np
@@ -161,6 +162,11 @@ class TestWhatCannotBeLearnt:
 
     def test_a_row_that_occurs_twice_is_two(self):
         [found] = groups("(1 | g)", read_counts({"g": {"a": 2, "b": 1}}))
+        assert found.notes == ()
+
+    def test_rows_that_count_as_parts_are_rows(self):
+        table = replace(read_columns({"g": ["a", "a", "b"]}), weights=np.full(3, 0.1))
+        [found] = groups("(1 | g)", table)
         assert found.notes == ()
 
     def test_groups_of_the_same_name(self):

@@ -153,6 +153,21 @@ def test_quantiles_of_counts_are_those_of_the_values_repeated(pairs, shares):
     np.testing.assert_allclose(ours, np.quantile(repeated, shares), rtol=0, atol=1e-11)
 
 
+@pytest.mark.parametrize("weight", [1 / 30, 0.35, 1.0])
+def test_equal_weights_of_at_most_1_have_the_quantiles_of_no_weights(weight):
+    values, shares = np.random.default_rng(4).normal(size=30), np.array([0.1, 0.25, 0.5, 0.9])
+    ours = quantiles(values, np.full(30, weight), shares)
+    np.testing.assert_allclose(ours, np.quantile(values, shares), rtol=1e-12)
+
+
+def test_quantiles_of_parts_of_rows_rise_from_the_least_value_to_the_greatest():
+    rng = np.random.default_rng(5)
+    values, weights = rng.normal(size=30), rng.uniform(0.001, 0.03, 30)
+    ours = quantiles(values, weights, np.linspace(0, 1, 200))
+    assert (ours[0], ours[-1]) == (values.min(), values.max())
+    assert (np.diff(ours) >= 0).all()
+
+
 def test_cr_of_one_column_is_the_straight_line():
     column = basis("cr(x, df=1)")[:, 0]
     np.testing.assert_allclose(np.abs(np.corrcoef(column, X)[0, 1]), 1, rtol=1e-14)

@@ -53,7 +53,7 @@ def test_offsets_of_key_formula_and_fixed_slopes_add_up():
 
 def test_weights_are_how_often_a_row_counts():
     model = build(weights="times")
-    assert model.response.weights.tolist() == TABLE["times"]
+    assert model.response.weights.tolist() == [2, 1, 3, 1]
     assert model.columns == ("y", "x")
     repeated = {name: np.repeat(TABLE[name], TABLE["times"]).tolist() for name in ("y", "x")}
     theta = np.array([0.3, -0.2])
@@ -61,8 +61,48 @@ def test_weights_are_how_often_a_row_counts():
 
 
 def test_weights_need_not_be_whole_numbers_and_may_be_used_without_a_formula():
-    assert build(weights="share").response.weights.tolist() == TABLE["share"]
-    assert build(formula=None, response="y", weights="share").response.weights.tolist() == TABLE["share"]
+    assert build(weights="share").response.weights.tolist() == TABLE["share"][:4]
+    assert build(formula=None, response="y", weights="share").response.weights.tolist() == TABLE["share"][:4]
+
+
+ROWS = 40
+WIDE = {
+    "y": np.random.default_rng(5).poisson(4, ROWS),
+    "x": np.r_[50.0, -50.0, np.linspace(0, 1, ROWS - 2)],
+    "span": np.random.default_rng(6).uniform(1, 50, ROWS),
+    "kind": np.array(["c", "d", *["a", "b"] * (ROWS // 2 - 1)]),
+    "times": np.r_[0, 0, np.random.default_rng(7).integers(0, 4, ROWS - 2)],
+}
+
+
+@pytest.mark.parametrize(
+    "formula", ["y ~ x + kind", "y ~ bs(x, df=4)", "y ~ ns(x, df=4)", "y ~ poly(x, 2) + (1 | kind)"]
+)
+@pytest.mark.parametrize("likelihood", ["Poisson", "Normal"])
+def test_the_model_is_that_of_the_rows_written_out(formula, likelihood):
+    written = {name: np.repeat(values, WIDE["times"]).tolist() for name, values in WIDE.items()}
+    counted = {name: values.tolist() for name, values in WIDE.items()}
+    model = {"formula": formula + " + offset(log(span))", "likelihood": likelihood}
+    one, other = blueprint(build(counted, **model, weights="times")), blueprint(build(written, **model))
+    assert [block["labels"] for block in one["blocks"]] == [block["labels"] for block in other["blocks"]]
+    assert [block["prior"] for block in one["blocks"]] == [block["prior"] for block in other["blocks"]]
+    assert one["notes"] == other["notes"]
+    assert one["encodings"]["levels"] == other["encodings"]["levels"]
+    assert json.loads(json.dumps(one["encodings"]["states"])) == approximately(other["encodings"]["states"])
+
+
+def approximately(states):
+    """The same constants, but for the order in which weighted sums were taken."""
+    return {
+        text: {name: pytest.approx(value, rel=1e-12) for name, value in state.items()}
+        for text, state in states.items()
+    }
+
+
+def test_rows_of_weight_0_leave_gaps_in_the_numbers_of_rows():
+    columns = {name: TABLE[name] for name in ("y", "x", "times")} | {"y": [1, -5, 3, 2, -1]}
+    [line] = refusal(DataError, columns=columns, weights="times")
+    assert "column 'y', row 5: -1 is outside whole numbers of at least 0" in line
 
 
 @pytest.mark.parametrize("formula", ["y ~ .", "y ~ . - span - times"])

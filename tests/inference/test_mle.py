@@ -16,6 +16,7 @@ from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
 from bayescope.inference.newton import Solution
 from bayescope.inference.point import refuse_unconverged
+from bayescope.preparation import prepare, read_config
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -88,6 +89,15 @@ def test_a_known_sigma_sets_the_standard_errors(regression):
     X, rng = design()
     answer = fit(regression(X, X.sum(axis=1) + rng.normal(size=len(X)), sigma=2.5))
     np.testing.assert_allclose(answer.covariance, 2.5**2 * np.linalg.inv(X.T @ X), rtol=1e-10, atol=1e-15)
+
+
+def test_weights_that_add_up_to_less_than_half_a_row_are_observations():
+    columns = {"y": [1, 0, 2, 3], "w": [0.1] * 4}
+    spec = {"likelihood": "Poisson", "response": "y", "weights": "w"}
+    config = {"name": "n", "data": {"columns": columns}, "model": spec, "inference": ["mle"]}
+    answer = fit(prepare(read_config(config))[1])
+    assert answer.estimate == pytest.approx([1.5], rel=1e-12)
+    assert answer.sd == pytest.approx([math.sqrt(1.5 / 0.4)], rel=1e-12)
 
 
 def test_row_weights_count_rows(regression):

@@ -127,6 +127,28 @@ def test_the_cross_validated_score_is_that_of_scikit_learn_fold_by_fold(lasso):
     assert path.score_error[step] == pytest.approx(np.std(means, ddof=1) / 2, rel=1e-6)
 
 
+@pytest.mark.parametrize("weight", [0.12, 0.35, 3.0])
+def test_scores_are_means_over_weights_whatever_their_sum(weight):
+    rng = np.random.default_rng(8)
+    x, z = rng.normal(size=(2, 40))
+    columns = {
+        "y": (2 * x + rng.normal(size=40)).tolist(),
+        "x": x.tolist(),
+        "z": z.tolist(),
+        "w": [weight] * 40,
+    }
+    priors = {"Intercept": "Flat()", "coefficients": "Laplace(0, 1)", "sigma": 1}
+    spec = {"likelihood": "Normal", "formula": "y ~ x + z", "priors": priors}
+    config = {"name": "p", "data": {"columns": columns}, "model": spec, "inference": ["map"]}
+    counted, plain = (
+        path_of(prepare(read_config(config, overrides=extra))[1], grid=5, folds=4, seed=1)
+        for extra in (["model.weights=w"], [])
+    )
+    assert counted.strength == pytest.approx(weight * plain.strength, rel=1e-9)  # the modes are the same
+    assert counted.score == pytest.approx(plain.score, rel=1e-9)
+    assert counted.score_error == pytest.approx(plain.score_error, rel=1e-9)
+
+
 def test_folds_that_cannot_be_made_are_not_made_silently(lasso):
     model, _ = lasso
     with pytest.raises(ConfigError, match="folds: expected at least 2, or 0 for no cross-validation, not 1"):

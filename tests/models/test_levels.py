@@ -143,8 +143,11 @@ class TestRefusals:
 
     def test_a_level_that_only_rows_of_weight_0_have(self):
         columns = TABLE | {"times": np.where(TABLE["rating"] == 5, 0, 1)}
+        assert build("OrderedLogistic", "rating ~ u", columns, weights="times").response.levels == tuple(
+            "1234"
+        )
         with pytest.raises(DataError, match="no row has the level 5"):
-            build("OrderedLogistic", "rating ~ u", columns, weights="times")
+            build("OrderedLogistic", "rating ~ u", columns, weights="times", levels=[1, 2, 3, 4, 5])
 
     def test_a_response_of_one_level_and_one_of_too_many(self):
         with pytest.raises(DataError, match="has one level only, 1"):

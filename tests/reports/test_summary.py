@@ -40,6 +40,11 @@ def test_text_and_booleans_are_described_by_their_levels():
     assert boolean.levels == {"True": 3, "False": 1}
 
 
+def test_levels_of_rows_that_count_as_parts_are_rounded_once():
+    counted = table({"g": np.array(["b", "a"] * 20, dtype=object)}, np.full(40, 0.7))
+    assert data_summary(counted, ["g"]).columns[0].levels == {"b": 14, "a": 14}
+
+
 def test_the_tail_of_many_levels_is_counted_together():
     column = data_summary(table({"g": np.array([str(k) for k in range(50)], dtype=object)}), ["g"]).columns[0]
     assert len(column.levels) == 12

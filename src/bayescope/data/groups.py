@@ -165,7 +165,9 @@ def _ambiguous(group: GroupTerm, encoding: dict[str, Any]) -> list[Finding]:
 
 
 def _notes(name: str, levels: tuple[str, ...], codes: Codes, table: Table) -> tuple[str, ...]:
-    rows = np.bincount(codes, table.weights, minlength=len(levels))
+    # a row that counts as a part of one is one
+    repeats = None if table.weights is None else np.maximum(table.weights, 1.0)
+    rows = np.bincount(codes, repeats, minlength=len(levels))
     if len(levels) == 1:
         return (f"`{name}` has one group, {levels[0]}: the data say nothing of the spread between groups",)
     if rows.max() <= 1:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayescope.config.schema import ModelConfig, RunConfig
 from bayescope.config.suggest import suggest
@@ -101,7 +102,7 @@ def _fingerprinted(table: Table, used: tuple[str, ...]) -> Table:
 
 
 def weighted(table: Table, name: str | None) -> Table:
-    """Let each row count as often as a column says, on top of how often it occurs.
+    """Let each row count as often as a column says, on top of how often it occurs; one of 0 times is no row.
 
     Raises:
         DataError: a weight is negative, or none is positive.
@@ -120,9 +121,17 @@ def weighted(table: Table, name: str | None) -> Table:
         findings = [Finding("every weight is 0: no row counts", name)]
     if findings:
         raise DataError(capped(findings, max(len(bad), 1), name), table.source)
-    weights = weights if table.weights is None else weights * table.weights
-    weights.setflags(write=False)
-    return replace(table, weights=weights)
+    return _occurring(table, weights if table.weights is None else weights * table.weights)
+
+
+def _occurring(table: Table, weights: NDArray[np.float64]) -> Table:
+    """Keep the rows of weights above 0, shape (n,), which they get; the fingerprint stays that of all."""
+    occurs = weights > 0
+    columns = {name: values[occurs] for name, values in table.columns.items()}
+    rows, weights = table.rows[occurs], weights[occurs]
+    for array in (*columns.values(), rows, weights):
+        array.setflags(write=False)
+    return replace(table, columns=MappingProxyType(columns), rows=rows, weights=weights)
 
 
 def read_formula(spec: ModelConfig) -> Formula | None:

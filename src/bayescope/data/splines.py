@@ -71,18 +71,17 @@ def spline_basis(kind: str, state: State, values: Floats) -> Floats:
 
 
 def quantiles(values: Floats, weights: Floats | None, shares: Floats) -> Floats:
-    """Quantiles of values that occur `weights` times, as of the values repeated (type 7 of R and NumPy)."""
+    """Quantiles of values that occur `weights` times, as of the values repeated (type 7 of R and NumPy).
+
+    A row is 1 wide, or as wide as the least weight if that is less: weights of 1 / n are those of no weights.
+    """
     if weights is None:
-        repeated: Floats = np.quantile(values, shares)
-        return repeated
+        return np.asarray(np.quantile(values, shares))
     order = np.argsort(values, kind="stable")
-    ends = np.cumsum(weights[order])
-    places = (ends[-1] - 1) * shares
-    whole = np.floor(places)
-    before = values[order[np.searchsorted(ends, whole, side="right")]]
-    after = values[order[np.minimum(np.searchsorted(ends, whole + 1, side="right"), len(order) - 1)]]
-    between: Floats = before + (places - whole) * (after - before)
-    return between
+    ends, width = np.cumsum(weights[order]), min(1.0, float(weights.min()))
+    places = np.column_stack([ends - weights[order], ends - width]).ravel()
+    rising = np.maximum.accumulate(places)  # but for rounding they rise already
+    return np.asarray(np.interp((ends[-1] - width) * shares, rising, np.repeat(values[order], 2)))
 
 
 def _quantile_knots(

@@ -33,7 +33,7 @@ class Table:
         source: what messages call the data ("data/kidiq.csv", "inline columns").
         fingerprint: sha256 (hex) of names, types and values; equal data have equal fingerprints.
         weights: how often each row occurs, float64 of shape (n,), for `counts:` data; else None.
-        rows: 1-based numbers of the rows in the source (rows dropped as missing leave gaps).
+        rows: 1-based numbers of the rows in the source (rows dropped as missing, or of weight 0, leave gaps).
         dropped: how many rows went because a value was missing.
         unusable: for columns that no model can use (dates, lists), what they hold.
         whole: the file that the rows stand for, when it was read in batches (`bayescope.data.stream`):
@@ -55,7 +55,7 @@ class Table:
 
     @property
     def observations(self) -> int:
-        """Number of observations, repeated rows counted as often as they occur."""
+        """Number of observations to show: rows counted as often as their weights say, rounded."""
         return len(self) if self.weights is None else round(float(self.weights.sum()))
 
 

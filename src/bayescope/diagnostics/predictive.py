@@ -274,5 +274,5 @@ def _histogram(values: Floats, edges: Floats) -> Floats:
     return np.bincount(inside.astype(np.intp), minlength=len(edges) - 1).astype(np.float64)
 
 
-def _sample_note(size: int, what: str) -> str:
+def _sample_note(size: float, what: str) -> str:
     return f"Checked on a random sample of {MAX_ROWS:,} of {size:,} {what}." if size > MAX_ROWS else ""

@@ -195,7 +195,7 @@ def statistics_of(prior: Conjugate, response: Response) -> Statistics:
     return _stored(prior, response.observations, prior.statistics(response))
 
 
-def _stored(prior: Conjugate, observations: int, statistics: Floats) -> Statistics:
+def _stored(prior: Conjugate, observations: float, statistics: Floats) -> Statistics:
     return {"kind": prior.pair.name, "observations": observations, "values": statistics.tolist()}
 
 
@@ -256,10 +256,10 @@ def _predict(posterior: Conjugate, rows: Model) -> Predictive | VectorPredictive
     )
 
 
-def _refuse_improper(model: Model, rows: int) -> None:
+def _refuse_improper(model: Model, rows: float) -> None:
     [block] = model.blocks
     raise FitError(
-        f"{rows} observation{'' if rows == 1 else 's'} and the prior {block.prior} of {block.name}: "
+        f"{rows:.15g} observation{'' if rows == 1 else 's'} and the prior {block.prior} of {block.name}: "
         "the posterior is improper.",
         f"Give {block.name} a proper prior, or more data.",
     )

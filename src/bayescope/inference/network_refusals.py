@@ -90,7 +90,7 @@ def refuse_network_mode(model: Model, *, prior: bool) -> None:
     spread = next((p for p in model.predictors if p.parameter == name and p.matrix is None), None)
     if spread is not None and len(spread.index) and _can_interpolate(model):
         raise FitError(
-            f"the network has {len(model.location.index)} weights for {model.response.observations} "
+            f"the network has {len(model.location.index)} weights for {model.response.observations:.15g} "
             "observations: it can pass through all of them, where the density is unbounded "
             f"({model.likelihood.degenerate}).",
             f"Use fewer hidden units, or fix {name}.",

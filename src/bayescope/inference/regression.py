@@ -72,13 +72,11 @@ def statistics_of(model: Model, mu: Predictor) -> Statistics:
         None if response.weights is None else response.weights[occurs],
         np.broadcast_to(mu.offset, response.values.shape)[occurs],
     )
-    return _stored(len(response.values) if response.weights is None else response.weights.sum(), triangle)
+    return _stored(response.observations, triangle)
 
 
 def _stored(observations: float, triangle: Floats) -> Statistics:
-    number = float(observations)  # weights may add up to a fraction
-    count = int(number) if number.is_integer() else number
-    return {"kind": "Normal regression", "observations": count, "triangle": triangle.tolist()}
+    return {"kind": "Normal regression", "observations": observations, "triangle": triangle.tolist()}
 
 
 def pool(parts: Sequence[Statistics]) -> Statistics:

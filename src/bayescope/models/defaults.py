@@ -67,7 +67,7 @@ def response_scale(
     """
     if link in ("logit", "probit", "cloglog"):
         return 0.0, 1.0
-    known = 0.0 if offset is None else float(np.mean(offset))
+    known = _mean_offset(offset, response)
     mean, sd = (float(moment) for moment in moments(seen(response.values), response.weights))
     if link == "identity":
         return mean - known, sd
@@ -89,10 +89,15 @@ def link_scale(
     The links of such parameters are logarithms and logits, on which 1 is a large step whatever the units.
     """
     size = parameter.scale(*response_scale(response, "identity", seen))
-    known = 0.0 if offset is None else float(np.mean(offset))
+    known = _mean_offset(offset, response)
     with np.errstate(all="ignore"):
         location = float(LINKS[link].apply(size))
     return (location if np.isfinite(location) else 0.0) - known, 1.0
+
+
+def _mean_offset(offset: Floats | float | None, response: Response) -> float:
+    known = 0.0 if offset is None else offset
+    return float(np.average(np.broadcast_to(known, len(response.values)), weights=response.weights))
 
 
 def slope_priors(matrix: Floats, weights: Floats | None, scale: float) -> list[Prior]:

@@ -128,9 +128,10 @@ class Response:
         return self.values if self.weights is None else self.values[self.weights > 0]
 
     @property
-    def observations(self) -> int:
-        """Number of observations, repeated rows counted as often as they occur."""
-        return len(self.values) if self.weights is None else round(float(self.weights.sum()))
+    def observations(self) -> float:
+        """Number of observations, each row as many as its weight says, which may make a fraction."""
+        total = float(len(self.values) if self.weights is None else self.weights.sum())
+        return int(total) if total.is_integer() else total
 
 
 @dataclass(frozen=True)

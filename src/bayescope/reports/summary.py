@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -148,10 +148,11 @@ def _numbers(name: str, values: NDArray[np.float64], weights: NDArray[np.float64
 
 def _levels(values: NDArray[Any], weights: NDArray[np.float64] | None) -> dict[str, int]:
     """Levels with their counts, the most frequent first."""
-    counts: Counter[str] = Counter()
+    counts: defaultdict[str, float] = defaultdict(float)
     for value, weight in zip(values, np.ones(len(values)) if weights is None else weights, strict=True):
-        counts["(missing)" if value is None else str(value)] += int(weight)
-    return dict(counts.most_common())
+        counts["(missing)" if value is None else str(value)] += float(weight)
+    ordered = sorted(counts, key=lambda level: -counts[level])
+    return {level: round(counts[level]) for level in ordered}
 
 
 def _shortened(counts: Mapping[str, int]) -> dict[str, int]:
