@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.preprocessing import StandardScaler
 
 import bayescope
 from bayescope.config.priors import Scaled
@@ -270,3 +271,36 @@ def test_an_update_has_no_weights_to_pass():
     run = bayescope.run({"name": "u", "data": {"columns": columns}, "model": model, "inference": ["mle"]})
     [sentence] = run.update({"x": [3.0], "y": [2.9]}).record.loss.equivalents
     assert sentence == "`LinearRegression()` gives the coefficients of mle."
+
+
+def scaled(X):
+    return StandardScaler().fit_transform(X)
+
+
+WARD = {
+    "y": [1.2, 2.9, 2.1, 4.8, 5.5, 4.1, 7.2, 6.6],
+    "dose": [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0],
+    "my age": [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0],
+    "kind": ["a", "b", "a", "b", "b", "a", "a", "b"],
+}
+
+
+@pytest.mark.parametrize(
+    ("formula", "standardize", "note", "columns"),
+    [
+        ("y ~ dose + `my age`", False, "", lambda X, _: X),
+        ("y ~ . - kind", True, "Scale the columns by `StandardScaler()` first.", lambda X, _: scaled(X)),
+        ("y ~ dose + log(`my age`)", True, "Fit it on the columns of the design.", lambda _, design: design),
+        ("y ~ dose * `my age`", False, "Fit it on the columns of the design.", lambda _, design: design),
+        ("y ~ dose + kind", True, "Fit it on the columns of the design.", lambda _, design: design),
+    ],
+)
+def test_the_call_says_what_columns_it_is_true_of(formula, standardize, note, columns):
+    priors = {"Intercept": "Flat()", "coefficients": "Normal(0, 1)", "sigma": 1.5}
+    model = {"likelihood": "Normal", "formula": formula, "standardize": standardize, "priors": priors}
+    run = bayescope.run({"name": "w", "data": {"columns": WARD}, "model": model, "inference": ["map"]})
+    [sentence] = run.record.loss.equivalents
+    assert sentence.partition("tau^2).")[2].strip() == note
+    X = np.column_stack([WARD["dose"], WARD["my age"]])
+    ridge = call(sentence).fit(columns(X, run.model.location.matrix[:, 1:]), WARD["y"])
+    assert [ridge.intercept_, *ridge.coef_] == pytest.approx(run["map"].estimate, rel=1e-9)

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from bayescope.data.formula import known_terms, parse
+from bayescope.data.syntax import Name
 from bayescope.distributions.links import LINKS
 from bayescope.inference.fit import Fit, Floats
 from bayescope.models.model import Model
@@ -45,12 +47,12 @@ def equivalents(model: Model, fits: Sequence[Fit]) -> tuple[str, ...]:
     stands in the way, the sentence says so.
     """
     if model.likelihood.one_design:
-        return tuple(sentence + _rows_note(model) for sentence in class_equivalents(model, fits))
+        return tuple(sentence + _data_note(model) for sentence in class_equivalents(model, fits))
     if not _is_plain_regression(model):
         return ()
     sentences = [_unpenalised_sentence(model, fits), *_map_sentences(model, fits)]
-    rows = _rows_note(model)
-    return tuple(sentence + rows for sentence in sentences if sentence)
+    note = _data_note(model)
+    return tuple(sentence + note for sentence in sentences if sentence)
 
 
 def _is_plain_regression(model: Model) -> bool:
@@ -62,11 +64,24 @@ def _is_plain_regression(model: Model) -> bool:
     return known and constant_others and all_free and not np.any(np.asarray(location.offset))
 
 
-def _rows_note(model: Model) -> str:
+def _data_note(model: Model) -> str:
+    """Say what to call it on, where that is not the rows and columns of the data as they are."""
+    columns = _columns_note(model)
     if model.response.trials is not None:
-        return " Fit it on one row for each trial."
+        return columns + " Fit it on one row for each trial."
     name = model.response.weights_name  # weights without a name are not the user's: rows made from statistics
-    return "" if name is None else f" Pass `{plain(name)}` as sample_weight."
+    return columns if name is None else f"{columns} Pass `{plain(name)}` as sample_weight."
+
+
+def _columns_note(model: Model) -> str:
+    if model.formula is None or model.encodings is None:
+        return ""
+    encoding = model.encodings
+    terms = known_terms(parse(model.formula), encoding["others"])
+    plain_columns = {text for text, node in terms.factors.items() if isinstance(node, Name)}
+    if any(len(term) > 1 or term[0] not in plain_columns - {*encoding["levels"]} for term in terms.terms):
+        return " Fit it on the columns of the design."
+    return " Scale the columns by `StandardScaler()` first." if encoding["standardize"] else ""
 
 
 def _unpenalised_sentence(model: Model, fits: Sequence[Fit]) -> str:
