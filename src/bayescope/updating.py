@@ -14,10 +14,14 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bayescope.config.schema import DataConfig
+from bayescope.data.evaluate import REPORTED_AT_MOST, capped
 from bayescope.data.new_rows import read_rows
 from bayescope.data.table import Table
-from bayescope.errors import BayescopeError, ConfigError, Problem
+from bayescope.errors import BayescopeError, ConfigError, DataError, Finding, Problem
 from bayescope.inference import exact
 from bayescope.inference.exact_posterior import Statistics
 from bayescope.inference.method import Method
@@ -144,6 +148,7 @@ def plan(
         DataError: the old rows are needed and are not at hand, or are not what they were.
     """
     parts = [rebuild(record.model.blueprint, arrival.table) for arrival in arrivals]
+    _refuse_new_groups(arrivals, parts)
     arrived = [
         (arrival.step, data_summary(arrival.table, part.columns, part.response))
         for arrival, part in zip(arrivals, parts, strict=True)
@@ -155,6 +160,28 @@ def plan(
         return pending, (_refitted(record, old, new), *_repeated(record, pending))
     pending = _with_statistics(record.statistics, arrived, [each for each in known if each], methods)
     return pending, (*_from_statistics(old, new), *_repeated(record, pending))
+
+
+def _refuse_new_groups(arrivals: Sequence[Arrival], parts: Sequence[Model]) -> None:
+    """Refuse rows of groups without rows in the run: their effects are no unknowns of its model."""
+    for arrival, part in zip(arrivals, parts, strict=True):
+        table = arrival.table
+        findings = [
+            finding
+            for group in part.groups
+            for finding in _new_groups(group.name, np.flatnonzero(group.codes < 0), table)
+        ]
+        if findings:
+            raise DataError(findings, table.source)
+
+
+def _new_groups(name: str, rows: NDArray[np.intp], table: Table) -> list[Finding]:
+    advice = "put all rows into one file and run the configuration on it"
+    found = [
+        Finding(f"a group that has no row in the run; {advice}", name, int(table.rows[row]))
+        for row in rows[:REPORTED_AT_MOST]
+    ]
+    return capped(found, len(rows), name)
 
 
 type _Arrived = Sequence[tuple[Step, DataSummary]]

@@ -11,6 +11,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bayescope
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.errors import FitError
 from bayescope.inference.conjugate import Conjugate
@@ -272,3 +273,28 @@ def test_no_counts_at_all_have_no_mle():
     model = model_of("Multinomial", [[0, 0, 0]], {})
     with pytest.raises(FitError, match="the MLE does not exist"):
         MLE.fit(model, MLE.settings(), Context(seed=0))
+
+
+def test_the_mode_in_a_box_is_not_the_nearest_point_of_it():
+    """Correlated unknowns: what one end holds back moves the other; the objective's own minimum in the box."""
+    y = np.random.default_rng(3).multivariate_normal([-1.0, 0.5], [[1, 0.9], [0.9, 1]], 20)
+    run = bayescope.run(
+        {
+            "name": "box",
+            "data": {"columns": {"u": y[:, 0].tolist(), "v": y[:, 1].tolist()}},
+            "model": {
+                "likelihood": "MvNormal",
+                "response": ["u", "v"],
+                "priors": {"mu": "Uniform(0, 1)", "cov": [[1, 0.9], [0.9, 1]]},
+            },
+            "inference": ["map"],
+        }
+    )
+    precision = np.linalg.inv([[1, 0.9], [0.9, 1]])
+
+    def misfit(mu):
+        return 0.5 * np.einsum("ij,jk,ik->", y - mu, precision, y - mu)
+
+    best = scipy.optimize.minimize(misfit, [0.5, 0.5], bounds=[(0, 1), (0, 1)], options={"ftol": 1e-14})
+    np.testing.assert_allclose(run["map"].estimate, best.x, atol=1e-5)
+    assert best.x[1] > np.clip(y[:, 1].mean(), 0, 1) + 0.1

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+import bayescope
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.distributions.supports import POSITIVE, REAL, UNIT
 from bayescope.errors import FitError, NotApplicable
@@ -132,6 +133,21 @@ def test_a_billion_flips_are_counted_not_expanded():
 
 
 # regression against formulas and quadrature
+
+
+@pytest.mark.parametrize(("spelling", "value"), [("variance", 4.0), ("tau", 0.25)])
+def test_known_sigma_is_the_same_by_any_of_its_names(spelling, value):
+    data = {"columns": {"y": [1.0, 3.0, 2.0, 5.0, 4.0], "x": [0.0, 1.0, 2.0, 3.0, 5.0]}}
+
+    def answer(name, number):
+        priors = {"Intercept": "Normal(0, 10)", "x": "Normal(0, 10)", name: number}
+        model = {"likelihood": "Normal", "formula": "y ~ x", "priors": priors}
+        return bayescope.run({"name": "m", "data": data, "model": model, "inference": ["exact"]})["exact"]
+
+    found, expected = answer(spelling, value), answer("sigma", 2.0)
+    np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-12)
+    assert found.log_evidence == pytest.approx(expected.log_evidence, rel=1e-12)
+    assert expected.log_evidence > -20
 
 
 def test_known_sigma_is_the_textbook_formula(line):

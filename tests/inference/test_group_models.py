@@ -7,6 +7,7 @@ import pytest
 import scipy
 
 import bayescope
+from bayescope.errors import DataError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 RNG = np.random.default_rng(20261120)
@@ -47,6 +48,23 @@ def test_at_a_known_sd_the_effects_are_those_of_ridge_regression(method):
     np.testing.assert_allclose(fit.covariance, covariance, rtol=1e-6, atol=1e-10)
     if method != "map":
         assert fit.log_evidence == pytest.approx(evidence, rel=1e-9)
+
+
+def test_unknown_correlations_alone_are_refused_with_advice_that_helps():
+    run = run_of("y ~ x + (1 + x | g)", ["exact", "map", "mle"], priors={"g.sd": 0.8, "sigma": 0.5})
+    assert {fit.outcome.status for fit in run.fits} == {"not applicable"}
+    assert "correlation g.corr is unknown; write `||` for `|`" in run["exact"].outcome.message
+    assert "write `||` in place of `|`" in run["map"].outcome.advice
+    assert "exact" not in run["mle"].outcome.advice
+    independent = run_of("y ~ x + (1 + x || g)", ["exact", "map"], priors={"g.sd": 0.8, "sigma": 0.5})
+    assert {fit.outcome.status for fit in independent.fits} == {"ok"}
+
+
+def test_rows_of_a_group_without_rows_in_the_run_are_no_update():
+    run = run_of("y ~ 1 + (1 | g)", ["exact"], priors={"g.sd": 0.8, "sigma": 0.5})
+    with pytest.raises(DataError, match=r"column 'g', row 2: a group that has no row in the run") as refused:
+        run.update({"y": [1.0, 20.0], "g": ["g1", "z"]})
+    assert "put all rows into one file" in str(refused.value)
 
 
 def test_methods_without_an_answer_say_why():

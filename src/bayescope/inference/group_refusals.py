@@ -36,10 +36,12 @@ def refuse_free_spread(model: Model, what: str) -> None:
     if not names:
         return
     spreads = {sd for group in model.groups for sd in group.sds}
-    where = f"{names[0]} -> 0" if names[0] in spreads else f"{names[0]} -> 1"
+    unbounded = names[0] in spreads
+    where = f"{names[0]} -> {0 if unbounded else 1}"
+    fixed = f"Fix {names[0]} at a number ({names[0]}: 0.5)."
     raise NotApplicable(
         f"{what} does not exist: the density of the effects of groups and of {', '.join(names)} together has "
         f"no maximum; it grows without bound as {where}, with the effects at 0.",
-        f"Fix {names[0]} at a number ({names[0]}: 0.5).",
+        fixed if unbounded else "Write `||` in place of `|` in the formula, for independent effects.",
         nuts="to average over them",
     )

@@ -97,12 +97,16 @@ def refuse(model: Model) -> None:
 
 
 def _conjugate_prior(model: Model) -> Conjugate | None:
-    """Return the model's prior in the family of its likelihood; a Uniform cuts that family's flat density."""
+    """Return the model's prior in the family of its likelihood; a Uniform cuts that family's flat density.
+
+    None where it cuts that of several unknowns: the mode inside of the box is not the nearest point of it.
+    """
     flat = of_model(model)
     if isinstance(flat, str):
         return None
-    cut = prior_density.element_priors(model)[0][0] == "Uniform"
-    return flat if cut else prior_of(model, flat)
+    if prior_density.element_priors(model)[0][0] != "Uniform":
+        return prior_of(model, flat)
+    return flat if len(model.names) == 1 else None
 
 
 def _conjugate(problem: PointProblem, prior: Conjugate) -> Fit:

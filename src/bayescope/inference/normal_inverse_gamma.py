@@ -36,7 +36,14 @@ from bayescope.inference.improper import prior_rows, refuse_flat_sigma, refuse_p
 from bayescope.inference.linear_gaussian import require_rank, with_rows
 from bayescope.inference.named_marginals import Gamma, InverseGamma, StudentT, number_text
 from bayescope.inference.predictive_exact import student_predictive
-from bayescope.inference.regression import compressed_of, heavy_tails, pool, sigma_reasons, statistics_of
+from bayescope.inference.regression import (
+    compressed_of,
+    correlation_reasons,
+    heavy_tails,
+    pool,
+    sigma_reasons,
+    statistics_of,
+)
 from bayescope.inference.root_inverse_gamma import RootInverseGamma
 from bayescope.models.marginal_priors import variance_prior
 from bayescope.models.model import Model, Predictor, Prior
@@ -113,7 +120,7 @@ def recognise(model: Model) -> Solvable | str:
 def _mu_reasons(model: Model, mu: Predictor) -> list[str]:
     if mu.link != "identity":
         return [f"mu has a {mu.link} link; the closed form needs the identity link"]
-    return [
+    return correlation_reasons(model) + [
         f"the prior of {block.name} is {block.prior}; the closed form needs Normal(m, k * sigma) or Flat"
         for block in model.blocks
         if np.any((mu.index >= block.start) & (mu.index < block.stop))

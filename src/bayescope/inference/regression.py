@@ -58,7 +58,7 @@ def recognise(model: Model) -> Solvable | str:
         return "; ".join(reasons)
     if len(sigma.index):
         return Solvable(statistics_of(model, mu), pool, partial(_solve_unknown, model, mu, sigma))
-    known = partial(_solve_known, model, mu, float(np.ravel(sigma.offset)[0]))
+    known = partial(_solve_known, model, mu, float(LINKS[sigma.link].inverse(np.ravel(sigma.offset)[0])))
     return Solvable(statistics_of(model, mu), pool, known)
 
 
@@ -99,11 +99,20 @@ def _predictor(model: Model, parameter: str) -> Predictor:
 def _mu_reasons(model: Model, mu: Predictor) -> list[str]:
     if mu.link != "identity":
         return [f"mu has a {mu.link} link; the closed form needs the identity link"]
-    return [
+    return correlation_reasons(model) + [
         f"the prior of {block.name} is {block.prior}; the closed form needs Normal or Flat coefficients"
         for block in model.blocks
         if np.any((mu.index >= block.start) & (mu.index < block.stop))
         and (block.prior.distribution not in _COEFFICIENTS or _has_other_scale(block))
+    ]
+
+
+def correlation_reasons(model: Model) -> list[str]:
+    """Name the correlations of effects that are unknown."""
+    return [
+        f"the correlation {group.correlation} is unknown; write `||` for `|` (independent effects)"
+        for group in model.groups
+        if group.correlation is not None
     ]
 
 
