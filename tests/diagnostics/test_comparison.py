@@ -139,6 +139,12 @@ def test_draws_are_measured_by_their_nearest_neighbours_with_an_error(exact, sam
     assert abs(row.kl_nats - 0.125) <= 4 * row.kl_error < 0.2
 
 
+def test_too_few_draws_to_measure_have_moments_alone(exact, sampled, white_draws):
+    rows = compare([exact([0.0, 0.0], [1.0, 1.0]), sampled(white_draws[:1, :19])])
+    assert [(row.wasserstein_1_in_sd, row.kl_nats) for row in rows] == [(None, None)] * 2
+    assert rows[0].sd_ratio == pytest.approx(white_draws[0, :19, 0].std(ddof=1))
+
+
 def test_a_normal_that_reaches_beyond_the_posterior_has_no_finite_divergence(point):
     (row,) = compare([point([3.0], [1.0]), posterior(Gamma(9.0, 3.0), "exact", "exact")])
     assert (row.kl_nats, row.kl_error, row.kl_method) == (None, None, "")

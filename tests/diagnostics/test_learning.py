@@ -56,6 +56,17 @@ def test_weighted_draws_have_the_same_answers_within_their_errors():
             assert abs(row.positive - truth.positive) <= 4 * row.positive_error
 
 
+def test_too_few_draws_have_a_sign_and_no_bits():
+    run = line([{"importance": {"draws": 4}}])
+    slope = next(row for row in run.record.learned if row.parameter == "x")
+    assert (slope.bits, slope.positive is None) == (None, False)
+
+
+def test_a_run_of_few_draws_ends_with_checks_that_fail():
+    run = line(["exact", {"nuts": {"draws": 10, "tune": 100, "chains": 1}}])
+    assert {"r_hat", "ess_bulk"} <= {check.name for check in run.checks if check.verdict == "fail"}
+
+
 def test_a_flat_prior_has_no_bits():
     row = next(row for row in line(["exact"], "Flat()").record.learned if row.parameter == "x")
     assert row.bits is None

@@ -61,10 +61,14 @@ def compare(fits: Sequence[Fit]) -> tuple[ComparisonRow, ...]:
 
 
 def marginal_of(fit: Fit, index: int) -> information.Distribution | None:
-    """What a method says about one unknown: draws, a marginal, the Normal of a point; None if nothing."""
+    """What a method says about one unknown: draws, a marginal, the Normal of a point; None if nothing.
+
+    Draws that are too few, constant or not finite cannot be measured.
+    """
     if is_monte_carlo(fit) and fit.draws is not None:
         flat = fit.draws[:, :, index].ravel()
-        return information.draws(flat) if np.isfinite(flat).all() and np.ptp(flat) > 0 else None
+        told = flat.size >= information.FEWEST_DRAWS and np.isfinite(flat).all() and np.ptp(flat) > 0
+        return information.draws(flat) if told else None
     if fit.marginals is not None:
         return fit.marginals[fit.names[index]]
     mean, sd = np.asarray(fit.estimate)[index], standard_deviations(fit)[index]

@@ -2,6 +2,7 @@
 
 from bayescope.information.densities import (
     ARGUMENTS,
+    FEWEST_DRAWS,
     Density,
     Distribution,
     Draws,
@@ -39,6 +40,7 @@ from bayescope.information.projection import Projection, project
 
 __all__ = [
     "ARGUMENTS",
+    "FEWEST_DRAWS",
     "Density",
     "Distribution",
     "Draws",

@@ -16,6 +16,9 @@ from bayescope.distributions.supports import SIMPLEX, UNIT, Support
 type Floats = NDArray[np.float64]
 type Value = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
 
+FEWEST_DRAWS = 20
+"""Of fewer draws nothing is measured."""
+
 # The distributions of the grammar of priors, and those of responses, which it lacks.
 ARGUMENTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType(
     {name: entry.arguments for name, entry in DISTRIBUTIONS.items() if entry.proper}
@@ -184,11 +187,13 @@ def draws(values: ArrayLike) -> Draws:
     """Return draws, shape (n,) or (n, d), as something to measure.
 
     Raises:
-        ValueError: fewer than 20 draws, or values that are not finite.
+        ValueError: fewer than `FEWEST_DRAWS` draws, or values that are not finite.
     """
     array = np.asarray(values, dtype=np.float64)
-    if array.ndim not in {1, 2} or len(array) < 20 or not np.all(np.isfinite(array)):
-        raise ValueError(f"draws must be 20 or more finite numbers or rows; these have shape {array.shape}")
+    if array.ndim not in {1, 2} or len(array) < FEWEST_DRAWS or not np.all(np.isfinite(array)):
+        raise ValueError(
+            f"draws must be {FEWEST_DRAWS} or more finite numbers or rows; these have shape {array.shape}"
+        )
     return Draws(array)
 
 
