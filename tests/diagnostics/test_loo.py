@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy
 
 import bayescope
 from bayescope.diagnostics import loo as module
@@ -91,6 +92,48 @@ def test_repeated_rows_count_as_often_as_they_occur(coin):
     assert found.rows == 2
     assert found.elpd == pytest.approx(written_out.elpd, rel=1e-12)
     assert found.se == pytest.approx(written_out.se, rel=1e-12)
+
+
+def weighted_line(weights):
+    """A line through 60 rows with a known sigma, and log p(y_i | y_-i) by leaving min(w_i, 1) of each out."""
+    rng = np.random.default_rng(8)
+    X, w = np.column_stack([np.ones(60), rng.normal(size=60)]), np.resize(weights, 60).astype(float)
+    y = X.sum(axis=1) + rng.normal(size=60)
+    config = {
+        "name": "weighted",
+        "data": {"columns": {"x": X[:, 1], "y": y, "w": w}},
+        "model": {"use": "linear", "formula": "y ~ x", "weights": "w", "priors": {"coefficients": "Normal(0, 10)", "Intercept": "Normal(0, 10)", "sigma": 1.0}},
+        "inference": [{"exact": {"draws": 5000}}],
+    }  # fmt: skip
+    scores = np.zeros(60)
+    for i in range(60):
+        rest = w - np.minimum(w, 1.0) * (np.arange(60) == i)
+        V = np.linalg.inv((X.T * rest) @ X + np.eye(2) / 100)
+        scores[i] = scipy.stats.norm.logpdf(y[i], X[i] @ V @ X.T @ (rest * y), np.sqrt(1 + X[i] @ V @ X[i]))
+    return bayescope.run(config), w, scores
+
+
+@pytest.mark.parametrize("weights", [[0.5], [0.1], [2.5], [1.0, 0.0, 0.3, 2.5]])
+def test_leaving_a_row_out_takes_away_what_it_put_in_but_one_observation_at_most(weights):
+    run, w, scores = weighted_line(weights)
+    found = run.record.loo
+    assert found.elpd == pytest.approx(w @ scores, abs=4 * found.mcse)
+    assert found.beyond_limit == 0
+
+
+def test_a_row_that_counts_nothing_may_be_impossible():
+    config = {
+        "name": "count",
+        "data": {"columns": {"y": [0, 1, 1, 2, 0, 3], "w": [1.0, 1.0, 2.0, 1.0, 0.5, 1.0]}},
+        "model": {"use": "poisson-rate", "response": "y", "weights": "w"},
+        "inference": ["exact"],
+    }
+    run = bayescope.run(config)
+    impossible = np.array([0.0, 1.0, 1.0, 2.0, 0.0, -1.0]), np.array([1.0, 1.0, 2.0, 1.0, 0.5, 0.0])
+    response = replace(run.model.response, values=impossible[0], weights=impossible[1])
+    model = replace(run.model, response=response)
+    found, kept = (loo(rows, run["exact"]) for rows in (model, take(model, slice(5))))
+    assert found.elpd == pytest.approx(kept.elpd, rel=1e-12)
 
 
 @pytest.mark.parametrize("config", ["iris-softmax", "ordinal", "seeds", "roaches-zero-inflated"])

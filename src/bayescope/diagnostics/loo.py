@@ -1,9 +1,10 @@
 """Leave-one-out cross-validation from posterior draws, with Pareto-smoothed importance weights (PSIS-LOO).
 
-    p(y_i | y_-i) ~ sum_s W_is p(y_i | theta_s),     W_is ~ 1 / p(y_i | theta_s), smoothed
-    elpd = sum_i log p(y_i | y_-i),     p_loo = sum_i log p(y_i | y) - elpd
+    p(y_i | y_-i) ~ sum_s W_is p(y_i | theta_s),     W_is ~ p(y_i | theta_s)^-min(w_i, 1), smoothed
+    elpd = sum_i w_i log p(y_i | y_-i),     p_loo = sum_i w_i log p(y_i | y) - elpd
 
-Each row is left out once (one of its repetitions, if it occurs several times) and predicted from the others.
+Each row is left out once (one of its repetitions, if its weight w_i is above 1; all that it counts, if below)
+and predicted from the others.
 Sources: Vehtari, Gelman and Gabry (2017), Statistics and Computing 27, 1413-1432; of a sample of rows, the
 difference estimator of Magnusson, Vehtari, Jonasson and Andersen (2020), AISTATS 108.
 """
@@ -147,7 +148,15 @@ def left_out(model: Model, thetas: Floats, places: Positions) -> Iterator[LeftOu
     for start in range(0, len(places), step):
         part = take(model, places[start : start + step])
         log_likelihood = pointwise(part, thetas)
-        yield LeftOut(part, log_likelihood, *smooth_tails(-log_likelihood))
+        yield LeftOut(part, log_likelihood, *smooth_tails(-_share(part.response.weights, log_likelihood)))
+
+
+def _share(weights: Floats | None, log_likelihood: Floats) -> Floats:
+    """Return what a row left out had in the log posterior, shape (m, S): one of its repetitions at most."""
+    if weights is None:
+        return log_likelihood
+    share = np.minimum(weights, 1.0)[:, np.newaxis]
+    return np.multiply(share, log_likelihood, out=np.zeros_like(log_likelihood), where=share > 0)
 
 
 def left_out_rows(model: Model) -> Positions:
@@ -188,7 +197,7 @@ def _totals(weights: Floats, plug_in: Floats, places: Positions, each: _Pointwis
     own, total, size = weights[places], float(weights.sum()), len(weights)
     expansion = size / len(places)
     with np.errstate(all="ignore"):
-        rest = own * (each.elpd - plug_in[places])
+        rest = np.where(own > 0, own * (each.elpd - plug_in[places]), 0.0)
         sampling = size**2 * (1.0 - 1.0 / expansion) * rest.var(ddof=min(1, len(rest) - 1)) / len(rest)
         deviations = each.elpd - _dot(own, each.elpd) / own.sum()
         variance = _dot(own, np.square(deviations)) / max(own.sum() - 1.0, 1.0)
