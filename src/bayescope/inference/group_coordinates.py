@@ -143,11 +143,12 @@ def spread_coordinates(model: Model, context: Context) -> Near | None:
     depends on another unknown or has an end, too many unknowns, or no peak.
 
     Raises:
-        NotApplicable, FitError: no Normal is near all else at some value of the standard deviations.
+        NotApplicable, FitError, LinAlgError: no Normal is near all else at some value of these.
     """
     spreads = _spreads(model)
     if spreads is None:
         return None
+    context.report_progress("looking for the spreads of groups that the data know best")
     given = _Given(model, spreads, replace(context, report_progress=lambda _message: None))
     peak = _peak(given.log_density, _middle(model, spreads))
     if peak is None or given.near(peak[0]).modes > 1:

@@ -94,7 +94,7 @@ def _around_spreads(model: Model, context: Context) -> Whitened[GroupTransform] 
     try:
         with threadpool_limits(limits=1):  # many small matrices, which more threads only wait for
             near = None if gradients is None else spread_coordinates(_smooth(model), context)
-    except (NotApplicable, FitError):
+    except (NotApplicable, FitError, np.linalg.LinAlgError):
         return None
     if near is None or gradients is None:
         return None
