@@ -96,6 +96,15 @@ def test_groups_are_not_to_blame_for_another_parameter(sampled):
     assert text.startswith("Set `draws` to at least 2000 a chain")
 
 
+def test_our_own_sampler_has_no_use_for_centred_effects(sampled):
+    model = model_of("y ~ 1 + (1 | county)")
+    fit = fit_of(sampled, model, **STRONG)
+    white = replace(fit, details={"sampler": "bayescope"})
+    measured = Measured(120.0, "county.sd")
+    assert "centered" in advice("ess_bulk", fit, measured, model)
+    assert "centered" not in advice("ess_bulk", white, measured, model)
+
+
 def test_the_pooling_factor_is_the_share_of_the_variance_that_is_not_between_means():
     """Effects a_j + e, e standard Normal, and V(a) = 3: 1 - 3 / (3 + 1) = 1/4, to the error of 1e5 draws."""
     a = np.array([-1.5, -1.5, 1.5, 1.5])
