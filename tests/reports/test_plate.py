@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import bayescope
 from bayescope.models.model import Prior
 from bayescope.pipeline import prepare, read_config
 from bayescope.reports.plate import plate_picture
@@ -69,3 +70,27 @@ def test_effects_of_groups_are_not_among_the_slopes(workshop):
     assert "; x with prior" in alt
     assert "g (8) with prior Normal(0, g.sd)" in alt
     assert "coefficients" not in alt
+
+
+@pytest.mark.parametrize(
+    ("data", "more", "repeated"),
+    [
+        ({"columns": {"flip": [1, 0, 1]}}, {}, "3 rows"),
+        ({"counts": {"flip": {1: 700, 0: 300}}}, {}, "1,000 observations"),
+        ({"columns": {"flip": [1, 0], "times": [700, 300]}}, {"weights": "times"}, "2 rows"),
+    ],
+)
+def test_the_plate_repeats_as_often_as_the_notation_says(data, more, repeated):
+    model = {"likelihood": "Bernoulli", "response": "flip", **more}
+    record = bayescope.run({"name": "x", "data": data, "model": model, "inference": ["exact"]}).record
+    assert shapes(record, record.model.priors)[1].endswith(f"repeated for {repeated}.")
+    assert f"i = 1, ..., {repeated.split()[0]}" in record.model.notation[0]
+
+
+@pytest.mark.parametrize(
+    ("levels", "nodes"), [(3, "p[0] with prior Beta(1, 2); p[1] with"), (150, "p (150) with prior")]
+)
+def test_a_vector_too_long_for_a_row_of_nodes_is_one(workshop, levels, nodes):
+    codes = [f"{i % levels}" for i in range(2 * levels)]
+    record = prepared(workshop, {"c": codes}, likelihood="Categorical", response="c")
+    assert nodes in shapes(record, record.model.priors)[1]

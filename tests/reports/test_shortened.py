@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import bayescope
+from bayescope.reports.figures import figures
 from bayescope.reports.html import report_tables
 from bayescope.reports.shortened import MOST, left_out, shortened
 from bayescope.reports.terminal import render
@@ -51,3 +52,33 @@ def test_a_record_of_few_unknowns_is_as_it_was(run):
     )
     assert shortened(few) is few
     assert left_out(few) == []
+
+
+def test_slopes_of_classes_are_slopes():
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(60, 60))
+    columns = {f"x{j}": column.tolist() for j, column in enumerate(X.T)}
+    columns["c"] = np.array(["a", "b", "c"])[np.digitize(X[:, 0], [-0.5, 0.5])].tolist()
+    priors = {"coefficients": "Laplace(0, 0.1)"}
+    model = {"likelihood": "Categorical", "formula": "c ~ .", "priors": priors}
+    found = bayescope.run({"name": "c", "data": {"columns": columns}, "model": model, "inference": ["map"]})
+    shown = shortened(found.record).estimates
+    assert {"Intercept[b]", "Intercept[c]"} <= {row.parameter for row in shown}
+    assert all(row.estimate != 0 for row in shown)
+    assert "x0[c]" in {row.parameter for row in shown}
+    hidden = 122 - len(shown)
+    (sentence,) = left_out(found.record)
+    assert sentence.startswith(f"{hidden} of 122 unknowns are not shown, {hidden} of which are exactly 0")
+
+
+def test_figures_count_the_unknowns_that_they_leave_out(run):
+    wide = "Normal(0, 1)"
+    config = run.record.config | {
+        "model": run.record.config["model"] | {"priors": {"coefficients": wide, "sigma": 1}}
+    }
+    found = bayescope.run(config)
+    drawn = figures(found.record, found.fits)
+    assert "coefficients (300) with prior Normal(0, 1)" in drawn["plate"].alt
+    assert " of 100 of 301 unknowns" in drawn["forest"].alt
+    assert drawn["forest"].title == "100 of 301 unknowns"
+    assert " of 36 of 301 unknowns" in drawn["densities"].alt

@@ -17,7 +17,7 @@ from bayescope.reports.figures_updates import update_figure
 from bayescope.reports.hypotheses import hypotheses_figure, hypotheses_path_figure
 from bayescope.reports.plate import plate_picture
 from bayescope.reports.record import RunRecord
-from bayescope.reports.shortened import shortened
+from bayescope.reports.shortened import shortened, without_effects
 from bayescope.reports.style import Picture, house_style
 from bayescope.reports.tables import parameters
 
@@ -29,11 +29,10 @@ def figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Picture]:
 
     Up to twelve unknowns have a figure each; more share small multiples and a forest plot.
     """
-    record = shortened(record)
     with house_style():
-        pictures = {"plate": plate_picture(record)}
+        pictures = {"plate": plate_picture(without_effects(record))}
         pictures |= _posterior_figures(record, fits)
-        pictures |= _update_figures(record, fits)
+        pictures |= _update_figures(shortened(record), fits)
         pictures |= {
             f"pooling-{position:02d}-{file_stem(view.effect)}": pooling_figure(view)
             for position, view in enumerate(record.pooling, start=1)
@@ -65,13 +64,18 @@ def _calibration_figures(record: RunRecord, method: str) -> dict[str, Picture]:
 
 
 def _posterior_figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Picture]:
+    total = len(parameters(without_effects(record)))
+    record = shortened(record)
     names = parameters(record)
     if record.hypotheses is not None:
         return {"hypotheses": hypotheses_figure(record.hypotheses)}
     if not names or not any(fit.answered for fit in fits):
         return {}
     if len(names) > _MOST_SINGLE:
-        return {"forest": forest_figure(record, fits), "densities": small_multiples(record, fits)}
+        return {
+            "forest": forest_figure(record, fits, total),
+            "densities": small_multiples(record, fits, total),
+        }
     return {
         f"density-{position:02d}-{file_stem(name)}": density_figure(record, fits, name)
         for position, name in enumerate(names, start=1)

@@ -10,7 +10,7 @@ import numpy as np
 from bayescope.diagnostics.records import Estimate
 from bayescope.distributions.choices import PRIORS
 from bayescope.inference.fit import Fit, Floats
-from bayescope.reports.formatting import plain, shorten, significant
+from bayescope.reports.formatting import plain, shorten, significant, whole
 from bayescope.reports.record import PriorSummary, RunRecord
 from bayescope.reports.style import (
     FAINT,
@@ -50,8 +50,8 @@ def density_figure(record: RunRecord, fits: Sequence[Fit], name: str) -> Picture
     return picture(figure, "posterior", f"Densities of {plain(name)}", _density_alt(record, answered, name))
 
 
-def small_multiples(record: RunRecord, fits: Sequence[Fit]) -> Picture:
-    """Draw the densities of many unknowns as panels; of too many, those farthest from zero."""
+def small_multiples(record: RunRecord, fits: Sequence[Fit], total: int) -> Picture:
+    """Draw the densities of many of `total` unknowns as panels; of too many, those farthest from zero."""
     answered = [fit for fit in fits if fit.answered]
     names = _chosen(record)
     columns = 4
@@ -65,17 +65,13 @@ def small_multiples(record: RunRecord, fits: Sequence[Fit]) -> Picture:
         axes.locator_params(axis="x", nbins=4)
         axes.tick_params(labelsize=7)
     _shared_legend(figure, answered)
-    count = (
-        f"{len(names)} of {len(parameters(record))}"
-        if len(names) < len(parameters(record))
-        else str(len(names))
-    )
+    count = _count(len(names), total)
     alt = f"Prior and posterior densities of {count} unknowns; the table of estimates has the numbers."
     return picture(figure, "posterior", "Densities", alt, wide=True)
 
 
-def forest_figure(record: RunRecord, fits: Sequence[Fit]) -> Picture:
-    """Draw every unknown's points and 89 % intervals below each other."""
+def forest_figure(record: RunRecord, fits: Sequence[Fit], total: int) -> Picture:
+    """Draw the points and 89 % intervals of the unknowns of a record, of `total`, below each other."""
     answered = [fit for fit in fits if fit.answered]
     names = parameters(record)
     figure = new_figure(10.4, 0.9 + len(names) * max(0.2, 0.075 * len(answered) + 0.08))
@@ -97,8 +93,14 @@ def forest_figure(record: RunRecord, fits: Sequence[Fit]) -> Picture:
     axes.set_xlabel("estimate and 89 % interval")
     _shared_legend(figure, answered, densities=False)
     methods = ", ".join(fit.name for fit in answered)
-    alt = f"Forest plot: estimates and 89 % intervals of {len(names)} unknowns by {methods}."
-    return picture(figure, "posterior", "All unknowns", alt, wide=True)
+    count = _count(len(names), total)
+    alt = f"Forest plot: estimates and 89 % intervals of {count} unknowns by {methods}."
+    title = "All unknowns" if len(names) == total else f"{count} unknowns"
+    return picture(figure, "posterior", title, alt, wide=True)
+
+
+def _count(shown: int, total: int) -> str:
+    return whole(shown) if shown == total else f"{whole(shown)} of {whole(total)}"
 
 
 def _chosen(record: RunRecord) -> list[str]:

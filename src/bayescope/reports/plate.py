@@ -172,12 +172,18 @@ def _plate(axes: Axes, record: RunRecord, width: float) -> None:
     axes.text(
         width - 0.34,
         0.42,
-        f"i = 1, ..., {whole(record.data.rows)}",
+        f"i = 1, ..., {whole(_size(record))}",
         ha="right",
         va="bottom",
         color=MUTED,
         fontsize=8,
     )
+
+
+def _size(record: RunRecord) -> int:
+    """How often the plate repeats: for each observation, or each row where a column has weights."""
+    weights = record.model.blueprint.get("response", {}).get("weights")
+    return record.data.observations if weights is None else record.data.rows
 
 
 def _draw_node(axes: Axes, node: Node, x: float, y: float) -> None:
@@ -227,7 +233,8 @@ def _rim(node: Node, dx: float, dy: float) -> float:
 def _alt(record: RunRecord, nodes: Sequence[Node]) -> str:
     unknowns = "; ".join(f"{node.label} with prior {node.prior}" for node in nodes if node.prior)
     route = f"through {record.model.location} " if has_body(record) else ""
+    repeated = "rows" if _size(record) == record.data.rows else "observations"
     return (
         f"Plate diagram: {unknowns or 'no unknowns'}, {route}to the observed {plain(record.model.response)}, "
-        f"repeated for {whole(record.data.rows)} rows."
+        f"repeated for {whole(_size(record))} {repeated}."
     )

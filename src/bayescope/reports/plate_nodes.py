@@ -65,7 +65,8 @@ def head_parameters(record: RunRecord) -> list[Node]:
         for p in record.model.priors
         if _is_head_parameter(record, p.parameter)
     ]
-    return (_as_one(unknown) if _has_cutpoints(record) else unknown) + _fixed(record, head=True)
+    nodes = _as_one(unknown) if _has_cutpoints(record) else _vectors_as_one(unknown)
+    return nodes + _fixed(record, head=True)
 
 
 def _has_cutpoints(record: RunRecord) -> bool:
@@ -77,6 +78,29 @@ def _as_one(cutpoints: list[Node]) -> list[Node]:
     """One node for all cutpoints, which have one prior."""
     first = cutpoints[0]
     return [replace(first, label=f"{CUTPOINTS} ({len(cutpoints)})", prior=f"{first.prior}, in order")]
+
+
+def _vectors_as_one(nodes: list[Node]) -> list[Node]:
+    """One node for the elements of each parameter that is a vector, where all of them have no room."""
+    if not _too_wide(nodes):
+        return nodes
+    vectors: dict[str, list[Node]] = {}
+    for node in nodes:
+        vectors.setdefault(node.label.partition("[")[0], []).append(node)
+    return [_together(name, each) if len(each) > 1 else each[0] for name, each in vectors.items()]
+
+
+def _too_wide(nodes: list[Node]) -> bool:
+    return sum(node.room + GAP for node in nodes) > _WIDEST
+
+
+def _together(name: str, nodes: list[Node]) -> Node:
+    """One node for several unknowns, with the prior that they share or what theirs are."""
+    texts = {node.prior for node in nodes}
+    distributions = {node.prior.partition("(")[0] for node in nodes}
+    prior = texts.pop() if len(texts) == 1 else f"{' or '.join(sorted(distributions))}, scales differ"
+    scale = next((node.scale for node in nodes if node.scale), None)
+    return replace(nodes[0], label=f"{name} ({len(nodes)})", prior=prior, scale=scale)
 
 
 def _fixed(record: RunRecord, *, head: bool) -> list[Node]:
@@ -141,15 +165,10 @@ def _body_nodes(record: RunRecord, owner: str) -> list[Node]:
         for p in priors
         if p.parameter != constant
     ]
-    if len(slopes) > _MOST_SLOPES or sum(node.room + GAP for node in slopes) > _WIDEST:
-        texts = {node.prior for node in slopes}
-        distributions = {node.prior.partition("(")[0] for node in slopes}
-        scale = next((node.scale for node in slopes if node.scale), None)
-        prior = texts.pop() if len(texts) == 1 else f"{' or '.join(sorted(distributions))}, scales differ"
+    if len(slopes) > _MOST_SLOPES or _too_wide(slopes):
         weights = network_names(record.model.blueprint)
         kind = "weights" if any(p.parameter in weights for p in priors) else "coefficients"
-        name = f"{owner}.{kind}" if owner else kind
-        slopes = [Node(f"{name} ({len(slopes)})", "unknown", prior, scale, owner)]
+        slopes = [_together(f"{owner}.{kind}" if owner else kind, slopes)]
     intercept = [Node(constant, "unknown", p.text, p.scale, owner) for p in priors if p.parameter == constant]
     return [*intercept, *slopes, *effects, *beside]
 

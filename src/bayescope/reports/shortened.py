@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
+from bayescope.data.terms import INTERCEPT
 from bayescope.reports.formatting import whole
 from bayescope.reports.record import RunRecord
 
@@ -19,7 +20,7 @@ def shortened(record: RunRecord) -> RunRecord:
     standard errors by any method; a slope that every method puts at exactly 0 is left out first. The effects
     of groups are left out in any case: they have tables and figures of their own.
     """
-    record = _without(record, set(record.model.effects)) if record.model.effects else record
+    record = without_effects(record)
     if len(record.model.priors) <= MOST:
         return record
     kept = _kept(record)
@@ -38,8 +39,11 @@ def shortened(record: RunRecord) -> RunRecord:
     )
 
 
-def _without(record: RunRecord, names: Collection[str]) -> RunRecord:
-    """Leave some unknowns out."""
+def without_effects(record: RunRecord) -> RunRecord:
+    """Leave the effects of groups out of the unknowns."""
+    names = set(record.model.effects)
+    if not names:
+        return record
     priors = tuple(prior for prior in record.model.priors if prior.parameter not in names)
     return record.model_copy(
         update={
@@ -53,11 +57,9 @@ def _without(record: RunRecord, names: Collection[str]) -> RunRecord:
 
 def left_out(record: RunRecord) -> list[str]:
     """Say how many unknowns `shortened` leaves out, and how many of them are exactly 0; nothing if none."""
-    effects = set(record.model.effects)
-    if effects:
-        rest = f"{whole(len(effects))} effects of groups are under Partial pooling, and in estimates.csv."
-        return [rest, *_not_shown(_without(record, effects))]
-    return _not_shown(record)
+    effects = len(record.model.effects)
+    rest = f"{whole(effects)} effects of groups are under Partial pooling, and in estimates.csv."
+    return [*([rest] if effects else []), *_not_shown(without_effects(record))]
 
 
 def _not_shown(record: RunRecord) -> list[str]:
@@ -65,7 +67,7 @@ def _not_shown(record: RunRecord) -> list[str]:
     if total <= MOST:
         return []
     kept = _kept(record)
-    others = {row.parameter for row in record.estimates if row.estimate != 0}
+    others = {row.parameter for row in record.estimates if row.estimate != 0} | {*kept}
     zeros = sum(prior.parameter not in others for prior in record.model.priors) if record.estimates else 0
     exact = f", {whole(zeros)} of which are exactly 0 by every method" if zeros else ""
     count = f"{whole(total - len(kept))} of {whole(total)} unknowns are not shown"
@@ -79,7 +81,15 @@ def _kept(record: RunRecord) -> Collection[str]:
         found = size / row.sd if row.sd else size
         strength[row.parameter] = max(strength.get(row.parameter, 0.0), found)
     names = [prior.parameter for prior in record.model.priors]
-    slopes = set(record.model.predictors)
+    slopes = set(_slopes(record))
     ranked = sorted(names, key=lambda name: (name in slopes, -strength.get(name, 0.0)))
     known = any(strength.values())
     return {name for name in ranked[:MOST] if name not in slopes or strength.get(name) or not known}
+
+
+def _slopes(record: RunRecord) -> Iterator[str]:
+    """Name the coefficients of all predictors but the constant ones."""
+    for predictor in record.model.blueprint.get("predictors", ()):
+        for name in predictor["columns"] if predictor["regression"] else ():
+            if name.removeprefix(f"{predictor['parameter']}.").partition("[")[0] != INTERCEPT:
+                yield name
