@@ -230,6 +230,26 @@ def test_derivatives_are_those_of_the_log_density(
         np.testing.assert_allclose(second[:, j], slopes, rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.parametrize(
+    ("head", "row", "link"),
+    [
+        pytest.param(head, row, link, id=f"{name}, {link}")
+        for name, (head, row) in HEADS.items()
+        for link in head.concave
+    ],
+)
+def test_log_p_is_concave_on_the_links_that_say_so(head: Likelihood, row: dict[str, Any], link: str) -> None:
+    place = [parameter.name for parameter in head.parameters].index(head.location)
+    eta = LINKS[link].apply(row["psi"][place])
+
+    def log_p(shift: float) -> Any:
+        location = LINKS[link].inverse(eta + shift)
+        psi = (*row["psi"][:place], location, *row["psi"][place + 1 :])
+        return head.log_density(row["y"], row["trials"], psi)
+
+    assert (log_p(-0.02) + log_p(0.02) - 2 * log_p(0.0) <= 1e-12).all()
+
+
 @every_way
 def test_the_density_on_a_link_is_the_density(
     head: Likelihood, row: dict[str, Any], link: str | None

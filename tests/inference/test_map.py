@@ -234,6 +234,27 @@ def test_of_two_modes_the_higher_is_returned(regression):
     assert high.estimate[0] == pytest.approx(9.8, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("likelihood", "given", "unknown", "y", "log_density"),
+    [
+        # -N log(upper) falls from the largest value on, but not as fast as the prior rises later
+        ("Uniform", {"lower": 0.0}, ("upper", 100.0, 5.0), np.linspace(0.1, 10.0, 60), lambda y, u: scipy.stats.uniform.logpdf(y, 0, u)),
+        ("Uniform", {"upper": 0.0}, ("lower", -100.0, 5.0), np.linspace(-10.0, -0.1, 60), lambda y, u: scipy.stats.uniform.logpdf(y, u, -u)),
+        # two heaps of rows, each with a mode
+        ("StudentT", {"nu": 2.0, "sigma": 0.1}, ("mu", 0.0, 1.0), np.r_[np.linspace(-0.2, 0.2, 10), np.linspace(9.8, 10.2, 11)], lambda y, u: scipy.stats.t.logpdf(y, 2, u, 0.1)),
+    ],
+)  # fmt: skip
+def test_of_two_modes_of_a_constant_the_higher_is_returned(likelihood, given, unknown, y, log_density):
+    name, center, sd = unknown
+    model = {"likelihood": likelihood, "response": "y", "priors": {**given, name: f"Normal({center}, {sd})"}}
+    run = bayescope.run({"name": "two", "data": {"columns": {"y": y}}, "model": model, "inference": ["map"]})
+    places = np.linspace(center - 100, center + 100, 20_001)
+    with np.errstate(divide="ignore"):
+        heights = scipy.stats.norm.logpdf(places, center, sd) + [log_density(y, u).sum() for u in places]
+    assert run["map"].estimate[0] == pytest.approx(places[np.nanargmax(heights)], abs=0.01)  # their step
+    assert run["map"].details["modes"] == 2
+
+
 def test_a_bound_of_the_prior_is_hit_exactly_and_flagged(regression):
     X, y, _ = data()
     answer = fit(regression(X, y, priors=slopes(("Uniform", -0.1, 0.2), 5), sigma=1.0))

@@ -95,9 +95,9 @@ class Likelihood:
     parameters: lower < upper.
 
     For point estimates: `concave` lists the links of the location on which log p is concave in eta,
-    the other parameters given; `separation` says which rows can send a coefficient to infinity: those
-    of `outcomes` without overlap, `zeros` that some direction tells from the rest, or `classes` and `levels`
-    that some direction tells apart; `degenerate`
+    the other parameters given ("identity": in the parameter itself); `separation` says which rows can
+    send a coefficient to infinity: those of `outcomes` without overlap, `zeros` that some direction tells
+    from the rest, or `classes` and `levels` that some direction tells apart; `degenerate`
     is where the density grows without bound when the location fits every row exactly; `seen` puts the
     response on the scale of its location (the logarithm, for LogNormal); `kinked` says that log p
     has a kink where the location meets the response.

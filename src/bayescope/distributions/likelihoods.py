@@ -114,7 +114,7 @@ _ENTRIES = (
         totals={"logit": totals.binomial_on_logit},
         together=heads_unit.BINOMIAL_TOGETHER,
         slopes={"logit": slopes.binomial_on_logit},
-        concave=("logit", "probit", "cloglog"),
+        concave=("logit", "probit", "cloglog", "identity"),
         separation="outcomes",
     ),
     Likelihood(
@@ -130,7 +130,7 @@ _ENTRIES = (
         together=heads_unit.BINOMIAL_TOGETHER,
         slopes={"logit": slopes.binomial_on_logit},
         needs_trials=True,
-        concave=("logit", "probit", "cloglog"),
+        concave=("logit", "probit", "cloglog", "identity"),
         separation="outcomes",
     ),
     Likelihood(
@@ -141,6 +141,7 @@ _ENTRIES = (
         "geometric negative log-likelihood",
         "-sum((y - 1) * log(1 - p)) - N * log(p)",
         *heads_unit.GEOMETRIC,
+        concave=("identity",),
     ),
     Likelihood(
         "NegativeBinomial",
@@ -151,6 +152,7 @@ _ENTRIES = (
         "-sum(y * log(1 - p) + n * log(p) + log(Gamma(y + n) / Gamma(n))) + constant",
         *heads_counts.NEGATIVE_BINOMIAL,
         loss_formula_given={"n": "-sum(y * log(1 - p) + {n} * log(p)) + constant"},
+        concave=("identity",),
         others=(_NEGATIVE_BINOMIAL_MEAN,),
     ),
     Likelihood(
@@ -161,6 +163,7 @@ _ENTRIES = (
         "cross-entropy",
         "-sum(log(p[y]))",
         *heads.CATEGORICAL,
+        concave=("identity",),
         others=(_SOFTMAX,),
     ),
     *(
@@ -245,6 +248,7 @@ _ENTRIES = (
         "beta negative log-likelihood",
         "-sum((mu * nu - 1) * log(y) + ((1 - mu) * nu - 1) * log(1 - y) - log(B(mu * nu, (1 - mu) * nu)))",
         *heads_unit.BETA,
+        concave=("identity",),
         degenerate="nu -> inf",
         by_name=True,
     ),
@@ -306,6 +310,7 @@ _ENTRIES = (
         "cross-entropy of counts",
         "-sum(y[k] * log(p[k])) + constant",
         *vector_heads.MULTINOMIAL,
+        concave=("identity",),
     ),
     Likelihood(
         "MvNormal",
@@ -315,6 +320,7 @@ _ENTRIES = (
         "squared Mahalanobis distance",
         "sum((y - mu)' cov^-1 (y - mu)) / 2 + constant",
         *vector_heads.MV_NORMAL,
+        concave=("identity",),
     ),
 )
 

@@ -236,13 +236,10 @@ def _robust(problem: PointProblem, plain: Floats) -> list[Floats]:
 def _is_convex(problem: PointProblem) -> bool:
     """Tell whether the likelihood (one without a sigma, say) and the priors, if any, are log-concave."""
     location = problem.model.location
-    linear = location.matrix is not None and location.link in problem.model.likelihood.concave
+    concave = location.link in problem.model.likelihood.concave
     alone = len(location.index) == len(problem.model.names) or problem.model.likelihood.by_level
-    plain = location.matrix is None and not problem.positive.any()
-    if not (linear and alone) and not plain:
+    if not (concave and alone):
         return False
-    if not problem.prior:
-        return linear
     if {block.prior.distribution for block in problem.model.blocks} <= _LOG_CONCAVE:
         return True
     grid = np.logspace(-3, 4, 15)
