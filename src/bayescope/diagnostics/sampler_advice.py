@@ -21,7 +21,7 @@ from bayescope.diagnostics.divergences import correlation, divergent, places, ra
 from bayescope.inference.fit import Fit
 from bayescope.inference.gates import MIN_ESS, Measured, statistic
 from bayescope.inference.white_sampler import LIBRARY as WHITE
-from bayescope.models.model import Block, Grouping, Model, Predictor, Prior
+from bayescope.models.model import Grouping, Model, Predictor, Prior
 
 type Floats = NDArray[np.float64]
 
@@ -194,7 +194,8 @@ def _closest(situation: Situation, model: Model, predictor: Predictor) -> tuple[
 def _heavy_tail(situation: Situation, model: Model) -> str | None:
     """An unknown with a long tail, and a prior that lets it."""
     name = _suspect(situation)
-    block, lighter = _block(model, name), lighter_prior(model, name)
+    block = next(block for block in model.blocks if name in block.labels)
+    lighter = LIGHTER.get(block.prior.distribution, _no)(block.prior.arguments)
     reach = tail_reach(situation.of(name))
     if lighter is None or reach < _LONG_TAIL:
         return None
@@ -202,16 +203,6 @@ def _heavy_tail(situation: Situation, model: Model) -> str | None:
         f"{name} has a long tail (1 % of it lies {reach:.0f} quartiles from the median, of a Normal 3.4), as "
         f"has its prior {block.prior}. Give `{block.name}` a tighter one: {lighter}."
     )
-
-
-def lighter_prior(model: Model, name: str) -> str | None:
-    """Suggest a prior with lighter tails for an unknown whose own are heavy; None where they are not."""
-    prior = _block(model, name).prior
-    return LIGHTER[prior.distribution](prior.arguments) if prior.distribution in LIGHTER else None
-
-
-def _block(model: Model, name: str) -> Block:
-    return next(block for block in model.blocks if name in block.labels)
 
 
 def _suspect(situation: Situation) -> str:
@@ -234,6 +225,10 @@ def tail_reach(values: Floats) -> float:
     low, q1, median, q3, high = np.quantile(values, [0.01, 0.25, 0.5, 0.75, 0.99])
     sides = ((high - median, q3 - median), (median - low, median - q1))
     return float(max(far / near if near > 0 else 0.0 for far, near in sides))
+
+
+def _no(_arguments: Mapping[str, Any]) -> None:
+    return None
 
 
 def _default(_arguments: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.diagnostics.records import Check, make_check
-from bayescope.diagnostics.sampler_advice import lighter_prior
+from bayescope.diagnostics.sampler_advice import LIGHTER
 from bayescope.inference.fit import Fit
 from bayescope.models.model import Model
 from bayescope.sampling.importance import pareto_k_limit
@@ -70,6 +70,6 @@ def _message(heavy: list[str], largest: float) -> str:
 
 
 def _advice(name: str, model: Model | None) -> str:
-    lighter = lighter_prior(model, name) if model is not None and name in model.names else None
-    advice = f"give {name} a prior with a lighter tail"
-    return f"Read the median and the interval instead; or {advice}{f': {lighter}' if lighter else ''}."
+    priors = [block.prior for block in model.blocks if name in block.labels] if model else []
+    than = "".join(f" than {prior}" for prior in priors if prior.distribution in LIGHTER)
+    return f"Read the median and the interval instead; or give {name} a prior with a lighter tail{than}."
