@@ -53,6 +53,34 @@ def test_a_bound_on_one_parameter_is_exact_under_an_exact_posterior(coin, statem
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
+        ("ill >= 1", "yes"), ("ill > 1", "no"), ("ill < 1", "not"), ("ill <= 1", "all"), ("1 <= ill", "yes"), ("1 > ill", "not"),
+        ("ill > 0", "yes"), ("ill >= 0", "all"), ("ill <= 0", "not"), ("ill < 0", "no"), ("0 < ill", "yes"), ("0 >= ill", "not"),
+        ("ill > 0.5", "yes"), ("ill <= 0.5", "not"),
+    ],
+)  # fmt: skip
+def test_a_comparison_with_the_value_of_a_hypothesis_has_its_mass_where_it_says(statement, expected):
+    run = bayescope.run(
+        {
+            "name": "test",
+            "data": {"columns": {"positive": [1]}},
+            "model": {
+                "hypotheses": {"ill": "Bernoulli(0.95)", "well": "Bernoulli(0.05)"},
+                "prior": {"ill": 0.01, "well": 0.99},
+                "response": "positive",
+            },
+            "inference": ["exact"],
+        }
+    )
+    ill = 0.95 * 0.01 / (0.95 * 0.01 + 0.05 * 0.99)
+    answer = run["exact"].probability(statement)
+    expected_value = {"yes": ill, "not": 1 - ill, "all": 1.0, "no": 0.0}[expected]
+    assert answer.value == pytest.approx(expected_value, abs=1e-15)
+    assert answer.error == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
         ("0.4 < p < 0.6", scipy.stats.beta(8, 6).cdf(0.6) - scipy.stats.beta(8, 6).cdf(0.4)),
         ("not (p > 0.4 and p < 0.6)", 1 - scipy.stats.beta(8, 6).cdf(0.6) + scipy.stats.beta(8, 6).cdf(0.4)),
         ("p / (1 - p) > 1", scipy.stats.beta(8, 6).sf(0.5)),

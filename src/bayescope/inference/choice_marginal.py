@@ -52,6 +52,11 @@ class Bernoulli(NamedMarginal):
         return np.where(x < 0.0, 0.0, np.where(x < 1.0, 1.0 - self.p, 1.0))
 
     @override
+    def cdf_below(self, x: Floats) -> Floats:
+        x = np.asarray(x)
+        return np.where(x <= 0.0, 0.0, np.where(x <= 1.0, 1.0 - self.p, 1.0))
+
+    @override
     def quantile(self, q: Floats) -> Floats:
         return np.where(np.asarray(q) > 1.0 - self.p, 1.0, 0.0)
 

@@ -58,6 +58,10 @@ class StoredMarginal(ABC):
     def cdf(self, x: Floats) -> Floats:
         """Probability of at most `x`."""
 
+    def cdf_below(self, x: Floats) -> Floats:
+        """Probability of less than `x`: the same, unless single points have a probability."""
+        return self.cdf(x)
+
     @abstractmethod
     def quantile(self, q: Floats) -> Floats:
         """The inverse of `cdf` on [0, 1]."""

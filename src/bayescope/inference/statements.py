@@ -34,6 +34,12 @@ _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
+_TURNED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.Gt,
+    ast.LtE: ast.GtE,
+    ast.Gt: ast.Lt,
+    ast.GtE: ast.LtE,
+}
 _ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -81,8 +87,8 @@ def probability(fit: Fit, statement: str) -> Probability:
     draws = _draws(fit)
     single = _single(tree)
     if single is not None and not _is_monte_carlo(fit):
-        column, below, bound = single
-        return _by_cdf(fit, column, bound, below=below)
+        column, kind, bound = single
+        return _by_cdf(fit, column, bound, kind)
     columns = {alias: draws[:, :, index] for index, alias in enumerate(names.values())}
     return _monte_carlo(
         fit, np.broadcast_to(np.asarray(_truth(tree, columns), dtype=np.float64), draws.shape[:2])
@@ -97,7 +103,7 @@ def probability_positive(fit: Fit, name: str) -> Probability:
     """
     column, draws = fit.names.index(name), _draws(fit)
     if not _is_monte_carlo(fit):
-        return _by_cdf(fit, column, 0.0, below=False)
+        return _by_cdf(fit, column, 0.0, ast.Gt)
     return _monte_carlo(fit, np.asarray(draws[:, :, column] > 0, dtype=np.float64))
 
 
@@ -113,10 +119,12 @@ def _is_monte_carlo(fit: Fit) -> bool:
     return fit.tree is not None or "ess" in fit.details
 
 
-def _by_cdf(fit: Fit, column: int, bound: float, *, below: bool) -> Probability:
-    marginals = fit.marginals or {}
-    share = float(marginals[fit.names[column]].cdf(np.array(bound)))
-    return Probability(share if below else 1.0 - share, 0.0)
+def _by_cdf(fit: Fit, column: int, bound: float, kind: type[ast.cmpop]) -> Probability:
+    """Compute P(parameter < bound), or by another comparison."""
+    marginal = fit.posterior[fit.names[column]]
+    cdf = marginal.cdf_below if issubclass(kind, ast.Lt | ast.GtE) else marginal.cdf
+    share = float(cdf(np.array(bound)))
+    return Probability(share if issubclass(kind, ast.Lt | ast.LtE) else 1.0 - share, 0.0)
 
 
 def _monte_carlo(fit: Fit, held: Floats) -> Probability:
@@ -189,13 +197,13 @@ def _check(node: ast.expr, *, truth: bool) -> None:
             raise StatementError("a statement compares numbers and parameters, such as 'p > 0.5 and p < 0.9'")
 
 
-def _single(node: ast.expr) -> tuple[int, bool, float] | None:
-    """(index of the parameter, whether it must be below, bound) of `parameter < number` and the like."""
+def _single(node: ast.expr) -> tuple[int, type[ast.cmpop], float] | None:
+    """(index of the parameter, the comparison, bound) of `parameter < number`, or of it turned round."""
     match node:
         case ast.Compare(left=ast.Name(id=alias), ops=[op], comparators=[bound]) if not _names(bound):
-            return int(alias[1:]), isinstance(op, ast.Lt | ast.LtE), float(_value(bound, {}))
+            return int(alias[1:]), type(op), float(_value(bound, {}))
         case ast.Compare(left=bound, ops=[op], comparators=[ast.Name(id=alias)]) if not _names(bound):
-            return int(alias[1:]), isinstance(op, ast.Gt | ast.GtE), float(_value(bound, {}))
+            return int(alias[1:]), _TURNED[type(op)], float(_value(bound, {}))
         case _:
             return None
 
