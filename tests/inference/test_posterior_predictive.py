@@ -1,5 +1,6 @@
 """What a fit predicts: in closed form against integration over the posterior, stored and fresh, plug-in and averaged."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -240,6 +241,27 @@ class TestRegression:
         assert predictive.quantile(0.83) == pytest.approx(at, rel=1e-9)
         lower, upper = predictive.interval(0.5)
         assert upper - lower == pytest.approx(expected.ppf(0.75) - expected.ppf(0.25), rel=1e-9)
+
+    @pytest.mark.parametrize(
+        "priors",
+        [
+            {"x": "Normal(0, 10 * sigma)", "variance": "InverseGamma(3, 2)"},
+            {"x": "Normal(0, 10)", "sigma": "HalfNormal(1)"},
+            {"x": "Normal(0, 10)", "sigma": 0.5},
+        ],
+        ids=["Student-t", "mixture of Normals", "Normal"],
+    )
+    def test_where_all_predictors_are_0_the_mean_is_known(self, priors):
+        fit = run_of({"likelihood": "Normal", "formula": "y ~ 0 + x", "priors": priors}, LINE)["exact"]
+        predictive = fit.predictive({"x": [0.0, 1.0]})
+        lower, upper = predictive.mean_interval(0.89)
+        assert (lower[0], upper[0]) == (0.0, 0.0)
+        assert lower[1] < predictive.mean[1] < upper[1]
+        expected = replace(predictive, component=predictive.expected)
+        assert expected.cdf([-1e-9, 0.0])[0] == 0.0
+        assert expected.cdf([0.0, 0.0])[0] == expected.cdf([1e-9, 0.0])[0] == 1.0
+        assert expected.pdf([0.0, 0.0])[0] == np.inf
+        assert expected.pdf([1e-9, 0.0])[0] == 0.0
 
     def test_sigma_by_quadrature_against_draws(self):
         run = run_of(

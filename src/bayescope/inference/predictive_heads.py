@@ -82,17 +82,66 @@ class Normals:
     discrete: bool = False
 
     def log_density(self, y: Floats) -> Floats:
-        """Log density."""
-        z = (y - self.mean) / self.sd
-        return np.asarray(-0.5 * np.square(z) - np.log(self.sd) - 0.5 * np.log(2.0 * np.pi))
+        """Log density; inf at a point that has all of the mass."""
+        return _log_density(_log_normal, y, self.mean, self.sd)
 
     def cdf(self, y: Floats) -> Floats:
         """Probability of at most y."""
-        return np.asarray(scipy.special.ndtr((y - self.mean) / self.sd))
+        return np.asarray(scipy.special.ndtr(_standardised(y, self.mean, self.sd)))
 
     def quantile(self, q: Floats) -> Floats:
         """Inverse of `cdf`."""
         return np.asarray(self.mean + self.sd * scipy.special.ndtri(q))
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """location + scale Z for a continuous distribution Z of SciPy, shapes (K, n); a scale may be 0."""
+
+    standard: Any
+    location: Floats
+    scale: Floats
+    discrete: bool = False
+
+    @property
+    def mean(self) -> Floats:
+        """Means, by SciPy's of Z."""
+        return np.asarray(self.location + self.scale * self.standard.mean())
+
+    @property
+    def sd(self) -> Floats:
+        """Standard deviations, by SciPy's of Z."""
+        return np.asarray(self.scale * self.standard.std())
+
+    def log_density(self, y: Floats) -> Floats:
+        """Log density; inf at a point that has all of the mass."""
+        return _log_density(self.standard.logpdf, y, self.location, self.scale)
+
+    def cdf(self, y: Floats) -> Floats:
+        """Probability of at most y."""
+        return np.asarray(self.standard.cdf(_standardised(y, self.location, self.scale)))
+
+    def quantile(self, q: Floats) -> Floats:
+        """Inverse of `cdf`."""
+        return np.asarray(self.location + self.scale * self.standard.ppf(q))
+
+
+def _standardised(y: Floats, center: Floats, scale: Floats) -> Floats:
+    """Return (y - center) / scale; where the scale is 0 all mass is at the center: -inf below, else inf."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = (y - center) / scale
+    return z if np.all(scale > 0) else np.where((scale == 0) & (y >= center), np.inf, z)
+
+
+def _log_density(standard: Callable[[Floats], Floats], y: Floats, center: Floats, scale: Floats) -> Floats:
+    """Return the log density of center + scale Z by that of Z."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.asarray(standard(_standardised(y, center, scale)) - np.log(scale))
+    return found if np.all(scale > 0) else np.where(scale > 0, found, np.where(y == center, np.inf, -np.inf))
+
+
+def _log_normal(z: Floats) -> Floats:
+    return np.asarray(-0.5 * np.square(z) - 0.5 * np.log(2.0 * np.pi))
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +267,6 @@ class UniformPareto:
         return np.where(q <= share, q / share * self.m, tail)
 
 
-def student_t(degrees: Floats | float, location: Floats, scale: Floats) -> Scipy:
+def student_t(degrees: Floats | float, location: Floats, scale: Floats) -> Moved:
     """Student-t components: degrees of freedom, locations and scales of shape (K, n)."""
-    return Scipy(scipy.stats.t(degrees, location, scale), discrete=False)
+    return Moved(scipy.stats.t(degrees), location, scale)
