@@ -99,7 +99,7 @@ def test_the_table_keeps_the_first_step_and_the_last(updated):
 def test_the_figure_shows_some_of_many_steps_and_any_name(updated):
     with house_style():
         slope, again = (
-            update_figure(updated.record, updated.record.lineage, updated.fits, updated["mle"].names[1])
+            update_figure(updated.record, updated.record.lineage.steps, updated.fits, updated["mle"].names[1])
             for _ in range(2)
         )
     assert slope.svg == again.svg
@@ -108,6 +108,43 @@ def test_the_figure_shows_some_of_many_steps_and_any_name(updated):
     assert 2 <= slope.svg.count("n = ") <= 8
     assert "prior" not in slope.svg  # a flat prior has no density
     assert slope.section == "updates"
+
+
+def test_a_step_after_which_no_method_was_asked_is_left_out_of_the_figure():
+    config = {
+        "name": "coin",
+        "data": {"columns": {"flip": [1, 0]}},
+        "model": {"likelihood": "Bernoulli", "response": "flip", "priors": {"p": "Beta(2, 2)"}},
+        "inference": ["laplace"],
+    }
+    run = bayescope.run(config).update({"flip": [1]}, {"flip": [0, 1, 1]})
+    assert [len(step.beliefs) for step in run.record.lineage.steps] == [1, 0, 1]
+    [alt] = [f.alt for name, f in figures(run.record, run.fits).items() if name.startswith("update")]
+    assert alt.count("n = ") == 2
+    assert f"n = 6, mean {run['laplace'].estimate[0]:.4f}" in alt
+
+
+def test_a_step_after_which_no_hypothesis_was_weighed_is_left_out_of_the_figure():
+    config = {
+        "name": "coin",
+        "data": {"columns": {"flip": [1, 0]}},
+        "model": {"hypotheses": {"fair": "Bernoulli(0.5)", "bent": "Bernoulli(0.9)"}, "response": "flip"},
+        "inference": ["auto"],
+    }
+    run = bayescope.run(config).update({"flip": [1]}, {"flip": [0, 1, 1]})
+    assert [len(step.beliefs) for step in run.record.lineage.steps] == [2, 0, 2]
+    assert "updates" in figures(run.record, run.fits)
+
+
+def test_an_update_without_any_answer_has_no_figure_of_its_path():
+    config = {
+        "name": "separated",
+        "data": {"columns": {"y": [0, 0, 1, 1], "x": [1, 2, 3, 4]}},
+        "model": {"likelihood": "Bernoulli", "formula": "y ~ x"},
+        "inference": ["mle"],
+    }
+    run = bayescope.run(config).update({"y": [1], "x": [5]})
+    assert not [name for name in figures(run.record, run.fits) if name.startswith("update")]
 
 
 def test_the_terminal_says_how_it_was_updated(updated):

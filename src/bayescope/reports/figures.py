@@ -13,7 +13,7 @@ from bayescope.reports.figures_pooling import pooling_figure
 from bayescope.reports.figures_posterior import density_figure, forest_figure, small_multiples
 from bayescope.reports.figures_predictive import predictive_figure
 from bayescope.reports.figures_sampler import divergence_figure, energy_figure, ess_figure, rank_trace_figure
-from bayescope.reports.figures_updates import update_figure
+from bayescope.reports.figures_updates import steps_with, update_figure
 from bayescope.reports.hypotheses import hypotheses_figure, hypotheses_path_figure
 from bayescope.reports.plate import plate_picture
 from bayescope.reports.record import RunRecord
@@ -85,11 +85,15 @@ def _posterior_figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Pict
 def _update_figures(record: RunRecord, fits: Sequence[Fit]) -> dict[str, Picture]:
     if record.lineage is None:
         return {}
+    # after a step at which no method was asked, nothing is known
+    steps = [step for step in record.lineage.steps if step.beliefs]
     if record.hypotheses is not None:
-        return {"updates": hypotheses_path_figure(record.hypotheses, record.lineage.steps)}
+        return {"updates": hypotheses_path_figure(record.hypotheses, steps)}
+    known = {name: steps_with(steps, name) for name in parameters(record)[:_MOST_SINGLE]}
     return {
-        f"update-{position:02d}-{file_stem(name)}": update_figure(record, record.lineage, fits, name)
-        for position, name in enumerate(parameters(record)[:_MOST_SINGLE], start=1)
+        f"update-{position:02d}-{file_stem(name)}": update_figure(record, told, fits, name)
+        for position, (name, told) in enumerate(known.items(), start=1)
+        if told
     }
 
 

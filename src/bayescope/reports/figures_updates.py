@@ -10,7 +10,7 @@ import numpy as np
 from bayescope.inference.fit import Fit
 from bayescope.reports.figures_posterior import prior_density
 from bayescope.reports.formatting import DASH, plain, shorten, significant, whole
-from bayescope.reports.record import Belief, Lineage, RunRecord, Step
+from bayescope.reports.record import Belief, RunRecord, Step
 from bayescope.reports.style import (
     INK,
     PRIOR,
@@ -33,17 +33,31 @@ _MOST_MARKERS = 40
 _POINTS = 301
 
 
-def update_figure(record: RunRecord, lineage: Lineage, fits: Sequence[Fit], name: str) -> Picture:
+def update_figure(record: RunRecord, steps: Sequence[Step], fits: Sequence[Fit], name: str) -> Picture:
     """Draw one unknown: the posteriors of up to eight steps over each other, and the path of the points."""
-    beliefs = [next(b for b in step.beliefs if b.parameter == name) for step in lineage.steps]
+    beliefs = [next(b for b in step.beliefs if b.parameter == name) for step in steps]
     figure = new_figure(10.4, 2.7)
     left, right = figure.subplots(1, 2, width_ratios=[1.0, 1.15])
-    _densities(left, record, beliefs, lineage.steps, name)
-    _path(right, lineage.steps, beliefs, {fit.name: fit.method for fit in fits})
+    _densities(left, record, beliefs, steps, name)
+    _path(right, steps, beliefs, {fit.name: fit.method for fit in fits})
     left.set_title(shorten(plain(name), 40))
     return picture(
-        figure, "updates", f"{plain(name)} as the data arrived", _alt(name, lineage, beliefs), wide=True
+        figure, "updates", f"{plain(name)} as the data arrived", _alt(name, steps, beliefs), wide=True
     )
+
+
+def steps_with(steps: Sequence[Step], name: str) -> list[Step]:
+    """Return the steps after which something was known of an unknown."""
+    return [
+        step
+        for step in steps
+        for belief in step.beliefs
+        if belief.parameter == name and {*_points(belief)} != {None}
+    ]
+
+
+def _points(belief: Belief) -> tuple[float | None, ...]:
+    return belief.mean, belief.map, belief.mle
 
 
 def updates_table(record: RunRecord) -> TextTable:
@@ -58,13 +72,12 @@ def updates_table(record: RunRecord) -> TextTable:
 
 
 def _row(step: Step, belief: Belief) -> tuple[str, ...]:
-    points = (belief.mean, belief.map, belief.mle)
     return (
         whole(step.total),
         shorten(plain(step.source), 40),
         plain(belief.parameter),
         shorten(plain(belief.posterior), 40),
-        *(DASH if point is None else significant(point) for point in points),
+        *(DASH if point is None else significant(point) for point in _points(belief)),
     )
 
 
@@ -127,10 +140,10 @@ def _spread(count: int, most: int) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, count - 1, min(count, most)).tolist()})
 
 
-def _alt(name: str, lineage: Lineage, beliefs: Sequence[Belief]) -> str:
+def _alt(name: str, steps: Sequence[Step], beliefs: Sequence[Belief]) -> str:
     path = [
         f"n = {whole(step.total)}, mean {significant(belief.mean)}"
-        for step, belief in zip(lineage.steps, beliefs, strict=True)
+        for step, belief in zip(steps, beliefs, strict=True)
     ]
     shown = path if len(path) <= _MOST_ROWS else [path[0], "...", *path[-3:]]
     return f"{plain(name)} as the data arrived: {'; '.join(shown)}."

@@ -186,6 +186,6 @@ def hypotheses_path_figure(view: HypothesesView, steps: Sequence[Step]) -> Pictu
 
 
 def _path(row: HypothesisRow, steps: Sequence[Step]) -> list[float]:
-    """The probability of a hypothesis before the data and after each step; nan where a step has none."""
+    """The probability of a hypothesis before the data and after each step; nan where no method has it."""
     beliefs = [belief for step in steps for belief in step.beliefs if belief.parameter == row.name]
     return [row.prior, *(math.nan if belief.mean is None else belief.mean for belief in beliefs)]

@@ -47,27 +47,33 @@ def root_step(record: RunRecord) -> Step:
 
 def with_beliefs(step: Step, total: int, fits: Sequence[Fit]) -> Step:
     """Add to a step what is known after it, and the number of observations so far."""
-    reference = choose_reference(fits)
-    method = "" if reference is None else reference.name
+    posterior = _posterior(fits)
+    method = "" if posterior is None else posterior.name
     return step.model_copy(update={"total": total, "method": method, "beliefs": beliefs(fits)})
 
 
 def beliefs(fits: Sequence[Fit]) -> tuple[Belief, ...]:
     """Say what the fits know of each unknown: mean, MAP, MLE, and the posterior by name and as a curve."""
-    reference = choose_reference(fits)
+    posterior = _posterior(fits)
     points = {fit.method: fit for fit in fits if fit.kind == "point" and fit.answered}
     names = next((fit.names for fit in fits), ())
     return tuple(
         Belief(
             parameter=name,
-            mean=_value(reference, j),
+            mean=_value(posterior, j),
             map=_value(points.get("map"), j),
             mle=_value(points.get("mle"), j),
-            posterior="" if reference is None else str(reference.details.get("posterior", {}).get(name, "")),
-            **_curve(reference, name),
+            posterior="" if posterior is None else str(posterior.details.get("posterior", {}).get(name, "")),
+            **_curve(posterior, name),
         )
         for j, name in enumerate(names)
     )
+
+
+def _posterior(fits: Sequence[Fit]) -> Fit | None:
+    """Choose the posterior that the others are measured against, else any."""
+    others = (fit for fit in fits if fit.answered and fit.kind == "posterior")
+    return choose_reference(fits) or next(others, None)
 
 
 def _value(fit: Fit | None, position: int) -> float | None:

@@ -140,7 +140,7 @@ class Step(Record):
         directory: the folder that its paths start from.
         row: the 0-based row of the data that the step is, when rows were taken one at a time.
         method: the posterior method that the means and densities are of; empty for none.
-        beliefs: one for each unknown.
+        beliefs: one for each unknown; none where no method was asked between two steps.
     """
 
     source: str
