@@ -282,6 +282,26 @@ class TestRefits:
         updated = bayescope.load(first.folder).update(LINE[25:])
         assert_same(updated, bayescope.run(logistic({"columns": LINE.to_dict("list")})))
 
+    def test_counts_and_a_model_file_are_needed_no_more(self, command, tmp_path):
+        mine = tmp_path / "models" / "mine.yaml"
+        mine.parent.mkdir()
+        mine.write_text("likelihood: NegativeBinomial\npriors: {mu: Exponential(1), alpha: 2.0}\n")
+        (tmp_path / "old.yaml").write_text(
+            "{name: old, data: {counts: {y: {0: 10, 1: 5, 5: 1}}}, model: {use: mine, response: y}, inference: [map]}"
+        )
+        assert command("run", "old.yaml", "-q")[0] == 0
+        mine.unlink()
+        [folder] = (tmp_path / "runs").iterdir()
+        [fit] = bayescope.load(folder).update({"y": [3]}, {"counts": {"y": {2: 3}}}, out=tmp_path).fits
+        model = {
+            "likelihood": "NegativeBinomial",
+            "response": "y",
+            "priors": {"mu": "Exponential(1)", "alpha": 2.0},
+        }
+        data = {"counts": {"y": {0: 10, 1: 5, 2: 3, 3: 1, 5: 1}}}
+        batch = bayescope.run({"name": "all", "data": data, "model": model, "inference": ["map"]})
+        assert fit.estimate == pytest.approx(batch["map"].estimate, rel=1e-7)
+
     def test_changed_rows_are_refused(self, old):
         path, folder = old
         path.write_text(path.read_text().replace("a,1", "a,0", 1))

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import math
 from pathlib import Path
 
@@ -67,6 +68,14 @@ def test_a_problem_is_located_at_its_key_or_the_nearest_above(workspace):
     assert source.locate(elsewhere) is elsewhere
 
 
+def test_a_configuration_that_started_from_a_model_file_needs_it_no_more(workspace, methods):
+    run = (workspace.folder / "run.yaml").read_text().replace("likelihood: Normal", "use: mine")
+    workspace.write({"run.yaml": run, "models/mine.yaml": "likelihood: Laplace\npriors: {b: 2.0}\n"})
+    model = workspace.load().config.model_dump(mode="json", exclude_none=True)["model"]
+    assert (model["likelihood"], model["priors"]) == ("Laplace", {"b": 2.0, "sigma": "HalfNormal(1)"})
+    assert "use" not in model
+
+
 def test_the_seed_of_the_command_line_wins(workspace):
     assert workspace.load(seed=7).config.seed == 7
     assert workspace.problems(seed=-1) == ["--seed: seed: expected a number of at least 0, not -1"]
@@ -114,6 +123,20 @@ def test_every_source_of_data(workspace, data, field, value):
     run = (workspace.folder / "run.yaml").read_text().replace("data: data.csv", f"data: {data}")
     workspace.write({"run.yaml": run})
     assert getattr(workspace.load().config.data, field) == value
+
+
+@pytest.mark.parametrize("counts", [{1: 700, 0: 300}, {0.5: 1, "0.5": 2, -3: 0}, {"yes": 3, "1": 2}])
+def test_the_values_of_counts_are_numbers_or_text_in_json_too(methods, counts):
+    mapping = MAPPING | {"data": {"counts": {"flip": counts}}}
+    config = load_mapping(mapping, methods=methods).config
+    dumped = json.loads(json.dumps(config.model_dump(mode="json", exclude_none=True)))
+    assert load_mapping(dumped, methods=methods).config == config
+
+
+@pytest.mark.parametrize("pairs", [[[1, 7], [1, 3]], [[1, 7, 3]], [[[1], 7]], [1, 0], ["ab"]])
+def test_what_are_no_pairs_of_a_value_and_a_count_is_refused(methods, pairs):
+    with pytest.raises(ConfigError, match="expected a mapping of keys to values, not a list"):
+        load_mapping(MAPPING | {"data": {"counts": {"flip": pairs}}}, methods=methods)
 
 
 def test_types_of_inline_values_are_kept(workspace):

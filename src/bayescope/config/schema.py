@@ -148,6 +148,21 @@ def _counted(value: object) -> int | float | str:
     raise PydanticCustomError("counted", "expected a number or text")
 
 
+def _from_pairs(value: object) -> object:
+    """Read counts as JSON has them; other values are left to the checks of a mapping."""
+    if isinstance(value, list | tuple) and all(isinstance(pair, list | tuple) for pair in value):
+        counts = {
+            pair[0]: pair[1] for pair in value if len(pair) == 2 and isinstance(pair[0], int | float | str)
+        }
+        return counts if len(counts) == len(value) else value
+    return value
+
+
+def _as_pairs(counts: dict[int | float | str, int]) -> Any:
+    """Write counts of numbers as [value, count], for the keys of JSON are text."""
+    return counts if all(isinstance(value, str) for value in counts) else [*map(list, counts.items())]
+
+
 def _level(value: object) -> bool | int | float | str:
     if isinstance(value, bool | int | float | str) and value != "":
         return value
@@ -241,6 +256,8 @@ type Counts = Annotated[
         Annotated[int, Field(ge=0)],
     ],
     Field(min_length=1),
+    BeforeValidator(_from_pairs),
+    PlainSerializer(_as_pairs, when_used="json"),
 ]
 type PathField = Annotated[
     Path, PlainValidator(_path, json_schema_input_type=str), PlainSerializer(Path.as_posix, return_type=str)
@@ -281,7 +298,9 @@ class ModelConfig(_Section):
     """The model: a likelihood for the response, a formula or none, and priors."""
 
     use: Name | None = Field(
-        default=None, description="Start from this model file; keys here override its keys."
+        default=None,
+        exclude=True,  # its keys are filled in
+        description="Start from this model file; keys here override its keys.",
     )
     likelihood: Annotated[StrictStr, _one_of("likelihood", LIKELIHOODS)] | None = Field(
         default=None,

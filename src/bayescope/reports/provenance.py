@@ -59,13 +59,20 @@ def config_text(config: Mapping[str, Any]) -> str:
     yaml.sort_base_mapping_type_on_output = False
     yaml.width = 96
     buffer = io.StringIO()
-    yaml.dump(_abbreviated(config), buffer)
+    yaml.dump(_abbreviated(_with_counts(config)), buffer)
     return buffer.getvalue()
+
+
+def _with_counts(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Write counts as a configuration does: a mapping, whose keys may be numbers."""
+    data = config.get("data", {})
+    counts = {name: dict(pairs) for name, pairs in data.get("counts", {}).items()}
+    return {**config, "data": {**data, "counts": counts}} if counts else config
 
 
 def _abbreviated(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _abbreviated(item) for key, item in value.items()}
+        return {key: _abbreviated(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         items = [_abbreviated(item) for item in value[:_MOST_ITEMS]]
         return items + ([f"... {len(value) - _MOST_ITEMS} more"] if len(value) > _MOST_ITEMS else [])
