@@ -278,6 +278,22 @@ class TestRefusals:
             ("kind",), ("probability",), ("draws",), ("temperature",),
         ]  # fmt: skip
 
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {"draws": 10.5},
+            {"draws": True},
+            {"seed": -1},
+            {"temperature": "hot"},
+            {"top_k": 1.5},
+            {"top_p": "all"},
+        ],
+    )
+    def test_a_setting_of_another_type_is_refused(self, categories, settings):
+        [(name, value)] = settings.items()
+        with pytest.raises(ConfigError, match=f"^{name}: is .*, not {value!r}$"):
+            categories.predict(kind="draws", **settings)
+
     def test_a_method_that_is_not_there(self, line):
         with pytest.raises(KeyError, match="nuts"):
             line.predict(NEW, method="nuts")

@@ -171,6 +171,13 @@ class TestRefusals:
         with pytest.raises(ValueError, match="complete separation of the response by x0"):
             BayesClassifier(method="mle").fit(X, (X[:, 0] > 0).astype(int))
 
+    @pytest.mark.parametrize("likelihood", ["Categorical", "OrderedLogistic"])
+    def test_classes_have_no_mean_to_predict(self, likelihood):
+        with pytest.raises(
+            ValueError, match=f"{likelihood} is of classes, which have no mean; take BayesClassifier"
+        ):
+            BayesRegressor(likelihood=likelihood).fit(X, HIT)
+
     def test_one_class_is_refused(self):
         with pytest.raises(ValueError, match=r"one class only, 1\.0$"):
             BayesClassifier().fit(X, np.ones(60))

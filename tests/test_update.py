@@ -336,6 +336,11 @@ class TestWhatIsRefused:
         with pytest.raises(DataError, match=r"d is not|'d'"):
             run.update(LINE[:3].assign(group="d"))
 
+    def test_counts_that_are_none(self):
+        run = bayescope.run(coin(FLIPS))
+        with pytest.raises(ConfigError, match=r"counts\.flip\.1: expected a number of at least 0, not -2"):
+            run.update({"counts": {"flip": {1: -2}}})
+
     def test_more_steps_than_a_report_can_show(self):
         run = bayescope.run(coin(FLIPS))
         with pytest.raises(ConfigError, match=f"at most {MOST_STEPS} rows"):

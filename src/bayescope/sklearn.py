@@ -50,6 +50,7 @@ __all__ = ["BayesClassifier", "BayesRegressor"]
 type Floats = NDArray[np.float64]
 
 _CELLS = 500_000  # rows times draws at a time
+_CLASSES = "take BayesClassifier, or bayescope.run for levels that have an order"
 
 
 class _BayesEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -233,6 +234,9 @@ class BayesRegressor(RegressorMixin, _BayesEstimator):  # type: ignore[misc]
             ValueError: data or settings are refused, or the method has no answer; the message says why.
         """
         rows, values = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+        head = LIKELIHOODS.get(self.likelihood)
+        if head is not None and (head.categorical or head.by_level):
+            raise ValueError(f"likelihood: {self.likelihood} is of classes, which have no mean; {_CLASSES}")
         rows, values, weights = _counted(rows, np.asarray(values, dtype=np.float64), sample_weight)
         self._fit(rows, values, self.likelihood, weights)
         self.coef_, self.coef_std_ = self.coef_[0], self.coef_std_[0]

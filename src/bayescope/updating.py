@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.config.load import load_data
 from bayescope.config.schema import DataConfig
 from bayescope.data.evaluate import REPORTED_AT_MOST, capped
 from bayescope.data.new_rows import read_rows
@@ -80,7 +81,7 @@ def read_arrivals(record: RunRecord, sources: Sequence[Source], *, by_row: bool)
 
     Raises:
         DataError: the rows are refused; all findings are listed.
-        ConfigError: more steps than a report can show.
+        ConfigError: more steps than a report can show, or counts that are none.
         BayescopeError: the run was made by a version that could not be updated.
     """
     if not record.model.blueprint:
@@ -111,7 +112,7 @@ def _section(source: Source) -> DataConfig | None:
     if isinstance(source, str | Path):
         return DataConfig(path=Path(source))
     if isinstance(source, Mapping) and isinstance(source.get("counts"), Mapping):
-        return DataConfig.model_validate(source)
+        return load_data(source)
     return None
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from bayescope.config.load import load_config, load_mapping
+from bayescope.config.load import load_config, load_data, load_mapping
 from bayescope.config.priors import parse_prior
 from bayescope.errors import ConfigError, Problem, Where
 
@@ -207,6 +207,26 @@ def test_a_mapping_may_hold_arrays_paths_and_tuples(methods):
     read = load_mapping(mapping, methods=methods).config.data.columns
     assert read == {"y": (1.0, 2.5), "n": (0, 1), "t": ("a", "b"), "s": (1.0, 2)}
     assert load_mapping({**MAPPING, "data": Path("a.csv")}, methods=methods).config.data.path == Path("a.csv")
+
+
+def test_a_key_may_be_a_number_of_numpy_but_no_tuple(methods):
+    counts = {"flip": {np.int64(1): np.int64(6), np.float64(0.5): 4}}
+    read = load_mapping(MAPPING | {"data": {"counts": counts}}, methods=methods).config.data.counts
+    assert read == {"flip": {1: 6, 0.5: 4}}
+    with pytest.raises(ConfigError) as refusal:
+        load_mapping(MAPPING | {"data": {"counts": {"flip": {(1, 2): 6}}}}, methods=methods)
+    assert str(refusal.value) == "data.counts.flip: a key must be text or a number, not a tuple"
+
+
+def test_a_data_section_alone_is_checked_as_in_a_configuration():
+    assert load_data({"counts": {"flip": {np.int64(1): np.int64(2)}}}).counts == {"flip": {1: 2}}
+    with pytest.raises(ConfigError) as refusal:
+        load_data({"counts": {"flip": {1: -2, 0: object}}, "mising": "drop"})
+    assert sorted(str(refusal.value).splitlines()) == [
+        "counts.flip.0: a type is not supported here",
+        "counts.flip.1: expected a number of at least 0, not -2",
+        "mising: unknown key; did you mean 'missing'?",
+    ]
 
 
 def test_a_mapping_is_not_changed_by_loading(methods):

@@ -263,6 +263,16 @@ class TestInlineColumns:
 
     def test_whole_numbers_beyond_64_bits_become_float64(self):
         assert read_columns({"a": [10**30, 1]}).columns["a"].tolist() == [1e30, 1.0]
+        frame = pd.DataFrame({"a": [2**70, 1, None], "b": [2**70, "low", 1]}, dtype=object)
+        assert from_dataframe(frame[:2]).columns["a"].tolist() == [2.0**70, 1.0]
+        assert from_dataframe(frame).columns["b"].tolist() == [str(2**70), "low", "1"]
+
+    def test_long_numbers_become_float64(self):
+        values = np.array([0.5, 1e300], dtype=np.longdouble)
+        for table in (read_columns({"a": values}), from_dataframe(pd.DataFrame({"a": values}))):
+            assert table.columns["a"].dtype == np.float64
+            assert table.columns["a"].tolist() == [0.5, 1e300]
+        assert read_columns({"a": [np.clongdouble(1j)]}).unusable == {"a": "values of the type clongdouble"}
 
 
 BAD_FILES = {
@@ -365,6 +375,21 @@ class TestDataFrames:
         assert table.columns["m"].tolist() == ["1", "low", None]
         assert table.columns["c"].tolist() == ["b", "a", "b"]
         assert "3" in table.columns
+
+    def test_intervals_that_pandas_cuts_are_levels(self):
+        cut = pd.cut(pd.Series([0.5, 1.5, np.nan, 1.9]), [0, 1, 2, 3])
+        assert from_dataframe(pd.DataFrame({"c": cut})).columns["c"].tolist() == [
+            "(0, 1]",
+            "(1, 2]",
+            None,
+            "(1, 2]",
+        ]
+
+    def test_categories_of_what_no_model_can_use_are_noted(self):
+        pairs = pd.Categorical.from_codes([0, 1], pd.Index([(1, 2), (3, 4)], tupleize_cols=False))
+        assert from_dataframe(pd.DataFrame({"c": pairs})).unusable == {
+            "c": "values of the type list<item: int64>"
+        }
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from bayescope.config.overrides import apply_overrides
 from bayescope.config.recipes import Methods, read_recipes
 from bayescope.config.rules import broken_rules
 from bayescope.config.scalars import MAX_INTEGER
-from bayescope.config.schema import SECTIONS, RunConfig
+from bayescope.config.schema import SECTIONS, DataConfig, RunConfig
 from bayescope.errors import ConfigError, KeyPath, Problem, Where
 
 
@@ -117,6 +117,24 @@ def load_mapping(
     return _load(document, Path(base_dir), digest, changes, methods, needs_data=needs_data)
 
 
+def load_data(mapping: Mapping[str, Any]) -> DataConfig:
+    """Check a `data` section given as a mapping, as `load_mapping` does one of a whole configuration.
+
+    Raises:
+        ConfigError: everything that is wrong; the problems have key paths from the section on.
+    """
+    problems: list[Problem] = []
+    data = _plain(mapping, (), problems)
+    try:
+        section = DataConfig.model_validate(data)
+    except ValidationError as error:
+        refused = {problem.path for problem in problems}
+        problems += without_echoes(explain(error, data, {(): DataConfig}), refused)
+    if problems:
+        raise ConfigError(dict.fromkeys(problems))
+    return section
+
+
 def _plain(value: Any, path: KeyPath, problems: list[Problem]) -> Any:
     """Return `value` as a YAML file would give it; note what a file could not say."""
     if len(path) > MAX_DEPTH:
@@ -124,7 +142,9 @@ def _plain(value: Any, path: KeyPath, problems: list[Problem]) -> Any:
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {key: _plain(item, (*path, path_part(key)), problems) for key, item in value.items()}
+        keys = [_plain_key(key, path, problems) for key in value]
+        items = zip(keys, value.values(), strict=True)
+        return {key: _plain(item, (*path, path_part(key)), problems) for key, item in items}
     if isinstance(value, list | tuple):
         return [_plain(item, (*path, index), problems) for index, item in enumerate(value)]
     if isinstance(value, Path):
@@ -133,6 +153,14 @@ def _plain(value: Any, path: KeyPath, problems: list[Problem]) -> Any:
         problems.append(Problem(path, message))
         return None
     return value
+
+
+def _plain_key(key: Any, path: KeyPath, problems: list[Problem]) -> Any:
+    key = key.tolist() if hasattr(key, "tolist") else key
+    if not isinstance(key, str | int | float | None):
+        problems.append(Problem(path, f"a key must be text or a number, not a {type(key).__name__}"))
+        return str(key)
+    return key
 
 
 def _refusal(value: Any) -> str | None:

@@ -28,9 +28,9 @@ def from_values(values: Sequence[Any]) -> Column:
     Whole numbers become int64; numbers with a missing value (None) or a fraction, float64;
     bools, bool; text, and any mixture of text, numbers and bools, text.
     """
+    if any(issubclass(kind, np.generic) for kind in {*map(type, values)}):
+        values = [_of_python(value) if isinstance(value, np.generic) else value for value in values]
     kinds = {type(value) for value in values} - {type(None)}
-    if any(issubclass(kind, np.generic) for kind in kinds):
-        return from_values([value.item() if isinstance(value, np.generic) else value for value in values])
     missing = any(value is None for value in values)
     if kinds <= {int, float, Decimal}:
         return Column(_numbers(values, whole=kinds == {int} and not missing))
@@ -42,6 +42,11 @@ def from_values(values: Sequence[Any]) -> Column:
             _objects([None if value is None else str(value) for value in values]), _plural(strange[0])
         )
     return Column(_objects([None if value is None else _as_text(value) for value in values]))
+
+
+def _of_python(value: np.generic) -> Any:
+    # of the long numbers `item` returns what it is given
+    return float(value) if isinstance(value, np.longdouble) else value.item()
 
 
 def from_levels(values: Sequence[Any]) -> NDArray[Any]:
@@ -97,7 +102,8 @@ def from_arrow(column: Any) -> Column:
 
     kind, is_a = column.type, pa.types
     if is_a.is_dictionary(kind):
-        return from_arrow(column.cast(kind.value_type))
+        decoded = [chunk.dictionary_decode() for chunk in column.chunks]  # which Arrow has for every type
+        return from_arrow(pa.chunked_array(decoded, kind.value_type))
     if is_a.is_string(kind) or is_a.is_large_string(kind) or is_a.is_string_view(kind):
         return _from_arrow_text(column)
     if is_a.is_null(kind) or is_a.is_floating(kind):

@@ -181,9 +181,11 @@ def _from_series(series: Any) -> Column:
     """Convert by way of Arrow, which knows every pandas type; mixtures that it refuses, value by value."""
     import pyarrow as pa
 
+    if hasattr(series, "cat") and series.cat.categories.dtype.name.startswith("interval"):
+        series = series.cat.rename_categories(str)  # the levels that pd.cut and pd.qcut make
     try:
         array = pa.array(series, from_pandas=True)
-    except pa.ArrowException:
+    except (pa.ArrowException, OverflowError):  # the second of a whole number beyond 64 bits
         return from_values([None if value != value else value for value in series.tolist()])  # noqa: PLR0124
     column = from_arrow(array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array]))
     return column._replace(values=column.values.copy())  # Arrow may share the DataFrame's memory

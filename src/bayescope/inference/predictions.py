@@ -266,20 +266,22 @@ def _refuse_settings(wanted: Wanted) -> None:
             f"is one of mean, interval, draws, not {wanted.kind!r}",
         ),
         "probability": (
-            0.0 < wanted.within < 1.0,
+            _is_number(wanted.within) and 0.0 < wanted.within < 1.0,
             f"is a number between 0 and 1, not {wanted.probability!r}",
         ),
-        "draws": (wanted.size >= 1, f"is a whole number of at least 1, not {wanted.draws!r}"),
+        "draws": (_is_whole(wanted.size, 1), f"is a whole number of at least 1, not {wanted.draws!r}"),
+        "seed": (_is_whole(wanted.seed, 0), f"is a whole number of at least 0, not {wanted.seed!r}"),
         "temperature": (
-            wanted.temperature is None or 0.0 <= wanted.temperature < np.inf,
+            wanted.temperature is None
+            or (_is_number(wanted.temperature) and 0.0 <= wanted.temperature < np.inf),
             f"is a number of at least 0, not {wanted.temperature!r}",
         ),
         "top_k": (
-            wanted.top_k is None or wanted.top_k >= 1,
+            wanted.top_k is None or _is_whole(wanted.top_k, 1),
             f"is a whole number of at least 1, not {wanted.top_k!r}",
         ),
         "top_p": (
-            wanted.top_p is None or 0.0 < wanted.top_p <= 1.0,
+            wanted.top_p is None or (_is_number(wanted.top_p) and 0.0 < wanted.top_p <= 1.0),
             f"is above 0 and at most 1, not {wanted.top_p!r}",
         ),
     }
@@ -288,6 +290,14 @@ def _refuse_settings(wanted: Wanted) -> None:
         problems = [Problem((name,), f"is for kind {kind}") for name, kind in _of_another_kind(wanted)]
     if problems:
         raise ConfigError(problems)
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= least)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _of_another_kind(wanted: Wanted) -> Iterator[tuple[str, Kind]]:
