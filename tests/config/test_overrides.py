@@ -66,6 +66,33 @@ def test_elements_of_lists_go_by_index(workspace):
     assert config.data.columns == {"y": (1, 20, 3)}
 
 
+@pytest.mark.parametrize("line", ["county.sd", "sigma.x", "sigma.county.sd"])
+def test_a_line_of_priors_may_have_dots(workspace, line):
+    priors = {"sigma": parse_prior("HalfNormal(1)")}
+    assert workspace.load(f"model.priors.{line}=2").config.model.priors == priors | {line: 2.0}
+    given = f"model.priors={{sigma: HalfNormal(1), {line}: HalfNormal(3)}}"
+    assert workspace.load(given, f"model.priors.{line}=2").config.model.priors == priors | {line: 2.0}
+
+
+def test_elements_of_a_matrix_among_the_priors_go_by_index(workspace):
+    config = workspace.load(
+        "data={columns: {a: [1, 2], b: [3, 4]}}",
+        "model={likelihood: MvNormal, response: [a, b], priors: {cov: [[1, 0], [0, 1]]}}",
+        "model.priors.cov.1.1=9",
+    ).config
+    assert config.model.priors["cov"] == ((1.0, 0.0), (0.0, 9.0))
+
+
+def test_a_key_with_dots_is_found(workspace):
+    config = workspace.load("data={counts: {a.b: {0.5: 1, 1.5: 2}}}", "data.counts.a.b.0.5=7").config
+    assert config.data.counts == {"a.b": {0.5: 7, 1.5: 2}}
+
+
+def test_a_recipe_that_stands_alone_is_a_list_of_one(workspace):
+    settings = workspace.load("inference=long", "inference.long.draws=77").config.inference[0].settings
+    assert (settings.draws, settings.step) == (77, 0.5)
+
+
 def test_later_overrides_win(workspace):
     assert workspace.load("seed=1", "seed=2").config.seed == 2
 
@@ -85,7 +112,6 @@ def test_an_empty_value_is_null(workspace):
         ("name.x=1", "--set name.x: 'name' is not a mapping; it has no 'x'"),
         ("model.prior.sigma=3", "--set model.prior.sigma: model.prior: is no key of a model without `hypotheses`; did you mean 'priors'?"),
         ("model.priors.sigma=HalfNormal(0)", "--set model.priors.sigma: model.priors.sigma: HalfNormal: 'sigma' must be greater than 0, not 0"),
-        ("model.priors.sigma.x=1", "--set model.priors.sigma.x: 'model.priors.sigma' is not a mapping; it has no 'x'"),
         ("inference.lnog.draws=5", "--set inference.lnog.draws: no recipe 'lnog' in `inference`; did you mean 'long'?"),
         ("inference.9=long", "--set inference.9: no recipe '9' in `inference`; it has: point, long"),
         ("data.columns.y.3=1", "--set data.columns.y.3: 'data.columns.y' has elements 0 to 2; '3' is none of them"),

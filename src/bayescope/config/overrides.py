@@ -11,6 +11,9 @@ from bayescope.config.nodes import parse_document, path_part
 from bayescope.config.suggest import suggest
 from bayescope.errors import ConfigError, KeyPath, Problem, Where
 
+# new keys there may have dots, and no value has keys but the places of a matrix
+_PRIORS = ("model", "priors")
+
 
 class _PathError(Exception):
     """A key path that leads nowhere; its text is the message."""
@@ -22,7 +25,8 @@ def apply_overrides(
     """Return a changed copy of `data` and of the positions of its keys, and the problems of the overrides.
 
     A value is read as YAML. A part of a path is a key, the index of a list's element (from 0), or
-    the name of a recipe: `inference.nuts.draws=500`.
+    the name of a recipe: `inference.nuts.draws=500`. The dots of a key that is there, and of a line
+    of priors, such as `model.priors.county.sd=1`, belong to it.
     """
     data, positions, problems = copy.deepcopy(data), dict(positions), []
     for override in overrides:
@@ -62,6 +66,8 @@ def _assign(data: Any, parts: list[str], value: Any) -> tuple[KeyPath, KeyPath]:
     if parts[0] == "data" and isinstance(data.get("data"), str):
         data["data"] = {"path": data["data"]}  # the shorthand, written out
     if parts[0] == "inference" and len(parts) > 1:
+        if isinstance(data.get("inference"), str):
+            data["inference"] = [data["inference"]]  # likewise
         return _assign_recipe(data, parts[1:], value)
     return _assign_plain(data, parts, value)
 
@@ -70,28 +76,39 @@ def _assign_plain(
     container: Any, parts: list[str], value: Any, start: KeyPath = ()
 ) -> tuple[KeyPath, KeyPath]:
     path, made = start, None
-    for part in parts[:-1]:
-        key = _key(container, part, path)
+    key, rest = _key(container, parts, path)
+    while rest:
         if isinstance(container, dict) and container.get(key) is None:
             container[key] = {}
             made = made or (*path, path_part(key))
         container, path = container[key], (*path, path_part(key))
-    last = _key(container, parts[-1], path)
-    container[last] = value
-    place: KeyPath = (*path, path_part(last))
+        key, rest = _key(container, rest, path)
+    container[key] = value
+    place: KeyPath = (*path, path_part(key))
     return made or place, place
 
 
-def _key(container: Any, part: str, path: KeyPath) -> Any:
-    """Return the key or index that `part` means in `container`."""
-    here = ".".join(map(str, path))
+def _key(container: Any, parts: list[str], path: KeyPath) -> tuple[Any, list[str]]:
+    """Return the key or index that `parts` begin with in `container`, and the parts that are left."""
+    here, part = ".".join(map(str, path)), parts[0]
     if isinstance(container, dict):
-        return next((key for key in container if str(key) == part), part)
+        return _key_of_mapping(container, parts, path)
     if isinstance(container, list):
         if re.fullmatch("[0-9]{1,9}", part) and int(part) < len(container):
-            return int(part)
+            return int(part), parts[1:]
         raise _PathError(f"'{here}' has elements 0 to {len(container) - 1}; '{part}' is none of them")
     raise _PathError(f"'{here}' is not a mapping; it has no '{part}'")
+
+
+def _key_of_mapping(container: dict[Any, Any], parts: list[str], path: KeyPath) -> tuple[Any, list[str]]:
+    """Take the longest key that is there and may hold the parts that are left, else a new one."""
+    keys, holders = {str(key): key for key in container}, list if path == _PRIORS else dict | list | None
+    for length in range(len(parts), 0, -1):
+        key, rest = keys.get(".".join(parts[:length])), parts[length:]
+        if key is not None and (not rest or isinstance(container[key], holders)):
+            return key, rest
+    new = len(parts) if path == _PRIORS else 1
+    return ".".join(parts[:new]), parts[new:]
 
 
 def _assign_recipe(data: dict[str, Any], parts: list[str], value: Any) -> tuple[KeyPath, KeyPath]:
