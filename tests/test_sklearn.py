@@ -118,6 +118,13 @@ class TestAnswers:
             assert ours.predict_proba(iris.data) == pytest.approx(rows.predict_proba(iris.data), rel=1e-9)
 
     @pytest.mark.slow
+    def test_a_recipe_is_found_by_its_name(self, tmp_path, monkeypatch):
+        (tmp_path / "inference").mkdir()
+        (tmp_path / "inference" / "short.yaml").write_text("method: laplace\ndraws: 50\nchains: 2\n")
+        monkeypatch.chdir(tmp_path)
+        fit = BayesClassifier(method="short", settings={"draws": 60}).fit(X, HIT).posterior_
+        assert (fit.method, fit.draws.shape[:2]) == ("laplace", (2, 60))
+
     def test_nuts_agrees_with_exact(self):
         settings = {"draws": 500, "tune": 500, "chains": 2}
         drawn = BayesRegressor(method="nuts", settings=settings, random_state=1).fit(X, Y)

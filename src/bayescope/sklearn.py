@@ -119,7 +119,8 @@ class _BayesEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
             "standardize": bool(self.standardize),
             **({"weights": names["weights"]} if "weights" in names else {}),
         }
-        recipe = {self.method: {"method": self.method, **(self.settings or {})}}
+        named = {"method": self.method} if self.method in SETTINGS else {}  # else it is a recipe's file
+        recipe = {self.method: {**named, **(self.settings or {})}}
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         return {"name": "estimator", "model": model, "inference": [recipe], "seed": seed}
 
@@ -186,7 +187,7 @@ class BayesRegressor(RegressorMixin, _BayesEstimator):  # type: ignore[misc]
     Args:
         likelihood: the distribution of y given X, one that takes a formula: "Normal", "Poisson", "Gamma",
             ...; its location has the canonical link.
-        method: "map", "mle", "exact", "laplace" or "nuts", or another recipe.
+        method: "map", "mle", "exact", "laplace", "nuts" or another method, or a recipe such as "nuts-long".
         priors: by the names of the YAML, `{"coefficients": "Laplace(0, 1)", "sigma": "HalfNormal(1)"}`; the
             others are the weakly informative defaults of docs/yaml-reference.md, but of a scale of noise
             (sigma), which is InverseGamma(1, 0.1 sd(y)).
