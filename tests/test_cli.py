@@ -1,5 +1,6 @@
 """The command line as a user meets it: what is printed where, which exit code, what is left on disk."""
 
+import io
 import json
 import os
 import signal
@@ -279,6 +280,31 @@ def test_compare_prints_bayes_factors_best_first(command):
     assert out.index("fair-") < out.index("coin-")
     _, text, _ = command("compare", *sorted(Path("runs").iterdir()), "--json")
     assert sum(row["probability"] for row in json.loads(text)) == pytest.approx(1)
+
+
+LINE = """\
+name: line
+data: {columns: {y: [1, 2, 3.5, 4, 2], x: [1, 2, 3, 4, 1.5], é: [1, 1, 2, 2, 1]}}
+model: {use: linear, formula: y ~ x + é, priors: {coefficients: "Normal(0, 1)", Intercept: "Normal(0, 1)", sigma: 1}}
+inference: [map, exact]
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "line.yaml", "--json"),
+        ("path", "line.yaml", "--grid", 4, "--folds", 2),
+        ("sbc", "line.yaml", "--simulations", 20),
+    ],
+)
+def test_a_stdout_in_ascii_is_written_to_without_an_error(command, monkeypatch, arguments):
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert command(*arguments, "-q", line=LINE)[0] == 0
+    stdout.flush()
+    text = stdout.buffer.getvalue().decode("ascii")
+    assert "é" in json.loads(text)["config"]["model"]["formula"] if "--json" in arguments else "?" in text
 
 
 def test_compare_refuses_different_data(command):

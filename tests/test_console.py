@@ -1,5 +1,9 @@
 """What the commands have in common."""
 
+import io
+import json
+import sys
+
 import pytest
 
 from bayescope import console
@@ -30,3 +34,15 @@ def test_a_log_gets_every_new_line_of_progress_but_few_that_differ_in_numbers_on
         "chain 1 2500/2500 (1 divergent)",
         "map",
     ]
+
+
+def test_what_stdout_cannot_write_has_something_in_its_place(monkeypatch, tmp_path):
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    console.say("2.0 ± 0.1 é")
+    (tmp_path / "run.json").write_text('{"name": "é"}', encoding="utf-8")
+    console.say(console.json_of(tmp_path / "run.json"))
+    stdout.flush()
+    text, escaped = stdout.buffer.getvalue().decode("ascii").splitlines()
+    assert text == "2.0 +/- 0.1 ?"
+    assert json.loads(escaped) == {"name": "é"}

@@ -26,6 +26,7 @@ from bayescope.console import (
     progress_line,
     run_command,
     save_run,
+    say,
     show_answers,
     update_command,
 )
@@ -226,7 +227,7 @@ def predict(  # noqa: PLR0917  typer makes options of them
     elif sys.stdout.isatty():
         shown = io.BytesIO()
         (write_json if as_json else write_csv)(found, shown)
-        print(printable(shown.getvalue().decode()))
+        say(printable(shown.getvalue().decode()))
     else:
         (write_json if as_json else write_csv)(found, sys.stdout.buffer)
 
@@ -254,9 +255,9 @@ def path(  # noqa: PLR0917  typer makes options of them
             loaded, prior=prior, grid=grid, folds=folds, progress=progress, command=_command()
         )
     folder = save_path(record, out)
-    print(json_of(folder / "path.json") if as_json else path_text(record))
+    say(json_of(folder / "path.json") if as_json else path_text(record))
     if not as_json:
-        print(f"\nreport: {folder / 'path.html'}\n")
+        say(f"\nreport: {folder / 'path.html'}\n")
 
 
 @app.command()
@@ -293,9 +294,9 @@ def sbc(  # noqa: PLR0917  typer makes options of them
             progress=progress,
             command=_command(),
         )
-    print(json_of(record.folder / "sbc.json") if as_json else sbc_text(record))
+    say(json_of(record.folder / "sbc.json") if as_json else sbc_text(record))
     if not as_json:
-        print(f"\nreport: {record.folder / 'sbc.html'}\n")
+        say(f"\nreport: {record.folder / 'sbc.html'}\n")
     if strict and not record.calibrated:
         raise StrictError("ranks leave their bands, and --strict was given")
 
@@ -336,7 +337,7 @@ def validate(configs: Configs, overrides: Overrides = []) -> None:  # noqa: B006
         table, model = prepare(loaded, in_batches=True)
         methods = ", ".join(recipe.name for recipe in loaded.config.inference)
         dropped = f" ({table.dropped:,} rows dropped: missing values)" if table.dropped else ""
-        print(
+        say(
             f"{path}: fine: {model.likelihood.name}, {table.observations:,} observations{dropped}, "
             f"unknowns: {len(model.names)}, methods: {methods}"
         )
@@ -354,7 +355,7 @@ def compare(
     from bayescope.runs import compare_models
 
     rows = compare_models(run_dirs)
-    print(json.dumps([row.model_dump() for row in rows], indent=2) if as_json else comparison_text(rows))
+    say(json.dumps([row.model_dump() for row in rows], indent=2) if as_json else comparison_text(rows))
 
 
 @app.command()
@@ -363,7 +364,7 @@ def report(run_dir: RunDir) -> None:
     from bayescope.reports.writer import rebuild_report
 
     rebuild_report(run_dir)
-    print(f"report: {run_dir / 'report.html'}")
+    say(f"report: {run_dir / 'report.html'}")
 
 
 @app.command()
@@ -376,9 +377,7 @@ def cache(
     kept = open_cache()
     if clear:
         kept.clear()
-    print(
-        f"{kept.folder}: {len(kept.entries())} fits, {kept.size() / 1e6:.1f} MB of {kept.largest / 1e6:,.0f}"
-    )
+    say(f"{kept.folder}: {len(kept.entries())} fits, {kept.size() / 1e6:.1f} MB of {kept.largest / 1e6:,.0f}")
 
 
 @app.command()
@@ -387,7 +386,7 @@ def schema() -> None:
     from bayescope.config.jsonschema import json_schema
     from bayescope.inference.registry import SETTINGS
 
-    print(json.dumps(json_schema(SETTINGS), indent=2))
+    say(json.dumps(json_schema(SETTINGS), indent=2))
 
 
 @app.command()
@@ -396,7 +395,7 @@ def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or
     from bayescope.project import make_project
 
     make_project(directory)
-    print(f"Made {directory}. Try: cd {shlex.quote(str(directory))} && bayescope run configs/coin.yaml")
+    say(f"Made {directory}. Try: cd {shlex.quote(str(directory))} && bayescope run configs/coin.yaml")
 
 
 _INTERRUPTED, _TERMINATED = 130, 143

@@ -44,14 +44,27 @@ def save_run(finished: Run, out: Path, *, as_json: bool) -> None:
         print_verdict(finished.record, finished.fits, sys.stdout)
     finished = with_points(finished)
     folder = finished.save(out)
-    print(json_of(folder / "run.json") if as_json else f"report: {folder / 'report.html'}\n")
+    say(json_of(folder / "run.json") if as_json else f"report: {folder / 'report.html'}\n")
 
 
 def json_of(path: Path) -> str:
     """The text of a JSON file, fit for a terminal."""
     from bayescope.reports.formatting import printable_json
 
-    return printable_json(path.read_text(encoding="utf-8"))
+    return printable_json(path.read_text(encoding="utf-8"), _encoding())
+
+
+def say(text: str) -> None:
+    """Print text on stdout, or what the encoding of stdout has in its place."""
+    if not text.isascii():
+        from bayescope.reports.formatting import encodable
+
+        text = encodable(text, _encoding())
+    print(text)
+
+
+def _encoding() -> str:
+    return sys.stdout.encoding or "utf-8"
 
 
 def judge(runs: Sequence[Run], *, strict: bool) -> None:

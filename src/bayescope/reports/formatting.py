@@ -124,6 +124,15 @@ def whole(count: float) -> str:
     return f"{count:,.0f}"
 
 
+def counted(count: float, noun: str) -> str:
+    """Write how many there are of what the noun names.
+
+    >>> counted(1, "row"), counted(2000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{whole(count)} {noun}{'' if count == 1 else 's'}"
+
+
 def plain(text: str) -> str:
     """Text of the user on one line: control characters and line breaks become visible marks.
 
@@ -146,9 +155,34 @@ def printable(text: str) -> str:
     return "\n".join(map(plain, text.split("\n")))
 
 
-def printable_json(text: str) -> str:
-    """JSON with escapes for the characters that could command a terminal: the same to whoever reads it."""
-    return "".join(c if c == "\n" or not _unprintable(c) else json.dumps(c)[1:-1] for c in text)
+def printable_json(text: str, encoding: str = "utf-8") -> str:
+    """JSON with escapes for the characters that could command a terminal: the same to whoever reads it.
+
+    If `encoding` cannot write it, all characters beyond ASCII are escaped.
+    """
+    ascii_only = not _writes(text, encoding)
+    return "".join(
+        json.dumps(c)[1:-1] if (c != "\n" and _unprintable(c)) or (ascii_only and not c.isascii()) else c
+        for c in text
+    )
+
+
+_ASCII = str.maketrans({"±": "+/-", "—": "-", "…": "~", "·": "-", "─": "-", "␤": "~", "␍": "~", "␉": "~"})
+
+
+def encodable(text: str, encoding: str) -> str:
+    """Replace what the encoding of a stream cannot write (an ASCII terminal gets +/- for ±)."""
+    if _writes(text, encoding):
+        return text
+    return text.translate(_ASCII).encode(encoding, errors="replace").decode(encoding)
+
+
+def _writes(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unprintable(character: str) -> bool:

@@ -19,7 +19,7 @@ from rich.text import Text
 from bayescope.diagnostics.records import Check
 from bayescope.inference.fit import Fit
 from bayescope.reports.checklist import check_lines, check_name
-from bayescope.reports.formatting import compact, plain, shorten, whole
+from bayescope.reports.formatting import compact, counted, encodable, plain, shorten
 from bayescope.reports.hypotheses import hypotheses_table, learned_sentence
 from bayescope.reports.record import RunRecord
 from bayescope.reports.shortened import left_out, shortened
@@ -34,7 +34,6 @@ from bayescope.reports.tables import (
 _STYLES = {"pass": "green", "attention": "yellow", "note": "yellow", "fail": "bold red"}
 _WIDEST_NAME = 32
 _GROUP_TERM = re.compile(r"\((?:[^()]|\([^()]*\))*\|[^()]*\)")  # (1 | plate), (log(x) | plate)
-_ASCII = str.maketrans({"±": "+/-", "—": "-", "…": "~", "·": "-", "─": "-", "␤": "~", "␍": "~", "␉": "~"})
 
 
 def render(
@@ -110,24 +109,15 @@ def _text(parts: Sequence[RenderableType], width: int, *, colour: bool) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def encodable(text: str, encoding: str) -> str:
-    """Replace what the encoding of a stream cannot write (an ASCII terminal gets + for ±)."""
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return text.translate(_ASCII).encode(encoding, errors="replace").decode(encoding)
-    return text
-
-
 def _heading(record: RunRecord) -> Text:
-    rows = f"{whole(record.data.observations)} observation{'s' if record.data.observations != 1 else ''}"
+    rows = counted(record.data.observations, "observation")
     if dropped := record.data.dropped:
-        rows += f" ({whole(dropped)} row{'s' if dropped > 1 else ''} with missing values dropped)"
+        rows += f" ({counted(dropped, 'row')} with missing values dropped)"
     model = record.model
     body = plain(model.formula) if model.formula else plain(model.response)
     if len(body) > 40:
         left, _, right = plain(model.blueprint.get("formula") or body).partition("~")  # the location's own
-        count = f"{len(model.predictors)} predictor{'s' if len(model.predictors) != 1 else ''}"
+        count = counted(len(model.predictors), "predictor")
         body = " + ".join([f"{shorten(left.strip(), 40)} ~ {count}", *_GROUP_TERM.findall(right)])
     return Text.assemble((record.name, "bold"), "  ", f"{model.likelihood} · {body} · {rows}")
 
