@@ -39,6 +39,12 @@ def test_the_impossible_and_the_certain_are_words_and_signs():
     assert rows["fair"]["posterior odds"] == "∞"
 
 
+def test_a_hypothesis_that_cannot_be_has_an_infinite_penalty():
+    choice = {"fair": "Bernoulli(0.5)", "other": "Bernoulli(0.2)"}
+    run = run_of(choice, [1], prior={"fair": 0, "other": 1})
+    assert [p.formula for p in run.record.loss.penalties] == ["-log(0) = ∞", "-log(1) = 0"]
+
+
 def test_a_tiny_probability_keeps_its_digits():
     rows = rows_of(run_of({"a": "Normal(0, 1)", "b": "Normal(10, 1)"}, [0.0]))
     assert rows["b"]["posterior"] == "1.929e-22"  # exp(-50)

@@ -162,6 +162,17 @@ def test_markdown_has_one_row_a_parameter_and_no_html(hostile):
     assert r"cost\_\$\_\$x" in prose
 
 
+@pytest.mark.parametrize("render", [render_markdown, render_html])
+def test_one_row_is_one_observation(workshop, render):
+    record, fits = workshop.run()
+    one = record.data.model_copy(update={"rows": 1, "observations": 1, "dropped": 1})
+    text = render(record.model_copy(update={"data": one}), fits, {})
+    assert "1 observation" in text
+    assert "1 row." in text
+    assert "1 row with missing values was dropped." in text
+    assert not re.search(r"\b1 (rows|observations)\b", text)
+
+
 @pytest.mark.parametrize(
     ("text", "escaped"),
     [

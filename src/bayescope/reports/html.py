@@ -18,7 +18,7 @@ from bayescope.reports.figures import figures, is_sampler
 from bayescope.reports.figures_curve import curve_note
 from bayescope.reports.figures_pooling import POOLING_NOTE, pooling_tables
 from bayescope.reports.figures_updates import updates_table
-from bayescope.reports.formatting import aligned, code_spans, duration, plain, whole
+from bayescope.reports.formatting import aligned, code_spans, counted, duration, plain, whole
 from bayescope.reports.hypotheses import HYPOTHESES_NOTE, hypotheses_table, learned_sentence
 from bayescope.reports.loo import loo_note, loo_table
 from bayescope.reports.mode_shift import mode_shifts
@@ -71,6 +71,7 @@ def environment() -> Environment:
     environment.filters |= {
         "plain": plain,
         "whole": whole,
+        "counted": counted,
         "duration": duration,
         "data_uri": data_uri,
         "code_spans": code_spans,

@@ -107,7 +107,7 @@ def hypotheses_loss(model: Model, fits: Sequence[Fit]) -> LossView:
                 parameters=(plain(name),),
                 prior=f"probability {compact(p, 6)}",
                 name="surprise of the choice",
-                formula=f"-log({compact(p, 6)}) = {significant(penalty)}",
+                formula=f"-log({compact(p, 6)}) = {significant(penalty) if p else '∞'}",
                 value=None,
             )
             for name, p, penalty in zip(model.names, found.prior.tolist(), penalties.tolist(), strict=True)

@@ -11,7 +11,7 @@ from bayescope.reports.efficiency import EFFICIENCY_NOTE
 from bayescope.reports.figures import is_sampler
 from bayescope.reports.figures_curve import curve_note
 from bayescope.reports.figures_pooling import POOLING_NOTE, pooling_tables
-from bayescope.reports.formatting import code_spans, plain, whole
+from bayescope.reports.formatting import code_spans, counted, plain, whole
 from bayescope.reports.html import figures_by_section, report_tables
 from bayescope.reports.hypotheses import HYPOTHESES_NOTE, learned_sentence
 from bayescope.reports.loo import loo_note
@@ -128,7 +128,7 @@ def _verdict(record: RunRecord, fits: Sequence[Fit], tables: _Tables) -> list[st
         f"# {escape(record.title)}",
         (
             f"{model.likelihood} model of {escape(model.response)}{formula}; "
-            f"{whole(record.data.observations)} observations; seed {record.seed}."
+            f"{counted(record.data.observations, 'observation')}; seed {record.seed}."
         ),
         f"**{record.verdict.status.upper()}.** {escape(record.verdict.sentence)}",
         *_table(tables["methods"]),
@@ -146,11 +146,12 @@ def _estimates(record: RunRecord, tables: _Tables, fits: Sequence[Fit]) -> list[
 
 def _data(record: RunRecord, tables: _Tables) -> list[str]:
     data = record.data
-    dropped = f" {whole(data.dropped)} rows with missing values were dropped." if data.dropped else ""
-    counted = f", {whole(data.observations)} observations" if data.observations != data.rows else ""
+    verb = "was" if data.dropped == 1 else "were"
+    dropped = f" {counted(data.dropped, 'row')} with missing values {verb} dropped." if data.dropped else ""
+    also = f", {counted(data.observations, 'observation')}" if data.observations != data.rows else ""
     return _section(
         "Data",
-        [f"{escape(data.source)}: {whole(data.rows)} rows{counted}.{dropped}", *_table(tables["columns"])],
+        [f"{escape(data.source)}: {counted(data.rows, 'row')}{also}.{dropped}", *_table(tables["columns"])],
     )
 
 
