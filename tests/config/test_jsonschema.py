@@ -98,6 +98,7 @@ RUN = {"name": "a", "data": "a.csv", "model": {"use": "linear", "formula": "y ~ 
             }
         },
         {"model": {"link": {"mu": "log"}, "body": {"mlp": {"hidden": [1]}}}},
+        {"compile": "plain"},
     ],
 )
 def test_what_the_loader_takes_the_schema_takes(change):
@@ -108,7 +109,7 @@ def test_what_the_loader_takes_the_schema_takes(change):
 @pytest.mark.parametrize(
     "change",
     [
-        {"nmae": "b"}, {"name": "a b"}, {"seed": "x"}, {"seed": True}, {"inference": []}, {"inference": 3},
+        {"nmae": "b"}, {"name": "a b"}, {"compile": "fast"}, {"compile": None}, {"seed": "x"}, {"seed": True}, {"inference": []}, {"inference": 3},
         {"model": {"likelihood": "Gaussian"}}, {"model": {"link": "x"}}, {"model": {"priors": {"a": [1]}}},
         {"data": {"columns": {"y": 3}}}, {"data": {"missing": "x"}}, {"data": {"columns": {}}}, {"data": {"counts": {}}},
         {"model": {"levels": ["a"]}}, {"model": {"response": ["a"]}}, {"model": {"formula": ""}}, {"model": {"formula": {}}},

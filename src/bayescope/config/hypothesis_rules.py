@@ -20,6 +20,8 @@ _ONE_OR_THE_OTHER = MappingProxyType(
         "link": "hypotheses have no predictors",
         "offset": "hypotheses have no predictors",
         "standardize": "hypotheses have no predictors",
+        "levels": "the categories of a response are those that the hypotheses name",
+        "reference": "hypotheses have no coefficients",
         "trials": "write the number of trials in each hypothesis, Binomial(n, p)",
     }
 )
@@ -34,7 +36,7 @@ def hypothesis_rules(model: Mapping[Any, Any]) -> Iterator[Problem]:
             yield Problem(("model", "prior"), message)
         return
     for key, reason in _ONE_OR_THE_OTHER.items():
-        if model.get(key):
+        if model.get(key) or (key == "reference" and key in model):  # of which false says something too
             yield Problem(("model", key), f"does not go with `hypotheses`: {reason}")
     if isinstance(model.get("response"), list | tuple):
         yield Problem(("model", "response"), "hypotheses are about one column; name that alone")

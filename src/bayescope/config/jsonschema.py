@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 
@@ -71,6 +71,8 @@ def _run(methods: Methods) -> Schema:
     properties["name"] |= _NAME
     properties["title"] |= {"type": "string", "minLength": 1}
     properties["seed"] |= {"type": "integer", "minimum": 0, "default": 0}
+    modes = get_args(RunConfig.model_fields["compile"].annotation)
+    properties["compile"] |= {"enum": [*modes], "default": RunConfig.model_fields["compile"].default}
     properties["data"] |= {"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/$defs/data"}]}
     properties["model"] |= {"$ref": "#/$defs/model"}
     entry = {"anyOf": [_recipe_name(), _recipe_entry(methods)]}
