@@ -82,6 +82,19 @@ def test_more_simulations_begin_where_fewer_ended(command, monkeypatch):
     assert json.loads(out)["simulations"] == 25
 
 
+def test_fewer_simulations_lose_none_that_are_finished(command, monkeypatch):
+    command("sbc", "coin.yaml", "--simulations", 25, "-q")
+    (folder,) = Path("runs").iterdir()
+    whole = (folder / "simulations.jsonl").read_bytes()
+    monkeypatch.setattr("bayescope.calibration.simulated", lambda _study, i: pytest.fail(f"simulates {i}"))
+    for _ in range(2):
+        command("sbc", "coin.yaml", "--simulations", 20, "-q")
+        assert json.loads((folder / "sbc.json").read_text())["simulations"] == 20
+    command("sbc", "coin.yaml", "--simulations", 25, "-q")
+    assert (folder / "simulations.jsonl").read_bytes() == whole
+    assert [path.name for path in Path("runs").iterdir()] == [folder.name]
+
+
 @pytest.mark.slow
 def test_the_number_of_processes_changes_nothing(command):
     command("sbc", "coin.yaml", "--simulations", 20, "--out", "one", "-q")

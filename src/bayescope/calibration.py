@@ -229,31 +229,30 @@ def _journal(
     """Give what was finished before, by its number, and a function that keeps one more for good.
 
     It is read from the folder of the study and from the journal beside it, which goes once the folder is
-    there.
+    there, unless it has simulations beyond those that are asked for now.
     """
     path = destination.with_name(f".{destination.name}.jsonl")
     try:
-        finished = {
-            result["simulation"]: result
-            for place in (destination / "simulations.jsonl", path)
-            for result in _read(place)
-            if result["simulation"] < simulations
-        }
+        before = _read(destination / "simulations.jsonl")
+        finished = {result["simulation"]: result for result in (*before, *_read(path))}
+        spare = [result for result in before if result["simulation"] >= simulations]
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.read_bytes().endswith(b"\n"):
             whole = path.read_bytes()
             path.write_bytes(whole[: whole.rfind(b"\n") + 1])  # the line that a kill cut short
         with path.open("a", encoding="utf-8") as file:
 
-            def keep(result: Simulated) -> None:
-                file.write(json.dumps(result) + "\n")
+            def keep(*results: Simulated) -> None:
+                file.writelines(json.dumps(result) + "\n" for result in results)
                 file.flush()
                 os.fsync(file.fileno())
 
+            keep(*spare)  # the folder is about to be replaced by one without them
             yield finished, keep
     except OSError as error:
         raise RunFolderError(f"{path}: cannot be written: {error.strerror or error}") from error
-    path.unlink(missing_ok=True)
+    if all(i < simulations for i in finished):
+        path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> list[Simulated]:
