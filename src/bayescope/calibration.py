@@ -176,8 +176,9 @@ def _counter(name: str, size: int, progress: Progress) -> Callable[[Simulated], 
         nonlocal done
         done += 1
         left = (time.monotonic() - started) / done * (size - done)
+        ending = f", about {left:.0f} s left" if done < size else ""
         if 100 * done // size > 100 * (done - 1) // size:
-            progress(f"{name}: {done} of {size} simulations, about {left:.0f} s left")
+            progress(f"{name}: {done} of {size} simulations{ending}")
         return result
 
     return tell
