@@ -23,8 +23,12 @@ def test_a_log_gets_every_new_line_of_progress_but_few_that_differ_in_numbers_on
         clock[0] = float(second)
         tell(f"chain 1 {100 * second}/2500")
     tell("chain 1 2500/2500 (1 divergent)")
-    tell("")
     tell("map")
+    tell("1 of 3")
+    tell("2 of 3")
+    tell("3 of 3")
+    tell("")
+    tell("")
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.splitlines() == [
@@ -33,6 +37,8 @@ def test_a_log_gets_every_new_line_of_progress_but_few_that_differ_in_numbers_on
         "chain 1 2000/2500",
         "chain 1 2500/2500 (1 divergent)",
         "map",
+        "1 of 3",
+        "3 of 3",
     ]
 
 

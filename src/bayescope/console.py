@@ -114,27 +114,34 @@ def progress_line(quiet: bool) -> Iterator[Callable[[str], None]]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield line_by_line()
+        tell = line_by_line()
+        yield tell
+        tell("")
         return
 
-    def tell(message: str) -> None:
+    def show(message: str) -> None:
         status.update(Text(message))
         (status.start if message else status.stop)()
 
     with console.status("") as status:
-        yield tell
+        yield show
 
 
 def line_by_line() -> Callable[[str], None]:
-    """A function that prints lines of progress, one in ten seconds of those that differ in numbers only."""
-    last, printed = "", -math.inf
+    """A function that prints lines of progress, one in ten seconds of those that differ in numbers only.
+
+    An empty line prints the last of them.
+    """
+    last, printed, held = "", -math.inf, ""
 
     def tell(message: str) -> None:
-        nonlocal last, printed
+        nonlocal last, printed, held
         words, now = re.sub(r"\d+", "", message), time.monotonic()
-        if message and (words != last or now - printed >= _SECONDS):
-            print(message, file=sys.stderr, flush=True)
-            last, printed = words, now
+        if message and words == last and now - printed < _SECONDS:
+            held = message
+        elif line := message or held:
+            print(line, file=sys.stderr, flush=True)
+            last, printed, held = re.sub(r"\d+", "", line), now, ""
 
     return tell
 
