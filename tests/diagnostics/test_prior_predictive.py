@@ -134,3 +134,11 @@ def test_defaults_made_wide_by_years_are_to_be_centred():
     found, checks = gate({**config, "model": model})
     assert found.far == []
     assert "default, so wide" not in checks["prior_predictive_scale"].advice
+
+
+def test_a_fixed_slope_is_no_column_to_centre():
+    columns = {"year": [2021, 2021, 2022, 2022, 2023, 2023], "y": [1.1, 0.9, 2.0, 2.2, 1.8, 2.1]}
+    columns["known"] = [5.0, 5.1, 5.0, 5.2, 5.1, 5.0]
+    model = {"likelihood": "Normal", "formula": "y ~ known + year", "priors": {"known": 0.1}}
+    config = {"name": "years", "data": {"columns": columns}, "model": model, "inference": ["mle"]}
+    assert gate(config)[0].far == ["year"]

@@ -24,7 +24,7 @@ from bayescope.diagnostics.records import Check, Record, make_check
 from bayescope.distributions.choices import PRIORS
 from bayescope.errors import NotApplicable
 from bayescope.inference.predictive_draws import psi_at
-from bayescope.models.model import Block, Model, Predictor, Prior
+from bayescope.models.model import Block, Model, Prior
 from bayescope.models.prior_draws import draw_prior
 from bayescope.models.rows import take
 from bayescope.models.scales import scaled_of
@@ -157,17 +157,18 @@ def _blame(model: Model, kind: Kind, rng: np.random.Generator, thetas: Floats) -
     worst = min(blocks, key=lambda block: share(block, 0.0))
     enough = (factor for factor in _FACTORS if share(worst, factor) <= kind.limit / 2)
     narrower = _narrowed(worst.prior, next(enough, 0.0))
-    far = _far(model.location) if worst.origin == "default" else []
+    far = _far(model) if worst.origin == "default" else []
     return {"block": worst.name, "prior": str(worst.prior), "suggestion": str(narrower or ""), "far": far}
 
 
-def _far(location: Predictor) -> list[str]:
+def _far(model: Model) -> list[str]:
     """List the columns whose mean is many sds from 0, which make default priors of the Intercept wide."""
-    if location.matrix is None or INTERCEPT not in location.columns:
+    matrix, names = model.location.matrix, [model.names[i] for i in model.location.index]
+    if matrix is None or INTERCEPT not in names:
         return []
-    means, sds = location.matrix.mean(axis=0), location.matrix.std(axis=0)
+    means, sds = matrix.mean(axis=0), matrix.std(axis=0)
     far = (sds > 0) & (np.abs(means) > _FAR * sds)
-    return [name for name, is_far in zip(location.columns, far, strict=True) if is_far]
+    return [name for name, is_far in zip(names, far, strict=True) if is_far]
 
 
 def _shrunk(prior: Prior, drawn: Floats, factor: float) -> Floats:
