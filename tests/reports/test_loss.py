@@ -304,3 +304,15 @@ def test_the_call_says_what_columns_it_is_true_of(formula, standardize, note, co
     X = np.column_stack([WARD["dose"], WARD["my age"]])
     ridge = call(sentence).fit(columns(X, run.model.location.matrix[:, 1:]), WARD["y"])
     assert [ridge.intercept_, *ridge.coef_] == pytest.approx(run["map"].estimate, rel=1e-9)
+
+
+@pytest.mark.parametrize(("response", "predictor"), [(1e80, 1e-80), (1e-80, 1e80)])
+def test_a_scale_whose_square_is_no_number_has_a_ridge(response, predictor):
+    columns = {"y": [response, 2 * response, 4 * response], "x": [predictor, 2 * predictor, 3 * predictor]}
+    config = {"name": "wide", "data": {"columns": columns}, "inference": ["map"]}
+    run = bayescope.run(config | {"model": {"likelihood": "Normal", "formula": "y ~ x"}})
+    assert [penalty.parameters for penalty in run.record.loss.penalties] == [
+        ("Intercept",),
+        ("x",),
+        ("sigma",),
+    ]

@@ -67,3 +67,10 @@ def test_the_penalty_is_infinite_where_the_prior_has_no_density(name, x):
 
 def test_a_penalty_beyond_the_largest_number_is_infinite():
     assert penalty_of("Normal", {"mu": 0.0, "sigma": 1e-100}, 1e100) == np.inf
+
+
+@pytest.mark.parametrize(("tau", "strength"), [(1e190, 0.0), (1e-190, np.inf)])
+def test_a_scale_whose_square_is_no_number_has_a_penalty(tau, strength):
+    for name, arguments in (("Normal", {"mu": 0.0, "sigma": tau}), ("HalfNormal", {"sigma": tau})):
+        assert SHAPES[name].strength(*arguments.values()) == strength
+        assert penalty_of(name, arguments, tau) == 0.5

@@ -127,12 +127,14 @@ _MEANINGS = {
 
 def _strength(model: Model, penalised: _Penalised, fit: Fit) -> float:
     """Alpha (linear regression) or C (logistic) with sigma fixed or at the mode."""
-    if model.likelihood.name != "Normal":
-        return penalised.scale**2 if penalised.distribution == "Normal" else penalised.scale
-    variance = _sigma(model, fit) ** 2
-    if penalised.distribution == "Normal":
-        return variance / penalised.scale**2
-    return variance / (penalised.scale * model.response.observations)
+    scale = np.float64(penalised.scale)  # of Python, a square out of range is an error
+    with np.errstate(over="ignore"):
+        if model.likelihood.name != "Normal":
+            return float(scale**2 if penalised.distribution == "Normal" else scale)
+        sigma = _sigma(model, fit)
+        if penalised.distribution == "Normal":
+            return float((sigma / scale) ** 2)
+        return float(sigma * (sigma / scale) / model.response.observations)
 
 
 def _sigma(model: Model, fit: Fit) -> float:

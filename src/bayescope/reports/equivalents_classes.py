@@ -46,7 +46,7 @@ def _of_map(model: Model, name: str) -> str:
         return ""
     law, *arguments = priors.pop()
     if law == "Normal" and arguments[0] == 0:
-        call, meaning = f"C={compact(arguments[1] ** 2, 10)}", "C = tau^2"
+        call, meaning = f"C={compact(arguments[1] * arguments[1], 10)}", "C = tau^2"
     elif law == "Laplace" and arguments[0] == 0:
         call, meaning = f'C={compact(arguments[1], 10)}, l1_ratio=1, solver="saga"', "C = b"
     else:

@@ -85,14 +85,14 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "Normal": Shape(
             "L2 (ridge)",
             lambda mu, tau: f"lambda * {_minus(mu)}^2, lambda = 1 / (2 * {_n(tau)}^2)",
-            lambda x, mu, tau: (x - mu) ** 2 / (2 * tau**2),
-            lambda _mu, tau: 1 / (2 * tau**2),
+            lambda x, mu, tau: ((x - mu) / tau) ** 2 / 2,
+            lambda _mu, tau: 0.5 / tau / tau,  # of Python, a square out of range is an error
         ),
         "HalfNormal": Shape(
             "L2 (ridge) on theta > 0",
             lambda tau: f"lambda * theta^2, lambda = 1 / (2 * {_n(tau)}^2)",
-            lambda x, tau: x**2 / (2 * tau**2),
-            lambda tau: 1 / (2 * tau**2),
+            lambda x, tau: (x / tau) ** 2 / 2,
+            lambda tau: 0.5 / tau / tau,
         ),
         "Laplace": Shape(
             "L1 (lasso)",
