@@ -37,6 +37,42 @@ def test_every_method_that_needs_a_proper_posterior_refuses_by_name(method):
         METHODS[method].fit(model, METHODS[method].settings(), Context(seed=1))
 
 
+@pytest.mark.parametrize("method", ["grid", "laplace", "importance", "nuts", "hmc", "metropolis"])
+@pytest.mark.parametrize(
+    ("model", "columns", "why"),
+    [
+        ({"likelihood": "Bernoulli", "formula": "y ~ x", "priors": FLAT}, {"y": [0, 0, 0, 1, 1, 1], "x": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]}, "complete separation of the response by x, whose priors are flat"),
+        ({"likelihood": "Poisson", "formula": "y ~ x", "priors": FLAT}, {"y": [0, 0, 2, 3], "x": [0.0, 0.0, 1.0, 1.0]}, "separation of the response by x, whose priors are flat"),
+    ],
+    ids=["separation", "zeros"],
+)  # fmt: skip
+def test_flat_priors_of_columns_that_separate_are_refused_by_every_method(method, model, columns, why):
+    config = {"name": "x", "data": {"columns": columns}, "model": model, "inference": ["mle"]}
+    model = prepare(read_config(config))[1]
+    with pytest.raises(FitError, match=why):
+        METHODS[method].fit(model, METHODS[method].settings(), Context(seed=1))
+
+
+@pytest.mark.parametrize("method", ["grid", "laplace"])
+def test_a_flat_mean_of_vectors_is_determined_by_their_rows(method):
+    rows = np.array([[1.0, 2.0], [0.0, 3.0], [2.0, 4.0]])
+    spec = {
+        "likelihood": "MvNormal",
+        "response": ["u", "v"],
+        "priors": {"mu": "Flat()", "cov": [[1.0, 0.5], [0.5, 2.0]]},
+    }
+    config = {
+        "name": "x",
+        "data": {"columns": {"u": rows[:, 0], "v": rows[:, 1]}},
+        "model": spec,
+        "inference": ["mle"],
+    }
+    model = prepare(read_config(config))[1]
+    fit = METHODS[method].fit(model, METHODS[method].settings(), Context(seed=1))
+    np.testing.assert_allclose(fit.estimate, rows.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(fit.covariance, np.array([[1.0, 0.5], [0.5, 2.0]]) / 3, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("spread", "least"),
     # a + (n - f) / 2 > 0 with f = 2 and a = -1/2, -1 and 1; two rows are fitted perfectly

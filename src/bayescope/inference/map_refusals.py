@@ -47,7 +47,7 @@ def refuse_improper(model: Model, triangle: Floats | None = None) -> None:
     """
     index = model.location.index
     chosen = prior_density.flat_elements(model)[index]
-    if not chosen.any():
+    if not chosen.any() or model.likelihood.multivariate:  # a row determines all elements of a mean vector
         return
     refuse_flat_classes(model)
     labels = [model.names[position] for position in index[chosen]]

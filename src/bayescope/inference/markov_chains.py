@@ -12,6 +12,7 @@ from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.draws import draws_tree, flat_draws
 from bayescope.inference.fit import Fit
 from bayescope.inference.improper import refuse_improper_spread
+from bayescope.inference.map_refusals import refuse_improper
 from bayescope.inference.marginals import Draws
 from bayescope.inference.method import Context
 from bayescope.inference.network_refusals import refuse_large_network
@@ -22,6 +23,7 @@ from bayescope.models.graph import compile_graph
 from bayescope.models.graph_names import variables
 from bayescope.models.graph_priors import shared
 from bayescope.models.model import Model
+from bayescope.models.network_bodies import networks
 
 type Floats = NDArray[np.float64]
 
@@ -51,12 +53,11 @@ def fit_chains[S: ChainSettings](
 
     Raises:
         NotApplicable: every parameter is fixed.
-        FitError: the posterior of sigma is improper, the sampler cannot start, or draws are missing or not
-            finite.
+        FitError: the posterior is improper, the sampler cannot start, or draws are missing or not finite.
         KeyboardInterrupt: passed through when the chains have stopped.
     """
     refuse(model)
-    refuse_improper_spread(PointProblem(model, prior=True))
+    _refuse_improper(PointProblem(model, prior=True))
     sampling = sample(model, settings, context)
     names = [variable.name for variable in variables(model).values()]
     draws = flat_draws({name: sampling.posterior[name] for name in names})
@@ -69,6 +70,13 @@ def refuse(model: Model) -> None:
     if not model.blocks:
         raise NotApplicable("every parameter is fixed, so there is nothing to sample.")
     refuse_large_network(model)
+
+
+def _refuse_improper(problem: PointProblem) -> None:
+    """Refuse what chains would wander off in, or hardly notice. Raises FitError."""
+    if not networks(problem.model):
+        refuse_improper(problem.model, None if problem.normal is None else problem.normal.data.factor)
+    refuse_improper_spread(problem)
 
 
 def _check_complete(draws: Floats, settings: ChainSettings) -> None:
