@@ -131,12 +131,13 @@ class TestNewData:
         found.encoding for found in build_groups(FORMULA, read_columns({"x": [1, 2, 3], "g": ["a", "b", "b"], "h": [1, 1, 2]}))
     )  # fmt: skip
 
-    def test_groups_that_the_model_does_not_know_have_the_code_minus_one(self):
-        new = read_columns({"x": [5, 6, 7, 8], "g": ["b", "c", "a", "a"], "h": [2, 1, 2, 1]})
+    def test_each_group_that_the_model_does_not_know_has_a_negative_code_of_its_own(self):
+        columns = {"x": [5, 6, 7, 8, 9], "g": ["b", "c", "a", "a", "c"], "h": [2, 1, 2, 1, 1]}
+        new = read_columns(columns)
         [found] = apply_groups(self.FORMULA, self.ENCODINGS, new)
         assert found.levels == ("a:1", "b:1", "b:2")
-        assert found.codes.tolist() == [2, -1, -1, 0]
-        assert found.matrix.tolist() == [[1, 5], [1, 6], [1, 7], [1, 8]]
+        assert found.codes.tolist() == [2, -1, -2, 0, -1]
+        assert found.matrix.tolist() == [[1, 5], [1, 6], [1, 7], [1, 8], [1, 9]]
         assert found.notes == ()
 
     def test_a_group_that_is_missing_is_refused_by_row(self):

@@ -273,6 +273,21 @@ def test_a_group_that_was_not_seen_has_the_distribution_of_groups():
     assert drawn[:, 1].var() == pytest.approx(variance, rel=4 * np.sqrt(2 / size))
 
 
+def test_rows_of_one_new_group_share_its_effects_and_other_groups_have_their_own():
+    model = model_of("y ~ x + (1 + x | g)")
+    new = {"x": [1.0, 2.0, 1.0, 1.0], "g": ["new", "new", "other", "new"]}
+    again = rebuild(blueprint(model), read_rows(blueprint(model), new, response=False), response=False)
+    assert again.groups[0].codes.tolist() == [-1, -1, -2, -1]
+    sds, size = np.array([0.5, 1.5]), 40_000
+    theta = theta_of(model, sds, np.eye(2), np.zeros((3, 2)))
+    drawn = unseen_effects(again, np.tile(theta, (size, 1)), np.random.default_rng(8))["mu"]
+    np.testing.assert_array_equal(drawn[:, 0], drawn[:, 3])
+    # u0 + u1 and u0 + 2 u1 differ by u1; two groups are independent
+    tolerance = 4 * np.sqrt(2 / size)
+    assert (drawn[:, 1] - drawn[:, 0]).var() == pytest.approx(sds[1] ** 2, rel=tolerance)
+    assert (drawn[:, 2] - drawn[:, 0]).var() == pytest.approx(2 * (sds**2).sum(), rel=tolerance)
+
+
 def test_correlations_that_fit_no_matrix_add_minus_infinity():
     model = model_of("y ~ x + z + (1 + x + z | g)")
     theta = np.full(len(model.names), 0.5)

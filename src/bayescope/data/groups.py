@@ -29,7 +29,7 @@ class GroupDesign:
     Attributes:
         name: the grouping factor: "county", "county:year".
         levels: names of the groups, sorted; of `county:year`, the pairs that occur: "AITKIN:1999".
-        codes: the group of each row, shape (n,); -1 for a group that the data fitted to did not have.
+        codes: the group of each row, shape (n,); -1, -2, ... for groups that the data fitted to did not have.
         matrix: what the effects are multiplied by, shape (n, k), read-only.
         labels: names of the k effects: "Intercept", "floor".
         correlated: whether the effects of a group may be correlated; False for a single one.
@@ -77,7 +77,7 @@ def apply_groups(
         table: the new data, with the columns of the group terms.
 
     Returns:
-        The designs; rows of a group that the model does not know have the code -1.
+        The designs; groups that the model does not know have the codes -1, -2, ...
 
     Raises:
         DataError: as `build_groups`; also a level of a categorical effect that the model does not know.
@@ -137,8 +137,17 @@ def _codes(group: GroupTerm, encoding: dict[str, Any], table: Table) -> Codes:
     distinct, inverse = np.unique(found, axis=0, return_inverse=True)
     known = np.array([place.get(tuple(row), -1) for row in distinct.tolist()], dtype=np.intp)
     codes = known[inverse.ravel()]
+    strangers = np.flatnonzero(codes < 0)
+    codes[strangers] = _new_codes([table.columns[name][strangers] for name in group.columns])
     codes.setflags(write=False)
     return codes
+
+
+def _new_codes(columns: Sequence[NDArray[Any]]) -> list[int]:
+    """Number groups that the model does not know by their labels: -1, -2, ... as they come."""
+    numbers: dict[tuple[Any, ...], int] = {}
+    labels = zip(*(column.tolist() for column in columns), strict=True)
+    return [numbers.setdefault(label, -1 - len(numbers)) for label in labels]
 
 
 def _level_names(encoding: dict[str, Any]) -> tuple[str, ...]:

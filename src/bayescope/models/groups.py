@@ -165,7 +165,7 @@ def has_unseen_groups(model: Model) -> bool:
 def unseen_effects(model: Model, thetas: Floats, rng: np.random.Generator) -> dict[str, Floats]:
     """Draw what the effects of groups that the model does not know add to the linear predictors.
 
-    Each such row is in a new group of its own: u ~ Normal(0, D R D) at each of `thetas`, shape (S, d).
+    Each such group, rows of one code, has u ~ Normal(0, D R D) at each of `thetas`, shape (S, d).
 
     Returns:
         By parameter of the likelihood, shape (S, n), 0 in rows of known groups; only parameters with
@@ -176,8 +176,9 @@ def unseen_effects(model: Model, thetas: Floats, rng: np.random.Generator) -> di
         rows = np.flatnonzero(group.codes < 0)
         if len(rows):
             total = found.setdefault(group.parameter, np.zeros((len(thetas), len(group.codes))))
-            effects = _new_effects(model, group, thetas, rng, len(rows))
-            total[:, rows] += np.einsum("srk,rk->sr", effects, group.matrix[rows])
+            distinct, place = np.unique(group.codes[rows], return_inverse=True)
+            effects = _new_effects(model, group, thetas, rng, len(distinct))
+            total[:, rows] += np.einsum("srk,rk->sr", effects[:, place], group.matrix[rows])
     return found
 
 

@@ -150,7 +150,7 @@ class Grouping:
         columns: what each is multiplied by: "Intercept", "floor".
         sds: the labels of their standard deviations: "county.sd", or "county.sd[floor]".
         correlation: the block of their correlations, the lower triangle by rows; None: independent.
-        codes: the group of each row, shape (n,); -1 for a group that the model does not know.
+        codes: the group of each row, shape (n,); -1, -2, ... for groups that the model does not know.
         matrix: what the effects are multiplied by, shape (n, k).
     """
 
