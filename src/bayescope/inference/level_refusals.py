@@ -29,12 +29,14 @@ def refuse_all_classes(model: Model) -> None:
 
 def refuse_flat_classes(model: Model) -> None:
     """Refuse flat priors where every class has coefficients, as only proper ones settle. Raises FitError."""
+    if not _every_class(model):
+        return
     flat = [
         name
         for name, (prior, _) in zip(model.names, prior_density.element_priors(model), strict=True)
         if prior == "Flat"
     ]
-    if flat and _every_class(model):
+    if flat:
         raise FitError(
             f"the posterior has no single mode: every class has coefficients, {', '.join(flat[:4])}"
             f"{', ...' if len(flat) > 4 else ''} have flat priors, and the same added to those of all "
