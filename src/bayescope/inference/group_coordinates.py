@@ -31,7 +31,7 @@ from bayescope.inference.transforms import Gradients, Transform, on_real_line
 from bayescope.models import prior_density
 from bayescope.models.fixing import fix
 from bayescope.models.model import Block, Model
-from bayescope.models.scales import arguments_at, scaled_of
+from bayescope.models.scales import scaled_of
 
 type Floats = NDArray[np.float64]
 type Positions = NDArray[np.intp]
@@ -219,9 +219,10 @@ def _middle(model: Model, spreads: Positions) -> Floats:
     """The logarithms of the medians of the priors, 0 where one has none."""
     middle = np.zeros(len(spreads))
     for block in _blocks(model, spreads):
-        distribution = DISTRIBUTIONS[block.prior.distribution]
+        distribution, given = DISTRIBUTIONS[block.prior.distribution], block.prior.arguments
         if distribution.proper:
-            median = distribution.quantile(np.array(0.5), *arguments_at(model, block.prior, middle))
+            values = [np.asarray(given[argument.name]) for argument in distribution.arguments]
+            median = distribution.quantile(np.array(0.5), *values)
             middle[(spreads >= block.start) & (spreads < block.stop)] = np.log(median)
     return middle
 

@@ -79,11 +79,13 @@ def whiten(model: Model, context: Context) -> White | None:
 def whiten_at_mode(model: Model, context: Context) -> Whitened[Transform] | None:
     """Take the Normal at the mode; None where `whiten` has none, and for unknown spreads of groups."""
     gradients = _gradients(model)
+    if gradients is None:
+        return None
     try:
-        found = None if gradients is None else approximate(_smooth(model), PointSettings(), context)
+        found = approximate(_smooth(model), PointSettings(), context)
     except (NotApplicable, FitError):
         return None
-    if found is None or gradients is None or found.modes > 1:
+    if found.modes > 1:
         return None
     return Whitened(found.transform, found.mode, found.factor, on_real_line(gradients, found.transform))
 
@@ -91,12 +93,14 @@ def whiten_at_mode(model: Model, context: Context) -> Whitened[Transform] | None
 def _around_spreads(model: Model, context: Context) -> Whitened[GroupTransform] | None:
     """As effects of groups and their unknown standard deviations have no mode together."""
     gradients = _gradients(model)
+    if gradients is None:
+        return None
     try:
         with threadpool_limits(limits=1):  # many small matrices, which more threads only wait for
-            near = None if gradients is None else spread_coordinates(_smooth(model), context)
+            near = spread_coordinates(_smooth(model), context)
     except (NotApplicable, FitError, np.linalg.LinAlgError):
         return None
-    if near is None or gradients is None:
+    if near is None:
         return None
     return Whitened(near.transform, near.mean, near.factor, near.transform.on_real_line(gradients))
 
