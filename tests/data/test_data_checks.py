@@ -363,6 +363,17 @@ class TestCollinearColumns:
     def test_no_false_alarm(self, columns):
         assert design_findings("y ~ x + z", y=Y, **columns) == ()
 
+    @pytest.mark.parametrize("distance", [1e-1, 1.1e-3, 0.9e-3, 1e-5, 3e-9, 3e-10, 0.0])
+    def test_a_distance_from_the_span_is_seen_however_it_is_computed(self, distance):
+        x, z = np.random.default_rng(3).normal(size=(2, 40_000))  # several blocks
+        found = design_findings("y ~ x + z + w", y=[0.0] * len(x), x=x, z=z, w=x + 0.5 * z + distance * x**2)
+        assert [each.label for each in found] == ([] if distance > 1e-9 else ["w"])
+
+    def test_columns_of_many_rows_have_the_lengths_and_means_of_all(self):
+        x, z = np.random.default_rng(4).normal([[2e6], [0.0]], size=(2, 40_000))
+        (found,) = design_findings("y ~ x + z", y=[0.0] * len(x), x=x, z=z)
+        assert found.message.endswith(f"(mean {x.mean():.6g}, sd {x.std():.3g})")
+
 
 def test_counts_have_nothing_but_an_intercept():
     design = build_design(parse("x ~ 1"), read_counts({"x": {0: 3, 1: 4}}))

@@ -14,7 +14,9 @@ from bayescope.inference.exact import EXACT
 from bayescope.inference.importance import IMPORTANCE
 from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.method import Context
+from bayescope.inference.normal_approximation import approximate
 from bayescope.inference.point_problem import PointProblem
+from bayescope.inference.settings import ImportanceSettings
 from bayescope.inference.store import fit_from_tree, fit_to_tree
 from bayescope.models import density, prior_density
 from bayescope.sampling import importance_weights
@@ -208,6 +210,23 @@ def test_the_sum_does_not_depend_on_the_number_of_processors(regression, monkeyp
         monkeypatch.setattr(log_densities, "available_cores", lambda cores=cores: cores)
         found.append(log_likelihoods(problem, thetas))
     np.testing.assert_array_equal(*found)
+
+
+def test_the_mode_of_many_rows_takes_two_hessians_of_all(regression, monkeypatch):
+    rng = np.random.default_rng(3)
+    X = np.column_stack([np.ones(40_000), rng.normal(size=(40_000, 3))])
+    y = rng.binomial(1, 1 / (1 + np.exp(-X @ [0.3, 1.0, -1.0, 0.0])))
+    model, made, evaluate = regression(X, y, likelihood="Bernoulli"), [], density.evaluate
+    monkeypatch.setattr(
+        density,
+        "evaluate",
+        lambda model, theta, order: (
+            made.append((len(model.response.values), order)) or evaluate(model, theta, order=order)
+        ),
+    )
+    found = approximate(model, ImportanceSettings(), Context(seed=1))
+    assert made.count((len(X), 2)) == 2
+    assert found.solution.kkt_residual < 1e-8
 
 
 def test_there_are_fewer_proposals_where_rows_are_many(regression, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -18,6 +19,8 @@ TOLERANCE = 1e-9
 FARTHEST = 1e6  # in sds: beyond, the squares and products of a column keep under four digits of how it varies
 _EPS = float(np.finfo(np.float64).eps)
 _NO_SHARE = 1e-7
+_FAR = 1e-3  # a distance that a Gram matrix, good to 1e-12 of the squares, leaves no doubt of
+_BLOCK = 2**15  # numbers
 _SHOWN_AT_MOST = 5
 
 
@@ -52,7 +55,8 @@ def check_design(design: Design) -> tuple[DesignFinding, ...]:
     is collinear. So neither a scale of 1e8 nor a mean far from zero (years) is an alarm; a mean that
     is a million sds away (milliseconds since 1970) is: doubles can hardly tell it from the intercept.
     """
-    constants = _constants(design)
+    low, high = design.matrix.min(axis=0, initial=np.inf), design.matrix.max(axis=0, initial=-np.inf)
+    constants = _constants(design, low, high)
     left_out = {finding.label for finding in constants}
     kept = [
         i
@@ -67,11 +71,11 @@ def check_design(design: Design) -> tuple[DesignFinding, ...]:
         return (*constants, DesignFinding("rows", "", (), message))
     if not kept:
         return tuple(constants)
-    columns = _columns(design, kept)
+    columns = _columns(design, kept, low[kept], high[kept])
     return (*constants, *_distant(columns), *_collinear(columns))
 
 
-def _constants(design: Design) -> list[DesignFinding]:
+def _constants(design: Design, low: Floats, high: Floats) -> list[DesignFinding]:
     found = [
         DesignFinding(
             "constant", term.name, (), f"`{term.name}` has a single level, so it has no effect to estimate"
@@ -79,7 +83,6 @@ def _constants(design: Design) -> list[DesignFinding]:
         for term in design.terms
         if term.start == term.stop
     ]
-    low, high = design.matrix.min(axis=0, initial=np.inf), design.matrix.max(axis=0, initial=-np.inf)
     for i, label in enumerate(design.labels):
         largest = max(abs(low[i]), abs(high[i]))
         constant = high[i] - low[i] <= 4 * _EPS * largest
@@ -105,21 +108,41 @@ class _Columns(NamedTuple):
     intercept: bool
 
 
-def _columns(design: Design, kept: list[int]) -> _Columns:
-    matrix = design.matrix[:, kept]
-    means = matrix.mean(axis=0) if design.intercept else np.zeros(len(kept))
-    centred = matrix - means
-    peak = np.abs(centred).max(axis=0)
-    lengths = peak * np.linalg.norm(centred / peak, axis=0)  # no overflow in the squares
+def _columns(design: Design, kept: list[int], low: Floats, high: Floats) -> _Columns:
+    matrix = design.matrix
+    means = matrix.mean(axis=0)[kept] if design.intercept else np.zeros(len(kept))
+    peaks = np.maximum(high - means, means - low)  # of what is left: no overflow in the squares
+    gram = _gram(matrix, kept, means, peaks)
+    units = np.sqrt(np.diag(gram))
+    lengths = peaks * units
     return _Columns(
         labels=tuple(design.labels[i] for i in kept),
         means=means,
         sds=lengths / np.sqrt(len(matrix)),
         lengths=lengths,
-        triangle=np.linalg.qr(centred / lengths, mode="r"),
-        rounding=8 * _EPS * np.abs(matrix).max(axis=0) * np.sqrt(len(matrix)) / lengths,
+        triangle=_triangle(gram / np.outer(units, units), lambda: (matrix[:, kept] - means) / lengths),
+        rounding=8 * _EPS * np.maximum(np.abs(low), np.abs(high)) * np.sqrt(len(matrix)) / lengths,
         intercept=design.intercept,
     )
+
+
+def _gram(matrix: Floats, kept: list[int], means: Floats, peaks: Floats) -> Floats:
+    """Z'Z of the centred and scaled columns, over blocks of rows that the cache holds."""
+    total = np.zeros((len(kept), len(kept)))
+    step = max(1, _BLOCK // len(kept))
+    for start in range(0, len(matrix), step):
+        block = (matrix[start : start + step, kept] - means) / peaks
+        total += block.T @ block
+    return total
+
+
+def _triangle(correlations: Floats, columns: Callable[[], Floats]) -> Floats:
+    """R of the QR of columns of length 1: from their Gram matrix, where none is close to the others' span."""
+    try:
+        triangle = np.linalg.cholesky(correlations).T
+    except np.linalg.LinAlgError:
+        return np.linalg.qr(columns(), mode="r")
+    return triangle if np.diag(triangle).min() > _FAR else np.linalg.qr(columns(), mode="r")
 
 
 def _distant(columns: _Columns) -> list[DesignFinding]:

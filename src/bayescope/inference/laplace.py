@@ -105,7 +105,7 @@ def _how_the_mode_moved(
     mode = found.transform.inverse(found.mode)
     if networks(model):  # the two may be at different modes
         return {"mode_above_map_in_sd": None}
-    if set(found.transform.names) == {"identity"}:
+    if found.transform.is_identity:
         moved = np.zeros(len(mode))
     else:
         search = MAPSettings(tolerance=settings.tolerance, max_iterations=settings.max_iterations)

@@ -23,7 +23,7 @@ from bayescope.inference.point import NEAR_MODE, named, refuse_unconverged, wald
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.rounding import rounding
 from bayescope.inference.settings import PointSettings
-from bayescope.inference.starts import starts
+from bayescope.inference.starts import searches, starts
 from bayescope.inference.transforms import Transform, unconstrained
 from bayescope.models import prior_density
 from bayescope.models.model import Model
@@ -104,8 +104,7 @@ def approximate(
     refuse_improper_spread(problem)
     context.report_progress("maximising the posterior in the unconstrained space")
     transform = Transform(*prior_density.prior_bounds(model))
-    places = [transform.apply(place) for place in starts(problem)] if start is None else [start]
-    solutions = _search(problem, transform, settings, places)
+    solutions = _search(problem, transform, settings, start)
     best = min(solutions, key=lambda solution: solution.value)
     _refuse_ends(model, transform, best)
     refuse_unconverged(best, settings, "the mode in the unconstrained space")
@@ -145,9 +144,23 @@ def _refuse_kinked_noise(model: Model) -> None:
 
 
 def _search(
-    problem: PointProblem, transform: Transform, settings: PointSettings, places: Sequence[Floats]
+    problem: PointProblem, transform: Transform, settings: PointSettings, start: Floats | None
 ) -> list[Solution]:
     """Maximise p(z | y) from every start; the converged ends, or all if none converged."""
+    if not transform.is_identity:
+        places = [transform.apply(place) for place in starts(problem)] if start is None else [start]
+        solutions = _search_unconstrained(problem, transform, settings, places)
+    elif start is None:
+        solutions = searches(problem, settings)
+    else:
+        solutions = [problem.minimise(start, settings)]
+    solutions = [_settled(solution) for solution in solutions]
+    return [solution for solution in solutions if solution.status == "converged"] or solutions
+
+
+def _search_unconstrained(
+    problem: PointProblem, transform: Transform, settings: PointSettings, places: Sequence[Floats]
+) -> list[Solution]:
     target = problem.objective
 
     def value(z: Floats) -> float:
@@ -159,17 +172,10 @@ def _search(
     # kinks are those of Laplace priors, whose unknowns are on the real line: z = theta
     everywhere = np.full(len(target.lower), np.inf)
     objective = Objective(value, derivatives, -everywhere, everywhere, target.location, target.weight)
-    solutions = [
-        minimise(
-            objective,
-            place,
-            tolerance=settings.tolerance,
-            max_iterations=settings.max_iterations,
-        )
+    return [
+        minimise(objective, place, tolerance=settings.tolerance, max_iterations=settings.max_iterations)
         for place in places
     ]
-    solutions = [_settled(solution) for solution in solutions]
-    return [solution for solution in solutions if solution.status == "converged"] or solutions
 
 
 def _settled(solution: Solution) -> Solution:

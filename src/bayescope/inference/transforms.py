@@ -80,6 +80,11 @@ class Transform:
         )
 
     @property
+    def is_identity(self) -> bool:
+        """Whether every unknown is on the whole line already."""
+        return not (np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+
+    @property
     def names(self) -> list[str]:
         """What each unknown is seen by, for reports: "identity", "log" or "logit"."""
         lower = np.atleast_1d(self.lower)

@@ -36,14 +36,19 @@ def weak_columns(
         DataError: the posterior would be improper, or rest on a default prior alone.
     """
     findings = check_design(_free(design, fixed))
+    if not findings:
+        return ()
     slopes = [b for b in blocks if not b.name.endswith(INTERCEPT)]
     proper = {label for b in slopes if PRIORS[b.prior.distribution].proper for label in b.labels}
-    flat = _free(design, {*fixed, *proper})
     refused = [
         found
         for found in findings
         # in few rows, flat coefficients must be determined by themselves
-        if (check_design(flat) if found.kind == "rows" else not _settled_by_priors(found, blocks))
+        if (
+            check_design(_free(design, {*fixed, *proper}))
+            if found.kind == "rows"
+            else not _settled_by_priors(found, blocks)
+        )
     ]
     refuse([Finding(f"{found.message}; {_ADVICE[found.kind]}") for found in refused], table)
     return tuple(
@@ -53,6 +58,8 @@ def weak_columns(
 
 def _free(design: Design, fixed: Collection[str]) -> Design:
     """The columns whose coefficients are unknown; a fixed one can be collinear with nothing."""
+    if not set(fixed) & set(design.labels):
+        return design
     terms: list[Term] = []
     for term in design.terms:
         if design.labels[term.start] not in fixed:
