@@ -41,6 +41,8 @@ def render() -> Path:
     for name, found in sections.items():
         if found.rows:
             parts.append(f"## {TITLES[name]}\n\n{table(found.rows)}")
+        if "seconds" in found.facts:
+            parts.append(f"## {TITLES[name]}\n\n{cold_and_warm(found.facts['seconds'])}")
     curves = sections["scaling"].facts["curves"] if "scaling" in sections else {}
     if curves:
         draw(curves, FOLDER / "results")
@@ -98,6 +100,25 @@ def _amount(values: Sequence[float], unit: str) -> str:
     if unit == "s":
         return f"{middle * 1e3:.3g} ms" if middle < 1 else f"{middle:.3g} s"
     return f"{middle:.3g} {unit}"
+
+
+def cold_and_warm(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    """A row for each run, a column for each sampler: seconds of a cold process and of a warm one."""
+    samplers = list(dict.fromkeys(sampler for found in seconds.values() for sampler in found))
+    lines = [f"| cold / warm | {' | '.join(samplers)} |", f"|---|{'---:|' * len(samplers)}"]
+    for name, found in seconds.items():
+        fastest = [min(times) for times in zip(*found.values(), strict=True)]
+        cells = [_seconds(found[sampler], fastest) if sampler in found else "" for sampler in samplers]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _seconds(times: Sequence[float], fastest: Sequence[float]) -> str:
+    """`1.9 / 1.8`, the fastest of their kind in bold."""
+    marked = [
+        f"**{one:.1f}**" if one == least else f"{one:.1f}" for one, least in zip(times, fastest, strict=True)
+    ]
+    return " / ".join(marked)
 
 
 def passes(rows: Iterable[Row], bandwidth: float) -> str:

@@ -1,8 +1,9 @@
 """Whole processes to 400 effective draws: `sampler: auto` against nutpie, PyMC and NumPyro on the same graph.
 
-A process starts, reads its data, builds the model, compiles and samples four chains of 1,000 draws; what the
-sampling took is scaled to 400 effective draws of the worst unknown. Cold is a process that finds no compiled
-code of an earlier one, warm the one after it.
+The runs are shipped ones of `configs/` on their own data, and each model of `models/` on the made-up rows
+that it is calibrated with. A process starts, reads its data, builds the model, compiles and samples four
+chains of 1,000 draws; what the sampling took is scaled to 400 effective draws of the worst unknown. Cold is
+a process that finds no compiled code of an earlier one, warm the one after it.
 """
 
 from __future__ import annotations
@@ -19,47 +20,36 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Row, Section
+from benchmarks.calibration import CASES, configuration
+from benchmarks.harness import Section
 
 _ROOT = Path(__file__).resolve().parent.parent
-_MODELS = (
-    "coin",
-    "kidiq",
-    "wells",
-    "roaches-negative-binomial",
-    "outliers-student-t",
-    "iris-softmax",
-    "radon",
+_RUNS = (
+    "configs/coin",
+    "configs/kidiq",
+    "configs/wells",
+    "configs/roaches-negative-binomial",
+    "configs/outliers-student-t",
+    "configs/iris-softmax",
+    "configs/radon",
 )
-_OTHERS = ("nutpie", "pymc", "numpyro")
+SAMPLERS = ("auto", "nutpie", "pymc", "numpyro")
 _ENOUGH = 400
 _CACHES = ("XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR", "PYTENSOR_DIRECTORY")
 
 
 def section(*, quick: bool) -> Section:
-    """A row for each model, other sampler, and cold or warm."""
-    rows: list[Row] = []
+    """Seconds, cold and warm, of every sampler: some shipped runs, and each model of the library."""
+    names = _RUNS[:1] if quick else (*_RUNS, *(f"models/{name}" for name in CASES if "," not in name))
+    seconds: dict[str, dict[str, tuple[float, float]]] = {name: {} for name in names}
     skipped: list[str] = []
-    for name in _MODELS[:1] if quick else _MODELS:
-        found: dict[str, tuple[float, float]] = {}
-        for sampler in ("auto", *(_OTHERS[:1] if quick else _OTHERS)):
+    for name in names:
+        for sampler in SAMPLERS[: 2 if quick else None]:
             try:
-                found[sampler] = _cold_and_warm(name, sampler)
+                seconds[name][sampler] = _cold_and_warm(name, sampler)
             except RuntimeError as error:
                 skipped.append(f"{name} by {sampler}: {error}")
-        rows += _rows(name, found)
-    return Section(tuple(rows), skipped=tuple(skipped))
-
-
-def _rows(name: str, found: dict[str, tuple[float, float]]) -> list[Row]:
-    if "auto" not in found:
-        return []
-    return [
-        Row(task=f"{name}, {state}", size="", peer=other, ours=(found["auto"][at],), peers=(seconds[at],))
-        for other, seconds in found.items()
-        if other != "auto"
-        for at, state in enumerate(("cold", "warm"))
-    ]
+    return Section(facts={"seconds": seconds}, skipped=tuple(skipped))
 
 
 def _cold_and_warm(name: str, sampler: str) -> tuple[float, float]:
@@ -89,20 +79,25 @@ def _process(name: str, sampler: str, caches: Path) -> float:
     return float(seconds)
 
 
-def sample(name: str, sampler: str) -> dict[str, float]:
-    """Draw from the posterior of a shipped configuration; seconds of the sampling, and the least bulk ESS."""
+def sample(name: str, sampler: str) -> dict[str, Any]:
+    """Draw from the posterior; seconds of the sampling, and the least bulk ESS."""
     from bayescope.inference.method import Context
     from bayescope.inference.registry import METHODS
     from bayescope.preparation import prepare, read_config
 
-    loaded = read_config(_ROOT / "configs" / f"{name}.yaml")
+    folder, _, of = name.partition("/")
+    loaded = read_config(_ROOT / "configs" / f"{of}.yaml" if folder == "configs" else configuration(of))
     model = prepare(loaded)[1]
     if sampler == "numpyro":
         return _numpyro(model)
     method = METHODS["nuts"]
     settings = method.settings.model_validate({"sampler": sampler, "retries": 0})
     fit = method.fit(model, settings, Context(seed=1))
-    return {"sampling": fit.timings["sample"], "ess": _least_ess({"theta": np.asarray(fit.draws)})}
+    return {
+        "sampling": fit.timings["sample"],
+        "ess": _least_ess({"theta": np.asarray(fit.draws)}),
+        "sampler": fit.details["sampler"],
+    }
 
 
 def _numpyro(model: Any) -> dict[str, float]:

@@ -24,7 +24,7 @@ from benchmarks.harness import (
 )
 from benchmarks.points import compare
 from benchmarks.problems import Problem, point_of, problem, simulate, size_of
-from benchmarks.render import passes, table
+from benchmarks.render import cold_and_warm, passes, table
 
 import bayescope
 from bayescope.errors import ConfigError
@@ -43,6 +43,16 @@ def row(**changes):
         "peers": (4.0, 4.0, 6.0),
     }
     return Row(**(given | {"target": UNDER_HALF, "agreed": True} | changes))
+
+
+def test_seconds_of_samplers_have_a_column_each_and_the_fastest_in_bold():
+    found = {"a": {"auto": [2.04, 1.9], "pymc": [5.0, 1.2]}, "b": {"pymc": [3.0, 2.0]}}
+    assert cold_and_warm(found).splitlines() == [
+        "| cold / warm | auto | pymc |",
+        "|---|---:|---:|",
+        "| a | **2.0** / 1.9 | 5.0 / **1.2** |",
+        "| b |  | **3.0** / **2.0** |",
+    ]
 
 
 def test_ratios_are_taken_turn_by_turn():

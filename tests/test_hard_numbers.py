@@ -283,6 +283,45 @@ def test_columns_whose_squares_are_no_numbers_are_refused_by_name(likelihood, co
         prepare(read_config(config))
 
 
+@pytest.mark.parametrize(
+    ("likelihood", "formula", "scales", "column"),
+    [
+        ("Normal", "y ~ x", (1e80, 1e-80), "x"),
+        ("Normal", "y ~ x", (1e-80, 1e80), "x"),
+        ("StudentT", "y ~ x", (1e-80, 1e80), "x"),
+        ("Normal", "y ~ x + I(x**2)", (1e80, 1.0), "I(x ** 2)"),
+        ("Gamma", "y ~ x + I(x**2)", (1e-80, 1.0), "I(x ** 2)"),
+    ],
+)
+def test_coefficients_whose_squares_are_no_numbers_are_refused_by_name(likelihood, formula, scales, column):
+    """NUTS gave slopes of 1e14 for 1e180, and said ok."""
+    table = {
+        "x": scales[0] * np.linspace(0.5, 1, 12),
+        "y": scales[1] * (np.linspace(1, 0.5, 12) + NOISE / 10),
+    }
+    model = {"likelihood": likelihood, "formula": formula}
+    config = {"name": "hard", "data": columns(**table), "model": model, "inference": ["mle"]}
+    with pytest.raises(DataError) as raised:
+        prepare(read_config(config))
+    assert re.findall("`(.*?)` is of size", str(raised.value)) == [column]
+    assert str(raised.value).endswith("rescale one of them")
+
+
+@pytest.mark.parametrize(("x", "y"), [(1e70, 1e-70), (1e-70, 1e70)])
+def test_units_within_them_give_the_answer_of_other_units(x, y):
+    def posterior(by_x, by_y):
+        data = columns(x=by_x * np.linspace(-1, 1, 12), y=by_y * (np.linspace(1, 0.5, 12) + NOISE / 10))
+        model = {"likelihood": "Normal", "formula": "y ~ x"}
+        config = {"name": "hard", "data": data, "model": model, "inference": ["exact"]}
+        built = prepare(read_config(config))[1]
+        return run_method("exact", METHODS["exact"], SETTINGS["exact"](), built, Context(seed=1))
+
+    found = posterior(1.0, 1.0), posterior(x, y)
+    units = np.array([y, y / x, y])
+    np.testing.assert_allclose(found[1].estimate, found[0].estimate * units, rtol=1e-9)
+    np.testing.assert_allclose(found[1].sd, found[0].sd * units, rtol=1e-9)
+
+
 @pytest.mark.slow
 def test_ten_million_rows_are_what_their_counts_are():
     heads = 7_000_000

@@ -21,6 +21,7 @@ _EPS = float(np.finfo(np.float64).eps)
 _NO_SHARE = 1e-7
 _FAR = 1e-3  # a distance that a Gram matrix, good to 1e-12 of the squares, leaves no doubt of
 _BLOCK = 2**15  # numbers
+_EXTREME = 1e145  # the squares of what is within, summed over many rows, are doubles
 _SHOWN_AT_MOST = 5
 
 
@@ -31,13 +32,13 @@ class DesignFinding:
     Attributes:
         kind: "constant": the column (or term) does not vary; "distant": it varies too little for its
             distance from 0; "collinear": it is a combination of others; "rows": there are fewer rows
-            than coefficients.
+            than coefficients; "units": its coefficient has no variance that is a double.
         label: the column of the design; for kind "rows", "".
         involved: the columns it depends on, "Intercept" among them where the constant is not zero.
         message: what a user is told.
     """
 
-    kind: Literal["constant", "distant", "collinear", "rows"]
+    kind: Literal["constant", "distant", "collinear", "rows", "units"]
     label: str
     involved: tuple[str, ...]
     message: str
@@ -47,8 +48,10 @@ class DesignFinding:
         return Finding(self.message)
 
 
-def check_design(design: Design) -> tuple[DesignFinding, ...]:
+def check_design(design: Design, size: float = 1.0) -> tuple[DesignFinding, ...]:
     """Find constant and collinear columns, the later column of a relation being the dependent one.
+
+    `size` is that of the linear predictor; columns 1e145 times as large or small come first, and alone.
 
     Columns are centred (where the model has an intercept) and scaled to unit length; a column
     whose distance from the span of those before it is below 1e-9 (plus its own rounding error)
@@ -56,6 +59,9 @@ def check_design(design: Design) -> tuple[DesignFinding, ...]:
     is a million sds away (milliseconds since 1970) is: doubles can hardly tell it from the intercept.
     """
     low, high = design.matrix.min(axis=0, initial=np.inf), design.matrix.max(axis=0, initial=-np.inf)
+    largest = np.maximum(np.abs(low), np.abs(high))
+    if units := _units(design, largest, size):
+        return units
     constants = _constants(design, low, high)
     left_out = {finding.label for finding in constants}
     kept = [
@@ -73,6 +79,22 @@ def check_design(design: Design) -> tuple[DesignFinding, ...]:
         return tuple(constants)
     columns = _columns(design, kept, low[kept], high[kept])
     return (*constants, *_distant(columns), *_collinear(columns))
+
+
+def _units(design: Design, largest: Floats, size: float) -> tuple[DesignFinding, ...]:
+    """Columns that have squares, or coefficients that have squares, beyond the range of doubles."""
+    with np.errstate(over="ignore", divide="ignore"):
+        extremes = np.maximum(np.maximum(largest, 1 / largest), np.maximum(size / largest, largest / size))
+    return tuple(
+        DesignFinding(
+            "units",
+            design.labels[j],
+            (),
+            f"`{design.labels[j]}` is of size {largest[j]:.0e}, what it is to predict of size {size:.0e}: "
+            "the variance of its coefficient is beyond the range of doubles",
+        )
+        for j in np.flatnonzero((extremes > _EXTREME) & (largest > 0))
+    )
 
 
 def _constants(design: Design, low: Floats, high: Floats) -> list[DesignFinding]:

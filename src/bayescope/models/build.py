@@ -97,7 +97,7 @@ def build_model(spec: ModelConfig, formula: Formula | None, table: Table) -> Mod
         formula=None if formula is None else formula.text,
         notes=(
             *_standardised(bodies),
-            *(note for body in bodies for note in _weak(body, blocks, fixed, table)),
+            *(note for body in bodies for note in _weak(body, response, blocks, fixed, table)),
             *(note for body in bodies for group in body.groups for note in group.notes),
             *_unused_lines(unknowns, spec.priors),
             *(rare_levels(response) if likelihood.by_level else ()),
@@ -207,11 +207,14 @@ def _location_first(bodies: Sequence[Body], likelihood: Likelihood) -> list[Body
     return sorted(bodies, key=lambda body: body.parameter != likelihood.location)
 
 
-def _weak(body: Body, blocks: Sequence[Block], fixed: Mapping[str, float], table: Table) -> tuple[str, ...]:
+def _weak(
+    body: Body, response: Response, blocks: Sequence[Block], fixed: Mapping[str, float], table: Table
+) -> tuple[str, ...]:
     if body.design is None or body.network is not None:
         return ()
     labels = body.labels[: len(body.design.labels)]
-    return weak_columns(replace(body.design, labels=labels), blocks, fixed, table)
+    size = float(np.abs(response.values).max(initial=0.0)) if body.link == "identity" else 0.0
+    return weak_columns(replace(body.design, labels=labels), blocks, fixed, table, size or 1.0)
 
 
 def _encodings(bodies: Sequence[Body], likelihood: Likelihood) -> dict[str, Any] | None:

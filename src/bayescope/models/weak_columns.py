@@ -26,16 +26,16 @@ def refuse_empty_terms(design: Design, table: Table) -> None:
 
 
 def weak_columns(
-    design: Design, blocks: Sequence[Block], fixed: Mapping[str, float], table: Table
+    design: Design, blocks: Sequence[Block], fixed: Mapping[str, float], table: Table, size: float = 1.0
 ) -> tuple[str, ...]:
     """Refuse columns that the data cannot tell apart, unless the user gave their coefficients proper priors.
 
-    Returns notes on those that only the priors tell apart.
+    Returns notes on those that only the priors tell apart. `size` is that of the linear predictor.
 
     Raises:
         DataError: the posterior would be improper, or rest on a default prior alone.
     """
-    findings = check_design(_free(design, fixed))
+    findings = check_design(_free(design, fixed), size)
     if not findings:
         return ()
     slopes = [b for b in blocks if not b.name.endswith(INTERCEPT)]
@@ -74,13 +74,14 @@ _ADVICE = {
     "constant": "leave it out, or give its coefficient a proper prior",
     "distant": "subtract a constant: write `center()` around it, or `standardize: true`",
     "collinear": "leave one of them out, or give their coefficients proper priors",
+    "units": "rescale one of them",
     "rows": "use more rows or fewer columns, or give the coefficients proper priors",
 }
 
 
 def _settled_by_priors(found: DesignFinding, blocks: Sequence[Block]) -> bool:
     """Whether proper priors that the user gave tell these columns apart; no prior gives digits back."""
-    if found.kind == "distant":
+    if found.kind in {"distant", "units"}:
         return False
     labels = {found.label, *found.involved}
     slopes = [b for b in blocks if not b.name.endswith(INTERCEPT) and labels & set(b.labels)]
