@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -227,6 +228,25 @@ def test_init_lays_out_a_project_whose_runs_validate(command, monkeypatch):
     for path in Path().glob("*/*.yaml"):
         schema = path.read_text().split("\n", 1)[0].split("=", 1)[1]
         assert (path.parent / schema).is_file(), path
+
+
+def test_links_of_a_new_project_lead_somewhere(command):
+    command("init", "mine")
+    for page in Path("mine").rglob("*.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), (page, target)
+    assert "bayescope run configs/coin.yaml" in Path("mine/README.md").read_text()
+
+
+@pytest.mark.parametrize("arguments", [["predict", "x.csv"], ["compare"], ["report"], ["update", "x.csv"]])
+def test_what_is_no_run_folder_is_a_mistake_of_the_command_line(command, arguments):
+    Path("x.csv").write_text("x\n1\n")
+    for folder, wrong in (("nothing", "there is no such folder"), ("x.csv", "not a run folder")):
+        code, _, err = command(
+            arguments[0], folder, *arguments[1:], *([folder] if arguments[0] == "compare" else [])
+        )
+        assert code == 2
+        assert f"{folder}: {wrong}" in err
 
 
 def test_init_refuses_a_folder_with_something_in_it(command):

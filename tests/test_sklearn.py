@@ -174,6 +174,21 @@ class TestRefusals:
         with pytest.raises(ValueError, match="mpa"):
             BayesRegressor(method="mpa").fit(X, Y)
 
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("method", None),
+            ("priors", "Normal(0, 1)"),
+            ("prior_scale", "a"),
+            ("standardize", "no"),
+            ("settings", [1]),
+            ("likelihood", 3),
+        ],
+    )
+    def test_a_parameter_of_another_kind_is_refused_by_name(self, name, value):
+        with pytest.raises(ValueError, match=f"The '{name}' parameter of BayesRegressor must be"):
+            BayesRegressor(**{name: value}).fit(X, Y)
+
     def test_classes_that_a_line_separates_have_no_maximum_likelihood(self):
         with pytest.raises(ValueError, match="complete separation of the response by x0"):
             BayesClassifier(method="mle").fit(X, (X[:, 0] > 0).astype(int))

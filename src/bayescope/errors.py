@@ -117,6 +117,12 @@ class RunFolderError(BayescopeError):
     """A run folder cannot be read or written."""
 
 
+class NoRunFolderError(RunFolderError):
+    """What is named is not a run folder: a mistake on the command line."""
+
+    exit_code = 2
+
+
 class StrictError(BayescopeError):
     """A check failed and `--strict` was given."""
 

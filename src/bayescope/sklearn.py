@@ -14,7 +14,8 @@ import io
 import warnings
 from collections.abc import Iterator, Mapping
 from itertools import accumulate, chain, repeat
-from typing import Any, cast
+from numbers import Real
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,12 +50,22 @@ __all__ = ["BayesClassifier", "BayesRegressor"]
 
 type Floats = NDArray[np.float64]
 
+_KINDS: dict[str, list[Any]] = {
+    "method": [str],
+    "priors": [Mapping, None],
+    "prior_scale": [Real, None],
+    "standardize": ["boolean"],
+    "settings": [Mapping, None],
+    "random_state": ["random_state"],
+}
 _CELLS = 500_000  # rows times draws at a time
 _CLASSES = "take BayesClassifier, or bayescope.run for levels that have an order"
 
 
 class _BayesEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """What both estimators do: fit a model by one method, and predict by the answer."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = _KINDS
 
     def __init__(
         self,
@@ -91,6 +102,7 @@ class _BayesEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
 
     def _fit(self, X: Floats, y: NDArray[Any], likelihood: str, weights: Floats | None) -> Model:
         """Build the model and ask the method; everything wrong with data or settings is a ValueError."""
+        self._validate_params()
         table, names = self._table(X, y, weights)
         keys = {str(name): to_text(Name(str(name))) for name in getattr(self, "feature_names_in_", ())}
         own = {keys.get(key, key): value for key, value in self._priors().items()}
@@ -116,7 +128,7 @@ class _BayesEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
             "likelihood": likelihood,
             "formula": f"{to_text(Name(names['response']))} ~ .",
             "priors": priors,
-            "standardize": bool(self.standardize),
+            "standardize": bool(self.standardize),  # of numpy's bools, too
             **({"weights": names["weights"]} if "weights" in names else {}),
         }
         named = {"method": self.method} if self.method in SETTINGS else {}  # else it is a recipe's file
@@ -206,6 +218,8 @@ class BayesRegressor(RegressorMixin, _BayesEstimator):  # type: ignore[misc]
         n_features_in_: d.
         feature_names_in_: names of the columns, where X has such.
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = _KINDS | {"likelihood": [str]}
 
     def __init__(
         self,

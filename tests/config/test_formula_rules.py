@@ -19,6 +19,7 @@ def messages(**model):
         {"formula": "y ~ x"},
         {"formula": "y ~ x", "link": {"mu": "identity"}},
         {"formula": {"mu": "y ~ x", "sigma": "~ x"}},
+        {"formula": {"mu": "`a~b` ~ `c ~ d`", "sigma": "~ `a~b`"}},
         {"formula": {"mu": "y ~ x", "sigma": "~ x"}, "link": {"sigma": "log", "mu": "log"}},
     ],
 )

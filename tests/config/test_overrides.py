@@ -1,5 +1,6 @@
 import pytest
 
+from bayescope.config.overrides import apply_overrides
 from bayescope.config.priors import parse_prior
 
 
@@ -98,7 +99,13 @@ def test_later_overrides_win(workspace):
 
 
 def test_an_empty_value_is_null(workspace):
-    assert workspace.load("title=x", "title=").config.title is None
+    for empty in ("title=", "title=null", "title= ~"):
+        assert workspace.load("title=x", empty).config.title is None
+
+
+def test_one_override_may_be_a_text():
+    data, _, problems = apply_overrides({"seed": 1}, {}, "seed=12")
+    assert (data, problems) == ({"seed": 12}, [])
 
 
 @pytest.mark.parametrize(

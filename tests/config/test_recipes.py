@@ -72,6 +72,12 @@ def test_faults_of_a_recipe_file_have_their_place_there(workspace):
     ]
 
 
+def test_a_setting_that_the_run_overrides_is_refused_where_the_run_has_it(workspace):
+    workspace.write({"inference/long.yaml": "method: nuts\ndraws: 10\n"})
+    [problem] = workspace.problems("inference=[{long: {draws: 0}}]")
+    assert problem == "--set inference: inference.0.long.draws: expected a number of at least 1, not 0"
+
+
 def test_a_recipe_file_without_method_is_refused(workspace):
     workspace.write({"inference/point.yaml": "draws: 3\n"})
     assert workspace.problems() == [

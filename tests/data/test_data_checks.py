@@ -69,6 +69,26 @@ BAD_TABLES = {
             )
         ],
     ),
+    "a number as Python writes it": (
+        "y ~ x",
+        {"y": [1, 2, 3, 4], "x": ["0.5", "991.25", "1_000", "-10"]},
+        [
+            (
+                "column 'x': holds numbers written as text ('0.5', '991.25', '1_000', ...); write plain numbers, such as "
+                "1200 or 0.5, or C(x) for categories"
+            )
+        ],
+    ),
+    "numbers as Python writes them": (
+        "y ~ x",
+        {"y": [1, 2], "x": ["1_000", "2_000"]},
+        [
+            (
+                "column 'x': holds numbers written as text ('1_000', '2_000'); write plain numbers, such as 1200 or 0.5, "
+                "or C(x) for categories"
+            )
+        ],
+    ),
     "numbers with signs": (
         "y ~ x + z",
         {"y": [1, 2], "x": ["10%", "20 %"], "z": ["$1.50", "$2,000"]},

@@ -376,6 +376,13 @@ class TestDataFrames:
         assert table.columns["c"].tolist() == ["b", "a", "b"]
         assert "3" in table.columns
 
+    @pytest.mark.parametrize("numbers", [[10, 20, 10], [1.5, 2.0, 1.5]])
+    def test_categories_of_numbers_are_no_numbers(self, numbers, tmp_path):
+        frame = pd.DataFrame({"c": pd.Categorical(numbers)})
+        frame.to_feather(tmp_path / "c.feather")  # Parquet forgets that they are categories
+        for table in (from_dataframe(frame), read_file(tmp_path / "c.feather")):
+            assert table.columns["c"].tolist() == [f"{number:g}" for number in numbers]
+
     def test_intervals_that_pandas_cuts_are_levels(self):
         cut = pd.cut(pd.Series([0.5, 1.5, np.nan, 1.9]), [0, 1, 2, 3])
         assert from_dataframe(pd.DataFrame({"c": cut})).columns["c"].tolist() == [

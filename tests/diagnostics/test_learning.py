@@ -8,6 +8,7 @@ import scipy.special
 import scipy.stats
 
 import bayescope
+from bayescope.information import evaluate
 
 
 def run_of(model, columns, methods, name="run"):
@@ -45,6 +46,20 @@ def test_bits_and_sign_of_a_slope_with_known_noise_are_those_of_normals():
     assert row.positive == pytest.approx(scipy.stats.norm.sf(0, mean, sd), rel=1e-9)
     assert row.positive_error == 0
     assert next(row for row in run.record.learned if row.parameter == "Intercept").positive is None
+
+
+def test_a_rough_mixture_is_averaged_over_its_quantiles(monkeypatch):
+    """One level a row: components as narrow as 1e-21, and six seconds an unknown by adaptive quadrature."""
+    monkeypatch.setattr(evaluate, "integrate", lambda *_: pytest.fail("integrated over the line"))
+    y = np.random.default_rng(0).normal(size=12)
+    run = run_of(
+        {"use": "linear", "formula": "y ~ x"}, {"y": y, "x": [f"id{i}" for i in range(12)]}, ["exact"]
+    )
+    rows = {row.parameter: row for row in run.record.learned}
+    # by quadrature, to 2e-4
+    assert rows["Intercept"].bits == pytest.approx(1.80932, abs=4 * rows["Intercept"].bits_error)
+    assert rows["x[id3]"].bits == pytest.approx(2.55023, abs=4 * rows["x[id3]"].bits_error)
+    assert max(row.bits_error for name, row in rows.items() if name != "sigma") < 0.02
 
 
 def test_weighted_draws_have_the_same_answers_within_their_errors():

@@ -13,6 +13,7 @@ from bayescope.diagnostics.sensitivity import (
     in_words,
     power_sensitivity,
     sensitivities,
+    shift_if_twice,
 )
 from bayescope.inference.log_densities import block_log_priors, log_priors
 
@@ -40,13 +41,39 @@ def test_a_prior_that_pulls_against_the_data_is_noted_in_words(conflict):
     assert "down by" in check.message
 
 
-def test_the_shift_is_what_a_conjugate_mean_does(conflict):
-    [row] = conflict.record.sensitivity
-    data, prior = 5.0, 1.0  # precisions
-    posterior_mean, sd = 50 / 6, math.sqrt(1 / 6)
-    slope = math.log(2) * prior * (0.0 - posterior_mean) / (data + prior) / sd
-    # the covariance of theta with its log prior, from 2000 draws: relative error some sqrt(2 / 2000)
-    assert row.shift == pytest.approx(slope, rel=4 * math.sqrt(2 / 2000))
+@pytest.mark.parametrize(
+    ("values", "scale", "extrapolated"),
+    [
+        ([6.2] * 20, 1.0, False),
+        ([4.0] * 50, 1.0, False),
+        ([3.0] * 4, 1.0, False),
+        ([4.0], 0.3, False),
+        ([10.0] * 5, 1.0, True),
+        ([30.0] * 20, 1.0, True),
+    ],
+)
+def test_the_shift_is_that_of_a_prior_that_counts_twice(values, scale, extrapolated):
+    """A slope at power 1, as it was, gave -0.89 for the first; it is -1.23, and worth a note."""
+    [row] = normal_mean(values, f"Normal(0, {scale})").record.sensitivity
+    [once, twice] = [normal_mean(values, f"Normal(0, {scale / root})") for root in (1.0, math.sqrt(2))]
+    moved = (twice.fits[0].estimate[0] - once.fits[0].estimate[0]) / once.fits[0].sd[0]
+    assert row.extrapolated == extrapolated
+    # 2,000 draws are worth 2,000 exp(-moved^2) as weighted; of a Normal, their sd has an error of some sqrt(2 / 2000)
+    error = abs(moved) * math.sqrt(2 / 2000) if extrapolated else math.sqrt(math.exp(moved**2) / 2000)
+    assert row.shift == pytest.approx(moved, abs=4 * error)
+    assert ("by about" in in_words(row)) == extrapolated
+
+
+def test_a_shift_of_more_than_one_sd_is_a_note():
+    run = normal_mean([6.2] * 20, "Normal(0, 1)")
+    [check] = [check for check in run.checks if check.name == "prior_data_conflict"]
+    assert check.verdict == "note"
+
+
+def test_a_density_that_is_infinite_at_a_draw_has_no_shift():
+    shift, extrapolated = shift_if_twice(np.linspace(0.0, 1.0, 50), np.array([np.inf] + [0.0] * 49))
+    assert math.isnan(shift)
+    assert extrapolated
 
 
 def test_a_wide_prior_does_not_matter():

@@ -383,11 +383,13 @@ class TestRefusals:
         with pytest.raises(ConfigError, match="trials: Binomial needs their number, such as 10"):
             binomial.predictive()
         coin, _ = fit_of("Beta-Bernoulli")
-        with pytest.raises(BayescopeError, match="Bernoulli has no trials"):
+        with pytest.raises(ConfigError, match="trials: Bernoulli has none; leave them out"):
             coin.predictive(trials=3)
         fit = run_of(line(sigma=1.0), LINE)["exact"]
         with pytest.raises(ConfigError, match="has predictors: give new rows"):
             fit.predictive()
+        with pytest.raises(ConfigError, match="trials: Normal has none; leave them out"):
+            fit.predictive(NEW, trials=3)
         with pytest.raises(DataError, match="the model needs the column 'x'"):
             fit.predictive({"z": [1.0]})
 

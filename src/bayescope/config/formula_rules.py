@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,6 +22,11 @@ def formula_rules(model: Mapping[Any, Any], likelihood: Likelihood) -> Iterator[
         yield from _links(link, given, likelihood)
 
 
+def sides(text: str) -> list[str]:
+    """Split a formula at each ~ that is no part of a name in backticks; such names become `q`."""
+    return re.sub("`[^`]*`", "q", text).split("~")
+
+
 def _formulas(formula: Mapping[Any, Any], likelihood: Likelihood) -> Iterator[Problem]:
     location = likelihood.location
     modelled = {parameter.name for parameter in likelihood.parameters if parameter.links}
@@ -29,16 +35,16 @@ def _formulas(formula: Mapping[Any, Any], likelihood: Likelihood) -> Iterator[Pr
         yield Problem(("model", "formula"), message)
     for name, text in formula.items():
         path = ("model", "formula", str(name))
-        left = text.partition("~")[0].strip() if isinstance(text, str) else ""
+        left, *others = sides(text) if isinstance(text, str) else ("", "")
         if name not in modelled and modelled:
             ending = suggest(str(name), modelled, f"parameters of {likelihood.name} that take one")
             yield Problem(path, f"{quoted(name)} takes no formula{ending}")
-        elif isinstance(text, str) and text.count("~") != 1:
+        elif len(others) != 1:
             wanted = "response ~ predictors" if name == location else "~ predictors"
             yield Problem(path, f"expected `{wanted}`")
-        elif name == location and not left:
+        elif name == location and not left.strip():
             yield Problem(path, "the left side is empty; write the response before ~")
-        elif name != location and left:
+        elif name != location and left.strip():
             message = f"expected `~ predictors`: the response stands in the formula of {location} alone"
             yield Problem(path, message)
 

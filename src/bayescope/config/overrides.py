@@ -29,7 +29,7 @@ def apply_overrides(
     of priors, such as `model.priors.county.sd=1`, belong to it.
     """
     data, positions, problems = copy.deepcopy(data), dict(positions), []
-    for override in overrides:
+    for override in [overrides] if isinstance(overrides, str) else overrides:
         dotted, equals, text = override.partition("=")
         where = Where(f"--set {dotted.strip()}")
         try:
@@ -51,7 +51,7 @@ def _parts(dotted: str, equals: str) -> list[str]:
 
 
 def _value(text: str, where: Where) -> Any:
-    if not text.strip():
+    if text.strip().casefold() in {"", "~", "null"}:
         return None
     document = parse_document(text, where.file)
     if document.problems:

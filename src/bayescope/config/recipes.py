@@ -100,7 +100,9 @@ def _add(result: Recipes, name: str, settings: Any, path: KeyPath) -> None:
         result.problems.extend(error.problems)
         return
     path = (*path, name)
-    result.positions.update({(*path, *key): where for key, where in document.positions.items() if key})
+    result.positions.update(
+        {(*path, *key): where for key, where in document.positions.items() if key and key[0] not in own}
+    )
     result.problems.extend(Problem((*path, *p.path), p.message, p.where) for p in document.problems)
     refused = {key for key in document.refused if key[0] not in own}
     _check(result, name, {**document.data, **own}, path, refused)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bayescope.config.bodies import body_rules
-from bayescope.config.formula_rules import formula_rules
+from bayescope.config.formula_rules import formula_rules, sides
 from bayescope.config.hypothesis_rules import hypothesis_rules
 from bayescope.config.level_rules import level_rules
 from bayescope.config.matrices import is_matrix
@@ -105,7 +105,7 @@ def _head_rules(model: Section) -> Iterator[Problem]:
     formula, response = model.get("formula"), model.get("response")
     if formula is not None and response is not None:
         yield Problem(("model", "response"), "give either a formula or a response, not both")
-    if isinstance(formula, str) and formula.count("~") != 1:
+    if isinstance(formula, str) and len(sides(formula)) != 2:
         message = "expected `response ~ predictors`; with no predictors write `response: column`"
         yield Problem(("model", "formula"), message)
     for key in ("link", "standardize", "offset", "body", "centered"):
@@ -158,7 +158,7 @@ def _trials_rules(model: Section, likelihood: Likelihood) -> Iterator[Problem]:
     trials = model.get("trials")
     formula = model.get("formula")
     formula = formula.get(likelihood.location) if isinstance(formula, Mapping) else formula
-    head = str(formula or model.get("response") or "").split("~")[0]
+    head = sides(str(formula or model.get("response") or ""))[0]
     if trials is not None and not likelihood.needs_trials:
         yield Problem(("model", "trials"), f"goes with Binomial; {likelihood.name} has no trials")
     elif trials is not None and "/" in head:

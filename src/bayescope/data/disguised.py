@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-_GROUPED = r"\d{1,3}(?:[,.' \u00a0\u202f]\d{3})+|\d+"
+_GROUPED = r"\d{1,3}(?:[,.'_ \u00a0\u202f]\d{3})+|\d+"
 _PLAIN = re.compile(r"[-+]?\d+(\.\d+)?")
 _KINDS: Mapping[str, re.Pattern[str]] = {
     "numbers": re.compile(rf"[-+(]?[$€£¥]? ?[-+]?(?:{_GROUPED})(?:[.,]\d+)? ?[%$€£¥]?\)?"),

@@ -121,7 +121,9 @@ def column(name: str, scope: Scope) -> Floats:
 
 
 def as_number(value: Any) -> float | None:
-    """Return the number that a value of an object column stands for, or None."""
+    """Return the number that a value of an object column stands for, or None; 1_000 is one in Python only."""
+    if isinstance(value, str) and "_" in value:
+        return None
     try:
         return float(value)
     except (TypeError, ValueError):

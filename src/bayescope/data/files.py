@@ -69,7 +69,7 @@ def _check_exists(path: Path, source: str) -> None:
         if path.is_dir():
             _refuse(source, "this is a folder, not a file")
         if not path.exists():
-            siblings = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+            siblings = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
             files = [name for name in siblings if Path(name).suffix.lower() in _READERS]
             place = _alike(path.name, files) if path.parent.is_dir() else "; nor does its folder"
             _refuse(source, f"this file does not exist{place}")

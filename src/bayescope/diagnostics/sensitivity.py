@@ -5,8 +5,9 @@
 
 for the prior of each block b and, scaled alike, for the likelihood; CJS is the cumulative Jensen-Shannon
 distance of a marginal from itself as weighted. Where both prior and likelihood matter they pull in
-different directions. Source: Kallioinen, Paananen, Buerkner and Vehtari (2024), Detecting and diagnosing
-prior and likelihood sensitivity with power-scaling, Statistics and Computing 34, 57.
+different directions. How far a mean moves at alpha = 2 is told by the same weights, Pareto-smoothed.
+Source: Kallioinen, Paananen, Buerkner and Vehtari (2024), Detecting and diagnosing prior and likelihood
+sensitivity with power-scaling, Statistics and Computing 34, 57.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from bayescope.inference.log_densities import block_log_priors, log_likelihoods
 from bayescope.inference.point_problem import PointProblem
 from bayescope.models.model import Block, Model
 from bayescope.models.network_bodies import networks
+from bayescope.sampling.importance import FEWEST, importance_weights
 
 type Floats = NDArray[np.float64]
 type Diagnosis = Literal["", "conflict", "strong prior"]
@@ -51,6 +53,7 @@ class Sensitivity(Record):
         by_likelihood: its sensitivity to the likelihood; None where there are too many rows.
         shift: how far its mean would move if the prior counted twice, in posterior sds.
         diagnosis: "conflict" where both matter, "strong prior" where the prior alone does.
+        extrapolated: whether the shift is beyond the draws, and of a Normal with their moments instead.
     """
 
     block: str
@@ -60,6 +63,7 @@ class Sensitivity(Record):
     by_likelihood: float | None
     shift: float
     diagnosis: Diagnosis
+    extrapolated: bool = False
 
 
 def sensitivities(model: Model, fit: Fit) -> tuple[Sensitivity, ...]:
@@ -108,15 +112,16 @@ def _sensitivity(
     place = places[int(np.argmax(by_prior))]
     theta = thetas[:, place]
     by_likelihood = None if log_likelihood is None else power_sensitivity(theta, log_likelihood)
-    covariance = np.mean((theta - theta.mean()) * (log_prior - log_prior.mean()))
+    shift, extrapolated = shift_if_twice(theta, log_prior)
     return Sensitivity(
         block=block.name,
         prior=str(block.prior),
         parameter=model.names[place],
         by_prior=max(by_prior),
         by_likelihood=by_likelihood,
-        shift=float(math.log(2.0) * covariance / theta.std()),
+        shift=shift,
         diagnosis=_diagnosis(max(by_prior), by_likelihood),
+        extrapolated=extrapolated,
     )
 
 
@@ -148,6 +153,21 @@ def power_sensitivity(theta: Floats, log_density: Floats) -> float:
         for power in (-_STEP, _STEP)
     ]
     return sum(found) / 2.0
+
+
+def shift_if_twice(theta: Floats, log_density: Floats) -> tuple[float, bool]:
+    """Return how far a density that counts twice moves the mean of draws, shape (S,), in their sds.
+
+    The flag says that the draws do not reach there: then it is that of a Normal times exp(a + b z + c z^2),
+    to which the log density is fitted; its mean is b / (1 - 2 c) sds away.
+    """
+    z = (theta - theta.mean()) / theta.std()
+    if not np.isfinite(log_density).all():
+        return math.nan, True
+    if len(z) >= FEWEST and (weights := importance_weights(log_density)).reliable:
+        return float(weights.weights @ z), False
+    bend, slope, _ = np.polyfit(z, log_density, 2)
+    return float(slope / max(1.0 - 2.0 * bend, 1.0)), True
 
 
 def _distance(theta: Floats, weights: Floats) -> float:
@@ -192,7 +212,10 @@ def check_sensitivity(method: str, found: tuple[Sensitivity, ...]) -> tuple[Chec
 def in_words(row: Sensitivity) -> str:
     """Say what a prior does to the unknown that changes most with it; empty where it hardly matters."""
     toward = "up" if row.shift > 0 else "down"
-    twice = f"counted twice, the prior would move its mean {toward} by {abs(row.shift):.2g} posterior sd"
+    about = "about " if row.extrapolated else ""
+    twice = (
+        f"counted twice, the prior would move its mean {toward} by {about}{abs(row.shift):.2g} posterior sd"
+    )
     subject = f"the prior of {row.block}, {row.prior},"
     if row.diagnosis == "conflict":
         return f"T{subject[1:]} and the data pull {row.parameter} different ways: {twice}."

@@ -49,7 +49,8 @@ def rows_to_predict(fit: Fit, new_data: Any = None, *, trials: ArrayLike | None 
 
     Raises:
         DataError: the new rows do not fit the model.
-        BayescopeError: the fit has no answer, or needs new data or trials.
+        ConfigError: the model needs new rows or trials, or has none.
+        BayescopeError: the fit has no answer.
     """
     if fit.estimate is None:
         raise BayescopeError(f"{fit.name} has no answer to predict with: {fit.outcome.message}")
@@ -93,9 +94,9 @@ def response_draws(fit: Fit, model: Model) -> Draw:
 
 
 def _rows(blueprint: Mapping[str, Any], new_data: Any, trials: Floats | None) -> Table:
+    if trials is not None:
+        _refuse_trials(blueprint, new_data)
     if new_data is not None:
-        if trials is not None:
-            raise BayescopeError("give the trials as a column of the new data")
         return read_rows(blueprint, new_data, response=False)
     if trials is not None:
         return _of_trials(blueprint, trials)
@@ -107,15 +108,27 @@ def _rows(blueprint: Mapping[str, Any], new_data: Any, trials: Floats | None) ->
     return make_table({}, "one new observation", rows=np.array([1], dtype=np.int64))
 
 
+def _refuse_trials(blueprint: Mapping[str, Any], new_data: Any) -> None:
+    """Refuse trials that the model does not have, or that belong to the new rows."""
+    likelihood = LIKELIHOODS.get(blueprint["likelihood"])
+    counted = likelihood is not None and likelihood.multivariate and likelihood.response.integer
+    name = blueprint["response"]["trials"]
+    if name is None and not counted:
+        raise ConfigError([Problem(("trials",), f"{blueprint['likelihood']} has none; leave them out")])
+    if new_data is not None:
+        column = f"as column {name!r}" if name else "as a column"
+        raise ConfigError([Problem(("trials",), f"give them {column} of the new rows")])
+
+
 def _of_trials(blueprint: Mapping[str, Any], trials: Floats) -> Table:
     """One row for each number of trials."""
-    name, likelihood = blueprint["response"]["trials"], LIKELIHOODS.get(blueprint["likelihood"])
+    name = blueprint["response"]["trials"]
     if name is not None:
         return read_rows(blueprint, {name: trials}, response=False)
-    if likelihood is None or not (likelihood.multivariate and likelihood.response.integer):
-        raise BayescopeError(f"{blueprint['likelihood']} has no trials; leave them out")
     if Support(lower=1.0, integer=True).violations(trials).any():
-        raise BayescopeError(f"trials are whole numbers of at least 1, not {trials.tolist()}")
+        raise ConfigError(
+            [Problem(("trials",), f"expected whole numbers of at least 1, not {trials.tolist()}")]
+        )
     return make_table({}, "new observations", rows=np.arange(1, 1 + len(trials)))
 
 

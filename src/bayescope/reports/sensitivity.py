@@ -24,7 +24,7 @@ def sensitivity_table(record: RunRecord) -> TextTable:
             plain(row.parameter),
             number(row.by_prior, 3),
             number(row.by_likelihood, 3),
-            significant(row.shift, 2),
+            ("about " if row.extrapolated else "") + significant(row.shift, 2),
         )
         for row in record.sensitivity
     ]

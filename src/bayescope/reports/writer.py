@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from bayescope.diagnostics.records import ComparisonRow, Estimate
-from bayescope.errors import RunFolderError
+from bayescope.errors import NoRunFolderError, RunFolderError
 from bayescope.inference.fit import Fit
 from bayescope.reports.loo import LOO_FILE, loo_text, with_rows
 from bayescope.reports.record import RunRecord
@@ -51,7 +51,8 @@ def read_run_folder(path: Path) -> tuple[RunRecord, tuple[Fit, ...]]:
     """Read the record and the fits of a run folder back.
 
     Raises:
-        RunFolderError: it is not a run folder, a file is missing, or a file is not the one that was written.
+        NoRunFolderError: it is not a run folder.
+        RunFolderError: a file is missing, or is not the one that was written.
     """
     from bayescope.inference.store import load_fit
 
@@ -257,7 +258,7 @@ def _load_record(path: Path) -> tuple[dict[str, Any], bool]:
         text = (path / _RECORD).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
         wrong = f"not a run folder: it has no {_RECORD}" if path.exists() else "there is no such folder"
-        raise RunFolderError(f"{path}: {wrong}.") from error
+        raise NoRunFolderError(f"{path}: {wrong}.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise RunFolderError(f"{path / _RECORD}: cannot be read: {error}") from error
     try:

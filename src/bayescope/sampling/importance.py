@@ -24,7 +24,7 @@ type Floats = NDArray[np.float64]
 type Integers = NDArray[np.intp]
 type Seed = int | np.random.Generator
 
-_FEWEST = 25  # the tail is a fifth of the draws, and five are needed to fit it
+FEWEST = 25  # the tail is a fifth of the draws, and five are needed to fit it
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,8 +141,8 @@ def _equal_where_equal(log_weights: Floats, log_ratios: Floats) -> Floats:
 
 
 def _check(log_ratios: Floats) -> None:
-    if log_ratios.ndim != 1 or len(log_ratios) < _FEWEST:
-        raise ValueError(f"importance weights need at least {_FEWEST} draws, in one dimension.")
+    if log_ratios.ndim != 1 or len(log_ratios) < FEWEST:
+        raise ValueError(f"importance weights need at least {FEWEST} draws, in one dimension.")
     if np.isnan(log_ratios).any() or np.isposinf(log_ratios).any():
         raise ValueError(
             "a log ratio is nan or inf: the proposal must have a positive density wherever it draws."
