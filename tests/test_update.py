@@ -410,7 +410,7 @@ class TestTheCommandLine:
         assert code == 3
         assert "'flip'" in err
         assert command("update", parent, "many.csv", "--by-row")[0] == 2
-        assert command("update", "nowhere", "more.csv")[0] == 1
+        assert command("update", "nowhere", "more.csv")[0] == 2
         assert command("update", parent)[0] == 2
         assert [path.name for path in Path("runs").iterdir()] == [parent.name]
 
