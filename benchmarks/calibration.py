@@ -27,7 +27,7 @@ from bayescope.reports.sbc_report import SBCRecord
 _ROOT = Path(__file__).resolve().parent.parent
 _PAGE = _ROOT / "docs" / "calibration-library.md"
 _ROWS = 40
-_SIMULATIONS = 100
+_SIMULATIONS = 200
 _SEED = 20261120
 _METHODS = ["exact", {"nuts": {"draws": 150, "tune": 500, "retries": 0}}, "laplace", "fullrank", "advi"]
 _LINE = {"Intercept": "Normal(0, 0.5)", "coefficients": "Normal(0, 0.5)"}

@@ -21,7 +21,7 @@ SCHEMA_FILES: Final[Mapping[Kind, str]] = MappingProxyType(
 _README: Final = """# A bayescope project
 
     bayescope validate configs/coin.yaml    everything but the fit
-    bayescope run configs/coin.yaml         fit, compare, check, report: runs/coin/report.html
+    bayescope run configs/coin.yaml         fit, compare, check, report to runs/
     bayescope --help                        all commands
 
 - `configs/`: runs, each with its data, model and methods; those that are here are examples

@@ -104,10 +104,9 @@ def from_arrow(column: Any) -> Column:
     if is_a.is_dictionary(kind):
         decoded = [chunk.dictionary_decode() for chunk in column.chunks]  # which Arrow has for every type
         values = pa.chunked_array(decoded, kind.value_type)
-        numbers = is_a.is_integer(kind.value_type) or is_a.is_floating(kind.value_type)
-        return from_arrow(
-            values.cast(pa.string()) if numbers else values
-        )  # whoever made them categories meant it
+        if is_a.is_integer(kind.value_type) or is_a.is_floating(kind.value_type):
+            values = values.cast(pa.string())  # whoever made categories of them meant no numbers
+        return from_arrow(values)
     if is_a.is_string(kind) or is_a.is_large_string(kind) or is_a.is_string_view(kind):
         return _from_arrow_text(column)
     if is_a.is_null(kind) or is_a.is_floating(kind):
