@@ -21,6 +21,18 @@ from bayescope.pipeline import prepare, read_config
 CONTEXT = Context(seed=1)
 
 
+VECTORS = {
+    "likelihood": "MvNormal",
+    "response": ["y0", "y1"],
+    "priors": {"mu": "Normal(0, 2)", "cov": [[1, 0.5], [0.5, 2]]},
+}
+
+
+def declared(columns, section):
+    config = {"name": "declared", "data": {"columns": columns}, "model": section, "inference": ["nuts"]}
+    return prepare(read_config(config))[1]
+
+
 def counts(n=60, seed=5):
     rng = np.random.default_rng(seed)
     X = np.column_stack([np.ones(n), rng.normal(size=(n, 2))])
@@ -40,6 +52,7 @@ def models(regression, line):
         "probit": replace(logistic, predictors=(replace(logistic.location, link="probit"),)),
         "weighted": regression(X, y, likelihood="Bernoulli", priors=("StudentT", 4, 0, 2), weights=weights),
         "lasso": regression(X, y, priors=("Laplace", 0, 0.1), sigma=("HalfCauchy", 1)),
+        "vectors": declared({"y0": X[:9, 1], "y1": X[:9, 2]}, VECTORS),
     }
 
 
@@ -50,7 +63,7 @@ def in_unconstrained_space(model, whitened, x):
     return density.log_likelihood(model, theta) + prior_density.log_prior(model, theta) + jacobian
 
 
-@pytest.mark.parametrize("name", ["normal", "logistic", "probit", "weighted", "lasso"])
+@pytest.mark.parametrize("name", ["normal", "logistic", "probit", "weighted", "lasso", "vectors"])
 def test_density_is_that_of_the_model(models, name):
     model = models[name]
     whitened = whiten(model, CONTEXT)
@@ -70,7 +83,7 @@ def test_density_is_that_of_the_graph_on_the_real_line(models):
         assert whitened.gradients(x[np.newaxis])[0][0] == pytest.approx(float(log_density(point)), rel=1e-10)
 
 
-@pytest.mark.parametrize("name", ["normal", "logistic", "probit", "weighted", "lasso"])
+@pytest.mark.parametrize("name", ["normal", "logistic", "probit", "weighted", "lasso", "vectors"])
 def test_gradient_is_the_slope_of_the_density(models, name):
     """Central differences: truncated at h^2 of third derivatives, rounded at 1e-16 |value| / h."""
     model, h = models[name], 1e-5
@@ -122,13 +135,9 @@ def test_plain_runs_and_posteriors_far_from_a_normal_are_sampled_from_the_graph(
         raise FitError("asked", "")
 
     monkeypatch.setattr(nuts, "SAMPLERS", {"nutpie": asked})
-    for model, context in ((line, replace(CONTEXT, plain=True)), (shares(), CONTEXT)):
+    median = declared(
+        {"y": [1.0, 2.0, 4.0, 3.0], "x": [0.0, 1.0, 2.0, 4.0]}, {"use": "median", "formula": "y ~ x"}
+    )
+    for model, context in ((line, replace(CONTEXT, plain=True)), (median, CONTEXT)):
         with pytest.raises(FitError, match="asked"):
             NUTS.fit(model, NutsSettings(), context)
-
-
-def shares():
-    """Three probabilities that sum to 1."""
-    declared = {"likelihood": "Categorical", "response": "y", "priors": {"p": "Dirichlet([1, 1, 1])"}}
-    data = {"columns": {"y": ["a", "b", "c", "a"]}}
-    return prepare(read_config({"name": "shares", "data": data, "model": declared, "inference": ["nuts"]}))[1]

@@ -27,8 +27,10 @@ from bayescope.inference.normal_statistics import NormalStatistics
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.samplers import available_cores
 from bayescope.inference.transforms import Gradients, as_slice
+from bayescope.models.density import evaluate
 from bayescope.models.model import Block, Model, Predictor
 from bayescope.models.order import log_constraints
+from bayescope.models.rows import take
 from bayescope.models.scales import in_scale, scaled_of, source_of, value_of
 
 type Floats = NDArray[np.float64]
@@ -103,8 +105,21 @@ def _likelihood(problem: PointProblem) -> _Term:
 
 def _block(model: Model) -> Callable[[slice], Gradients]:
     """What makes the sum over some rows, with its gradient, by the fastest way that the head has."""
+    if model.likelihood.multivariate:
+        return partial(_vectors, model)
     head = _fast_head(model)
     return (lambda part: _rows(model, part).gradients) if head is None else partial(_fast, model, head)
+
+
+def _vectors(model: Model, part: slice) -> Gradients:
+    """Rows that are vectors, of which the mean alone is unknown: one point after the other."""
+    rows = take(model, part)
+
+    def gradients(thetas: Floats) -> tuple[Floats, Floats]:
+        found = [evaluate(rows, theta, order=1) for theta in thetas]
+        return np.array([each.value for each in found]), np.array([each.gradient for each in found])
+
+    return gradients
 
 
 def _fast(model: Model, head: Callable[..., Slopes], part: slice) -> Gradients:

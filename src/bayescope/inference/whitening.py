@@ -26,6 +26,7 @@ from bayescope.inference.method import Context
 from bayescope.inference.normal_approximation import approximate
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.settings import PointSettings
+from bayescope.inference.simplex_coordinates import SimplexTransform, simplex_coordinates
 from bayescope.inference.transforms import Gradients, Transform, on_real_line
 from bayescope.models.groups import free_spreads
 from bayescope.models.model import Block, Model, Prior
@@ -35,8 +36,8 @@ type Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Whitened[T: (Transform, GroupTransform)]:
-    """A posterior in white coordinates x, shape (d,).
+class Whitened[T: (Transform, GroupTransform, SimplexTransform)]:
+    """A posterior in white coordinates x, shape (d,); of probabilities that sum to 1 there is one less.
 
     Attributes:
         transform: the way from z to theta.
@@ -64,7 +65,7 @@ class Whitened[T: (Transform, GroupTransform)]:
         return values, slopes @ self.factor
 
 
-type White = Whitened[Transform] | Whitened[GroupTransform]
+type White = Whitened[Transform] | Whitened[GroupTransform] | Whitened[SimplexTransform]
 
 
 def whiten(model: Model, context: Context) -> White | None:
@@ -73,6 +74,8 @@ def whiten(model: Model, context: Context) -> White | None:
     It is not where no Normal is near, where there are several modes, and where the gradients of the head cost
     more than to compile them (`is_cheap`).
     """
+    if any(block.support.simplex for block in model.blocks):
+        return _on_simplex(model)
     return _around_spreads(model, context) if free_spreads(model) else whiten_at_mode(model, context)
 
 
@@ -105,9 +108,14 @@ def _around_spreads(model: Model, context: Context) -> Whitened[GroupTransform] 
     return Whitened(near.transform, near.mean, near.factor, near.transform.on_real_line(gradients))
 
 
+def _on_simplex(model: Model) -> Whitened[SimplexTransform] | None:
+    found = simplex_coordinates(model)
+    return None if found is None else Whitened(SimplexTransform(), found.mode, found.factor, found.gradients)
+
+
 def _gradients(model: Model) -> Gradients | None:
     """Log p(y, theta) and its gradient; None where they are not cheap, or no Normal is near."""
-    if networks(model) or model.likelihood.multivariate or not model.names:
+    if networks(model) or not model.names:
         return None
     problem = PointProblem(model, prior=True)
     return posterior_gradients(problem) if is_cheap(problem) else None
