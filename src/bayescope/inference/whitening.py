@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from bayescope.config.priors import Scaled, Value
 from bayescope.distributions.choices import PRIORS
 from bayescope.errors import FitError, NotApplicable
+from bayescope.inference.absolute_error import rounded_models
 from bayescope.inference.gradients import is_cheap, posterior_gradients
 from bayescope.inference.group_coordinates import GroupTransform, spread_coordinates
 from bayescope.inference.method import Context
@@ -122,8 +123,12 @@ def _gradients(model: Model) -> Gradients | None:
 
 
 def _smooth(model: Model) -> Model:
-    """Replace Laplace priors by Normals of their variances: a kink has no curvature to take scales from."""
-    return replace(model, blocks=tuple(_without_kink(block) for block in model.blocks))
+    """Replace Laplace priors by Normals of their variances and round Laplace noise off, for the coordinates.
+
+    A kink has no curvature to take scales from.
+    """
+    smooth = next(rounded_models(model)) if model.likelihood.kinked else model
+    return replace(smooth, blocks=tuple(_without_kink(block) for block in model.blocks))
 
 
 def _without_kink(block: Block) -> Block:
