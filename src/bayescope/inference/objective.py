@@ -35,9 +35,14 @@ class Objective:
     slack: float = 1e-6
 
     @cached_property
+    def bounded(self) -> bool:
+        """Whether the box has a side."""
+        return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+
+    @cached_property
     def smooth(self) -> bool:
         """Whether there is neither a kink nor a bound."""
-        return not (self.weight.any() or np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+        return not (self.weight.any() or self.bounded)
 
     @cached_property
     def kink(self) -> Floats:
@@ -82,9 +87,13 @@ def kkt_residual(objective: Objective, theta: Floats, gradient: Floats, curvatur
     and `curvature` (the diagonal of H) are those of f, shape (d,). For a log density and a
     coordinate without a kink it is the Newton step of that coordinate in its conditional sds.
     """
+    return float(violations(objective, theta, gradient, curvature).max(initial=0.0))
+
+
+def violations(objective: Objective, theta: Floats, gradient: Floats, curvature: Floats) -> Floats:
+    """Return what `kkt_residual` is the largest of, shape (d,)."""
     scale = np.sqrt(np.abs(curvature)) + objective.weight
-    violation = np.abs(subgradient(objective, theta, gradient))
-    return float((violation / np.where(scale > 0, scale, 1.0)).max(initial=0.0))
+    return np.asarray(np.abs(subgradient(objective, theta, gradient)) / np.where(scale > 0, scale, 1.0))
 
 
 def subgradient(objective: Objective, theta: Floats, gradient: Floats) -> Floats:
@@ -93,5 +102,8 @@ def subgradient(objective: Objective, theta: Floats, gradient: Floats) -> Floats
         return gradient
     weight, side = objective.weight, np.sign(theta - objective.location)
     slope, either = gradient + weight * side, weight * (side == 0)
-    rising = np.where(theta > objective.lower, np.maximum(slope - either, 0.0), 0.0)
-    return rising + np.where(theta < objective.upper, np.minimum(slope + either, 0.0), 0.0)
+    rising, falling = np.maximum(slope - either, 0.0), np.minimum(slope + either, 0.0)
+    if objective.bounded:
+        rising = np.where(theta > objective.lower, rising, 0.0)
+        falling = np.where(theta < objective.upper, falling, 0.0)
+    return rising + falling

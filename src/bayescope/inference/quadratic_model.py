@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
-from bayescope.inference.objective import Floats, Iterate, Objective, kkt_residual, subgradient
+from bayescope.inference.objective import Floats, Iterate, Objective, violations
 
 _ROUNDS = 500
 
@@ -54,22 +54,21 @@ def _solve_model(objective: Objective, current: Iterate, curvature: Floats) -> F
             return solved
         theta = solved
         gradient = current.gradient + curvature @ (theta - current.theta)
-        if kkt_residual(objective, theta, gradient, diagonal) <= target:
-            break
-        if not _sweep(objective, curvature, theta, gradient):
+        violation = violations(objective, theta, gradient, diagonal)
+        if violation.max() <= target or not _sweep(objective, curvature, theta, gradient, violation):
             break
     return theta
 
 
-def _sweep(objective: Objective, curvature: Floats, theta: Floats, gradient: Floats) -> bool:
+def _sweep(
+    objective: Objective, curvature: Floats, theta: Floats, gradient: Floats, violation: Floats
+) -> bool:
     """Coordinate descent by soft threshold and projection, in place; tell whether a coordinate moved.
 
     Only of those farthest from their condition: of all that violate it, most would be put back.
     """
-    diagonal = curvature.diagonal()
-    violation = np.abs(subgradient(objective, theta, gradient)) / (np.sqrt(diagonal) + objective.weight)
-    moved = False
-    for j in np.flatnonzero(violation > violation.max(initial=0.0) / 2):
+    diagonal, moved = curvature.diagonal(), False
+    for j in np.flatnonzero(violation > violation.max() / 2):
         centre, threshold = objective.location[j], objective.weight[j] / diagonal[j]
         free = theta[j] - gradient[j] / diagonal[j]
         if threshold > 0:
@@ -90,7 +89,9 @@ def _solve_free(objective: Objective, current: Iterate, curvature: Floats, theta
     """
     theta = theta.copy()
     for _ in range(len(theta) + 1):
-        free = (theta != objective.kink) & (theta > objective.lower) & (theta < objective.upper)
+        free = theta != objective.kink
+        if objective.bounded:
+            free = free & (theta > objective.lower) & (theta < objective.upper)
         if not free.any():
             return theta
         gradient = current.gradient + curvature @ (theta - current.theta)
