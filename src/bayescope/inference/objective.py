@@ -106,4 +106,4 @@ def subgradient(objective: Objective, theta: Floats, gradient: Floats) -> Floats
     if objective.bounded:
         rising = np.where(theta > objective.lower, rising, 0.0)
         falling = np.where(theta < objective.upper, falling, 0.0)
-    return rising + falling
+    return np.asarray(rising + falling)
