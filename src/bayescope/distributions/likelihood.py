@@ -79,7 +79,7 @@ class Likelihood:
     `parameters`). None of them warns. `on_link[link]` holds the pair
     (log_density, derivatives) with the *location* parameter given by its linear predictor eta
     instead: exact where the detour over the parameter would lose digits (p -> 1).
-    `totals[link](y, trials, weights, linear)` is the sum of the first of them over rows for many draws
+    `totals[link](y, trials, weights, eta)` is the sum of the first of them over rows for many draws
     at once, where there is a faster way than row by row (`totals`).
     `together[link](y, trials, weights, eta)` gives all of them in a quarter of the time, for a head of one
     parameter with |d3 log p / d eta3| <= -d2 log p / d eta2 (see `inference.certificate`).

@@ -14,7 +14,6 @@ from threadpoolctl import threadpool_limits
 from bayescope.config.priors import Scaled, Value
 from bayescope.distributions.choices import PRIORS
 from bayescope.distributions.links import LINKS
-from bayescope.distributions.totals import Linear
 from bayescope.inference.normal_statistics import NormalStatistics
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.samplers import available_cores
@@ -156,9 +155,9 @@ def _by_rows(model: Model, thetas: Floats) -> Floats:
     """Sum of the rows' log densities, of every draw."""
     response, location = model.response, model.location
     total = model.likelihood.totals.get(location.link)
-    if total is not None and location.matrix is not None and location.network is None:
-        linear = Linear(location.matrix, thetas[:, location.index], location.offset)
-        return np.asarray(total(response.values, response.trials, response.weights, linear))
+    if total is not None and location.matrix is not None:
+        eta = _predict(location, thetas, inverse=False)
+        return np.asarray(total(response.values, response.trials, response.weights, eta))
     values = pointwise(model, thetas)
     return np.asarray(values.sum(axis=0) if response.weights is None else response.weights @ values)
 
