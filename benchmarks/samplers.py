@@ -33,7 +33,7 @@ _RUNS = (
     "configs/iris-softmax",
     "configs/radon",
 )
-SAMPLERS = ("auto", "nutpie", "pymc", "numpyro")
+_SAMPLERS = ("auto", "nutpie", "pymc", "numpyro")
 _ENOUGH = 400
 _CACHES = ("XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR", "PYTENSOR_DIRECTORY")
 
@@ -44,7 +44,7 @@ def section(*, quick: bool) -> Section:
     seconds: dict[str, dict[str, tuple[float, float]]] = {name: {} for name in names}
     skipped: list[str] = []
     for name in names:
-        for sampler in SAMPLERS[: 2 if quick else None]:
+        for sampler in _SAMPLERS[: 2 if quick else None]:
             try:
                 seconds[name][sampler] = _cold_and_warm(name, sampler)
             except RuntimeError as error:

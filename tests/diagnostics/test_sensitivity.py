@@ -70,9 +70,19 @@ def test_a_shift_of_more_than_one_sd_is_a_note():
     assert check.verdict == "note"
 
 
-def test_a_density_that_is_infinite_at_a_draw_has_no_shift():
-    shift, extrapolated = shift_if_twice(np.linspace(0.0, 1.0, 50), np.array([np.inf] + [0.0] * 49))
+@pytest.mark.parametrize(
+    ("theta", "log_density"), [(np.linspace(0.0, 1.0, 50), [np.inf] + [0.0] * 49), (np.ones(50), [0.0] * 50)]
+)
+def test_an_infinite_density_and_draws_that_are_alike_have_no_shift(theta, log_density):
+    shift, extrapolated = shift_if_twice(theta, np.array(log_density))
     assert math.isnan(shift)
+    assert extrapolated
+
+
+@pytest.mark.parametrize("size", [2, 3, 24])
+def test_few_draws_have_a_shift_without_a_warning(size):
+    shift, extrapolated = shift_if_twice(np.arange(size, dtype=float), -0.1 * np.arange(size))
+    assert shift < 0
     assert extrapolated
 
 

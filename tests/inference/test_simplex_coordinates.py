@@ -89,5 +89,17 @@ def test_nuts_has_the_exact_posterior_and_asks_no_graph(model, monkeypatch):
     np.testing.assert_allclose(found.sd / exact.sd, 1.0, atol=4 / np.sqrt(2 * 600))
 
 
+def test_a_category_that_is_all_but_impossible_is_left_to_the_graph():
+    columns, section = MODELS["counts"]
+    columns, priors = {**columns, "y2": 0 * columns["y2"]}, {"p": "Dirichlet([1, 1, 1e-20])"}
+    config = {
+        "name": "shares",
+        "data": {"columns": columns},
+        "model": {**section, "priors": priors},
+        "inference": ["nuts"],
+    }
+    assert whiten(prepare(read_config(config))[1], CONTEXT) is None
+
+
 def test_other_unknowns_have_none(coin):
     assert simplex_coordinates(coin(6, 4, ("Beta", 2, 2))) is None

@@ -155,6 +155,7 @@ def power_sensitivity(theta: Floats, log_density: Floats) -> float:
     return sum(found) / 2.0
 
 
+@np.errstate(invalid="ignore")
 def shift_if_twice(theta: Floats, log_density: Floats) -> tuple[float, bool]:
     """Return how far a density that counts twice moves the mean of draws, shape (S,), in their sds.
 
@@ -162,11 +163,11 @@ def shift_if_twice(theta: Floats, log_density: Floats) -> tuple[float, bool]:
     to which the log density is fitted; its mean is b / (1 - 2 c) sds away.
     """
     z = (theta - theta.mean()) / theta.std()
-    if not np.isfinite(log_density).all():
+    if not np.isfinite([z, log_density]).all():  # a density that is infinite, or draws that are all alike
         return math.nan, True
     if len(z) >= FEWEST and (weights := importance_weights(log_density)).reliable:
         return float(weights.weights @ z), False
-    bend, slope, _ = np.polyfit(z, log_density, 2)
+    bend, slope, _ = np.linalg.lstsq(np.vander(z, 3), log_density)[0]
     return float(slope / max(1.0 - 2.0 * bend, 1.0)), True
 
 

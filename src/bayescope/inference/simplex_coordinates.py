@@ -3,8 +3,9 @@
     p = softmax(z_1, ..., z_(K-1), 0),    |dp / dz| = p_1 p_2 ... p_K
     log p(z | y) = sum_k alpha_k log p_k + constant,    alpha_k = a_k + the number of rows in category k
 
-for p ~ Dirichlet(a). The mode is log(alpha_k / alpha_K), and the curvature A (diag(p) - p p') there, with A
-the sum of alpha. Source: Aitchison (1986), The Statistical Analysis of Compositional Data, chapter 4.
+for p ~ Dirichlet(a). The mode is log(alpha_k / alpha_K), and the inverse of the curvature there is
+diag(1 / alpha_k) + 1 / alpha_K. Source: Aitchison (1986), The Statistical Analysis of Compositional Data,
+chapter 4.
 """
 
 from __future__ import annotations
@@ -51,17 +52,18 @@ class Simplex(NamedTuple):
 
 
 def simplex_coordinates(model: Model) -> Simplex | None:
-    """Find the posterior of probabilities that sum to 1; None of a model that has other unknowns."""
+    """Find the posterior of probabilities that sum to 1; None of a model that has other unknowns.
+
+    Raises:
+        LinAlgError: the last alpha is so small that the covariance is singular to rounding.
+    """
     flat = of_model(model)
     prior = None if isinstance(flat, str) or flat.pair.family != "Dirichlet" else prior_of(model, flat)
     if prior is None:
         return None
     alpha = np.asarray(prior.observe(prior.statistics(model.response)).arguments[0])
-    p = alpha / alpha.sum()
-    information = alpha.sum() * (np.diag(p) - np.outer(p, p))[:-1, :-1]
-    factor = np.linalg.cholesky(np.linalg.inv(information))
-    at_mode = log_likelihoods(PointProblem(model, prior=True), p[np.newaxis]) + log_priors(
-        model, p[np.newaxis]
-    )
-    constant = float(at_mode[0] + (1.0 - alpha) @ np.log(p))
+    factor = np.linalg.cholesky(np.diag(1.0 / alpha[:-1]) + 1.0 / alpha[-1])
+    p = (alpha / alpha.sum())[np.newaxis]
+    at_mode = log_likelihoods(PointProblem(model, prior=True), p) + log_priors(model, p)
+    constant = (at_mode + np.log(p) @ (1.0 - alpha)).item()
     return Simplex(np.log(alpha[:-1] / alpha[-1]), factor, alpha, constant)

@@ -110,7 +110,10 @@ def _around_spreads(model: Model, context: Context) -> Whitened[GroupTransform] 
 
 
 def _on_simplex(model: Model) -> Whitened[SimplexTransform] | None:
-    found = simplex_coordinates(model)
+    try:
+        found = simplex_coordinates(model)
+    except np.linalg.LinAlgError:
+        return None
     return None if found is None else Whitened(SimplexTransform(), found.mode, found.factor, found.gradients)
 
 
