@@ -56,3 +56,42 @@ def test_weights_that_undo_the_trials_make_no_single_trials():
     eta = np.linspace(-1.0, 1.0, 6).reshape(3, 2)
     expected = by_row("Binomial", "logit", y, trials, weights, eta)
     np.testing.assert_allclose(total(y, trials, weights, eta.copy()), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(("name", "link"), CASES)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("shared", "own"), [(1.0, 0.1), (30.0, 1.0), (1.0, 30.0), (30.0, 30.0), (0.0, 0.0)])
+def test_totals_in_pairs_are_those_of_either_side(name, link, weighted, shared, own):
+    y, trials, weights = rows(name)
+    weights = weights if weighted else None
+    rng = np.random.default_rng(9)
+    shared, own = shared * rng.normal(size=len(y)), own * rng.normal(size=(len(y), 5))
+    middle = shared[:, np.newaxis]
+    expected = [by_row(name, link, y, trials, weights, eta) for eta in (middle + own, middle - own)]
+    found = LIKELIHOODS[name].pairs[link](y, trials, weights, shared, own.copy())
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("largest", [8.0, 20.0, 41.0, 400.0])
+def test_products_of_pairs_neither_overflow_nor_vanish(largest):
+    rng = np.random.default_rng(9)
+    y = rng.integers(0, 2, 5000).astype(float)
+    # far from a half and all on one side, so that every factor of a product is as large or small as it can be
+    for sign in (-1.0, 1.0):
+        shared, own = sign * np.full(len(y), largest), np.full((len(y), 2), largest) * [1.0, 0.5]
+        shared = np.where(y == 1.0, -shared, shared)
+        own = np.where(y[:, np.newaxis] == 1.0, -own, own)
+        middle = shared[:, np.newaxis]
+        expected = [by_row("Bernoulli", "logit", y, None, None, eta) for eta in (middle + own, middle - own)]
+        found = LIKELIHOODS["Bernoulli"].pairs["logit"](y, None, None, shared, own.copy())
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-16 * len(y))  # of 1 + a tiny x
+
+
+@pytest.mark.parametrize(("name", "link"), [("Bernoulli", "logit"), ("Poisson", "log")])
+def test_pairs_that_are_no_numbers_are_so_on_either_side(name, link):
+    y, own = np.ones(1), np.array([[np.inf, np.nan, 0.0]])
+    likelihood = LIKELIHOODS[name]
+    with np.errstate(invalid="ignore"):
+        found = likelihood.pairs[link](y, None, None, np.zeros(1), own.copy())
+        expected = [likelihood.totals[link](y, None, None, eta) for eta in (own.copy(), -own)]
+    np.testing.assert_allclose(found, expected, rtol=1e-14)

@@ -12,7 +12,7 @@ from bayescope.errors import FitError
 from bayescope.inference import importance, log_densities
 from bayescope.inference.exact import EXACT
 from bayescope.inference.importance import IMPORTANCE
-from bayescope.inference.log_densities import log_likelihoods, log_priors
+from bayescope.inference.log_densities import log_likelihoods, log_priors, mirrored_log_likelihoods
 from bayescope.inference.method import Context
 from bayescope.inference.normal_approximation import approximate
 from bayescope.inference.point_problem import PointProblem
@@ -185,6 +185,7 @@ def everything(regression, coin):
         regression(z, flips, likelihood="Bernoulli", priors=("Cauchy", 0, 1.0), offset=offset),
         regression(z, flips, likelihood="Bernoulli", priors=("Normal", 0, 1.0), weights=times),
         regression(z, 2 * flips, likelihood="Binomial", trials=times * 2 + 2),
+        regression(z, times, likelihood="Poisson", priors=("Normal", 0, 1.0), offset=offset),
     ]
 
 
@@ -199,6 +200,10 @@ def test_the_densities_of_many_draws_are_those_of_each(regression, coin, monkeyp
         np.testing.assert_allclose(found, [density.log_likelihood(model, t) for t in thetas], rtol=1e-10)
         priors = [prior_density.log_prior(model, t) for t in thetas]
         np.testing.assert_allclose(log_priors(model, thetas), priors, rtol=1e-12)
+        centre, deviations = thetas.mean(axis=0), (thetas - thetas.mean(axis=0)) / 8  # inside on either side
+        sides = [*(centre + deviations), *(centre - deviations)]
+        found = mirrored_log_likelihoods(PointProblem(model, prior=True), centre, deviations)
+        np.testing.assert_allclose(found, [density.log_likelihood(model, t) for t in sides], rtol=1e-10)
 
 
 def test_the_sum_does_not_depend_on_the_number_of_processors(regression, monkeypatch):

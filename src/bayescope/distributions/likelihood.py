@@ -80,7 +80,8 @@ class Likelihood:
     (log_density, derivatives) with the *location* parameter given by its linear predictor eta
     instead: exact where the detour over the parameter would lose digits (p -> 1).
     `totals[link](y, trials, weights, eta)` is the sum of the first of them over rows for many draws
-    at once, where there is a faster way than row by row (`totals`).
+    at once, where there is a faster way than row by row, and `pairs[link](y, trials, weights, shared, own)`
+    at eta = shared + own and shared - own (`totals`).
     `together[link](y, trials, weights, eta)` gives all of them in a quarter of the time, for a head of one
     parameter with |d3 log p / d eta3| <= -d2 log p / d eta2 (see `inference.certificate`).
     `slopes[link](y, trials, weights)` gives sums and first derivatives at many points at once (`slopes`).
@@ -127,6 +128,7 @@ class Likelihood:
     sample: Callable[..., Floats]
     on_link: OnLink = field(default_factory=lambda: _NOTHING)
     totals: Mapping[str, Callable[..., Floats]] = field(default_factory=lambda: _NOTHING)
+    pairs: Mapping[str, Callable[..., Floats]] = field(default_factory=lambda: _NOTHING)
     together: Mapping[str, Callable[..., Together]] = field(default_factory=lambda: _NOTHING)
     slopes: Mapping[str, Callable[..., Slopes]] = field(default_factory=lambda: _NOTHING)
     needs_trials: bool = False

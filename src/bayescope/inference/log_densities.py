@@ -41,13 +41,27 @@ def log_likelihoods(problem: PointProblem, thetas: Floats) -> Floats:
     """
     if problem.normal is not None:
         return _in_blocks(partial(_normal, problem.normal), rows_of(problem), thetas)
-    model = _occurring(_counted(problem.model))
-    parts = [slice(start, start + _ROWS) for start in range(0, len(model.response.values), _ROWS)]
-    total = np.zeros(len(thetas))
-    with threadpool_limits(limits=1), ThreadPoolExecutor(available_cores()) as pool:
-        for part in pool.map(lambda rows: _of_rows(take(model, rows), thetas), parts):
-            total += part
-    return total
+    return _over_rows(_occurring(_counted(problem.model)), _by_rows, thetas)
+
+
+def mirrored_log_likelihoods(problem: PointProblem, centre: Floats, deviations: Floats) -> Floats:
+    """Compute log p(y | centre + t), nats, of every t, and then log p(y | centre - t), of every t.
+
+    `centre` is of shape (d,), `deviations` (S, d), the result (2S,). It is what `log_likelihoods` says of
+    them, for half of the products and powers where the head knows how (`Likelihood.pairs`).
+    """
+    model, location = problem.model, problem.model.location
+    pairs = model.likelihood.pairs.get(location.link)
+    if pairs is None or location.matrix is None or location.network is not None:
+        return log_likelihoods(problem, np.concatenate([centre + deviations, centre - deviations]))
+
+    @_quiet
+    def each(rows: Model, deviations: Floats) -> Floats:
+        matrix, index, of = np.asarray(rows.location.matrix), location.index, rows.response
+        shared, own = matrix @ centre[index] + rows.location.offset, matrix @ deviations[:, index].T
+        return np.asarray(pairs(of.values, of.trials, of.weights, shared, own))
+
+    return _over_rows(_occurring(model), each, deviations).ravel()
 
 
 def rows_of(problem: PointProblem) -> int:
@@ -57,13 +71,21 @@ def rows_of(problem: PointProblem) -> int:
     return len(problem.model.response.values)
 
 
-def _of_rows(model: Model, thetas: Floats) -> Floats:
-    return _in_blocks(partial(_by_rows, model), len(model.response.values), thetas)
+def _over_rows(model: Model, each: Callable[[Model, Floats], Floats], thetas: Floats) -> Floats:
+    """The sum over blocks of rows of what `each` makes of one at every draw, which are the last axis."""
+
+    def block(start: int) -> Floats:
+        rows = take(model, slice(start, start + _ROWS))
+        return _in_blocks(partial(each, rows), len(rows.response.values), thetas)
+
+    with threadpool_limits(limits=1), ThreadPoolExecutor(available_cores()) as pool:
+        return np.asarray(sum(pool.map(block, range(0, len(model.response.values), _ROWS))))
 
 
 def _in_blocks(each: Callable[[Floats], Floats], rows: int, thetas: Floats) -> Floats:
     step = max(1, _ELEMENTS // max(rows, 1))
-    return np.concatenate([each(thetas[start : start + step]) for start in range(0, len(thetas), step)])
+    parts = [each(thetas[start : start + step]) for start in range(0, len(thetas), step)]
+    return np.concatenate(parts, axis=-1)
 
 
 @_quiet

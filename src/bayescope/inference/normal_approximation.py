@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.fit import Outcome
 from bayescope.inference.improper import refuse_improper_spread
-from bayescope.inference.log_densities import log_likelihoods, log_priors
+from bayescope.inference.log_densities import log_likelihoods, log_priors, mirrored_log_likelihoods
 from bayescope.inference.map_refusals import refuse_improper, refuse_no_mode, refuse_unbounded
 from bayescope.inference.method import Context
 from bayescope.inference.network_refusals import MOST_SAMPLED, SYMMETRY, weights_of
@@ -66,9 +66,18 @@ class NormalApproximation:
 
     def log_density(self, z: Floats) -> Floats:
         """Compute log p(y, z), nats, the Jacobian included: z of shape (S, d), result (S,)."""
-        theta = self.transform.inverse(z)
-        log_p = log_likelihoods(self.problem, theta) + log_priors(self.problem.model, theta)
-        return np.asarray(log_p + self.transform.log_jacobian(z).sum(axis=1))
+        return self._log_joint(log_likelihoods(self.problem, self.transform.inverse(z)), z)
+
+    def mirrored_log_density(self, deviations: Floats) -> Floats:
+        """`log_density` at mode + deviations, shape (S, d), and then at mode - deviations; result (2S,)."""
+        z = np.concatenate([self.mode + deviations, self.mode - deviations])
+        if not self.transform.is_identity:
+            return self.log_density(z)
+        return self._log_joint(mirrored_log_likelihoods(self.problem, self.mode, deviations), z)
+
+    def _log_joint(self, log_likelihood: Floats, z: Floats) -> Floats:
+        log_prior = log_priors(self.problem.model, self.transform.inverse(z))
+        return np.asarray(log_likelihood + log_prior + self.transform.log_jacobian(z).sum(axis=1))
 
     @cached_property
     def rounding(self) -> float:

@@ -36,8 +36,8 @@ _SLACK = 5e-5  # of a Hessian of many rows: a standard error's own error, 1 / sq
 class PointProblem:
     """A model as an objective to be minimised, with (MAP) or without (MLE) its prior.
 
-    One that is `plain` takes no shortcut: no Gram matrix, no derivatives made together, no start from few
-    rows.
+    One that is `plain` takes no shortcut: no Gram matrix, no derivatives made together, no draws in pairs,
+    no start from few rows.
     """
 
     def __init__(self, model: Model, *, prior: bool, plain: bool = False) -> None:
@@ -240,8 +240,8 @@ class PointProblem:
 
 
 def _by_chain_rule(model: Model) -> Model:
-    """The model without what its head knows of density and derivatives together."""
-    return replace(model, likelihood=replace(model.likelihood, together={}))
+    """The model without what its head knows of density and derivatives together, or of pairs."""
+    return replace(model, likelihood=replace(model.likelihood, together={}, pairs={}))
 
 
 def in_logs(objective: Objective, positive: Flags) -> Objective:
