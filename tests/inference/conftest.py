@@ -50,7 +50,7 @@ def build_regression(
     blocks = [
         _block(label, prior, j, REAL) for j, (label, prior) in enumerate(zip(labels, priors, strict=True))
     ]
-    link = "identity" if likelihood == "Normal" else "logit"
+    link = {"Normal": "identity", "Poisson": "log"}.get(likelihood, "logit")
     location = Predictor(LIKELIHOODS[likelihood].location, link, X, np.arange(k), labels, offset)
     predictors, fixed = [location], {}
     if likelihood == "Normal":

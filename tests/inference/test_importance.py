@@ -12,8 +12,9 @@ from bayescope.errors import FitError
 from bayescope.inference import importance, log_densities
 from bayescope.inference.exact import EXACT
 from bayescope.inference.importance import IMPORTANCE
-from bayescope.inference.log_densities import log_likelihoods, log_priors, mirrored_log_likelihoods
+from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.method import Context
+from bayescope.inference.mirrored import mirrored_log_likelihoods
 from bayescope.inference.normal_approximation import approximate
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.settings import ImportanceSettings

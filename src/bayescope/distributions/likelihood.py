@@ -20,6 +20,19 @@ type OnLink = Mapping[str, tuple[Callable[..., Floats], Callable[..., tuple[Floa
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+class Expansion(NamedTuple):
+    """log p(y | eta + d) beyond its second order in d, of one trial; -log p curves as v(eta) there.
+
+    Attributes:
+        terms: (eta, K) -> the k-th derivatives of log p in eta over k!, for k = 3, ..., K; shape (K - 2, n).
+        left_out: (m, K) -> what the terms beyond the K-th add up to for |d| <= m at most, in units of v d^2;
+            of the shape that m and K broadcast to.
+    """
+
+    terms: Callable[[Floats, int], Floats]
+    left_out: Callable[[Any, Any], Floats]
+
+
 class Together(NamedTuple):
     """Density and derivatives of rows at once, each row counted as often as its weight says.
 
@@ -80,8 +93,8 @@ class Likelihood:
     (log_density, derivatives) with the *location* parameter given by its linear predictor eta
     instead: exact where the detour over the parameter would lose digits (p -> 1).
     `totals[link](y, trials, weights, eta)` is the sum of the first of them over rows for many draws
-    at once, where there is a faster way than row by row, and `pairs[link](y, trials, weights, shared, own)`
-    at eta = shared + own and shared - own (`totals`).
+    at once, where there is a faster way than row by row (`totals`); `expansion[link]` is the power series
+    of log p in eta beyond the second order (`expansions`).
     `together[link](y, trials, weights, eta)` gives all of them in a quarter of the time, for a head of one
     parameter with |d3 log p / d eta3| <= -d2 log p / d eta2 (see `inference.certificate`).
     `slopes[link](y, trials, weights)` gives sums and first derivatives at many points at once (`slopes`).
@@ -128,7 +141,7 @@ class Likelihood:
     sample: Callable[..., Floats]
     on_link: OnLink = field(default_factory=lambda: _NOTHING)
     totals: Mapping[str, Callable[..., Floats]] = field(default_factory=lambda: _NOTHING)
-    pairs: Mapping[str, Callable[..., Floats]] = field(default_factory=lambda: _NOTHING)
+    expansion: Mapping[str, Expansion] = field(default_factory=lambda: _NOTHING)
     together: Mapping[str, Callable[..., Together]] = field(default_factory=lambda: _NOTHING)
     slopes: Mapping[str, Callable[..., Slopes]] = field(default_factory=lambda: _NOTHING)
     needs_trials: bool = False

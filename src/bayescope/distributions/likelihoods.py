@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from bayescope.distributions import (
+    expansions,
     heads,
     heads_counts,
     heads_positive,
@@ -112,7 +113,7 @@ _ENTRIES = (
         *heads_unit.BINOMIAL,
         on_link=heads_unit.BINOMIAL_ON_LINK,
         totals={"logit": totals.binomial_on_logit},
-        pairs={"logit": totals.binomial_pairs_on_logit},
+        expansion={"logit": expansions.LOGISTIC},
         together=heads_unit.BINOMIAL_TOGETHER,
         slopes={"logit": slopes.binomial_on_logit},
         concave=("logit", "probit", "cloglog", "identity"),
@@ -128,7 +129,7 @@ _ENTRIES = (
         *heads_unit.BINOMIAL,
         on_link=heads_unit.BINOMIAL_ON_LINK,
         totals={"logit": totals.binomial_on_logit},
-        pairs={"logit": totals.binomial_pairs_on_logit},
+        expansion={"logit": expansions.LOGISTIC},
         together=heads_unit.BINOMIAL_TOGETHER,
         slopes={"logit": slopes.binomial_on_logit},
         needs_trials=True,
@@ -182,7 +183,7 @@ _ENTRIES = (
         *heads_counts.POISSON,
         on_link=heads_counts.POISSON_ON_LINK,
         totals={"log": totals.poisson_on_log},
-        pairs={"log": totals.poisson_pairs_on_log},
+        expansion={"log": expansions.EXPONENTIAL},
         together=heads_counts.POISSON_TOGETHER,
         slopes={"log": slopes.poisson_on_log},
         concave=("log",),

@@ -3,17 +3,11 @@
 Each takes the response and the trials, shape (n,), row weights or None, and eta of shape (n, S), which it
 overwrites; it returns shape (S,). They are the log densities on the link of `heads_unit` and
 `heads_counts`, with a block of rows small enough to stay in the cache made in a few passes over it.
-
-Those in pairs take eta as the sum and the difference of a part that all draws share, shape (n,), and one of
-each draw, shape (n, S), which they overwrite: exp(a + d) and exp(a - d) are made of one exp(d). They return
-shape (2, S), of the sums and of the differences.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import scipy
@@ -53,37 +47,9 @@ def _single_trials(y: Floats, eta: Floats) -> Floats:
         return np.asarray(-np.logaddexp2(0.0, eta, out=eta).sum(axis=0) / _LOG2_E)
     np.exp2(eta, out=eta)
     eta += 1.0
-    return -_sum_of_logs(eta, largest)
-
-
-def _sum_of_logs(x: Floats, exponent: float) -> Floats:
-    """Sum log x over the rows, x from 1 to 1 + 2^exponent: one logarithm for as many as have a product."""
-    rows = int(_EXPONENT / (1.0 + exponent))
-    parts = [np.multiply.reduce(x[at : at + rows], axis=0) for at in range(0, len(x), rows)]
-    return np.asarray(np.log(parts).sum(axis=0))
-
-
-def binomial_pairs_on_logit(
-    y: Floats, trials: Floats | None, weights: Floats | None, shared: Floats, own: Floats
-) -> Floats:
-    """`binomial_on_logit` of shared + own and of shared - own.
-
-    For single trials they are -log(1 + A u) and -log(1 + A / u), A = exp(s shared), u = exp(s own), s = 1 - 2y.
-    """
-    single = all(x is None or np.all(x == 1.0) for x in (trials, weights))
-    signs = (1.0 - 2.0 * y) * _LOG2_E
-    middle = signs * shared
-    largest = middle.max(initial=0.0) + _LOG2_E * _largest(own)
-    if not (single and largest < _LARGEST):
-        return _one_by_one(partial(binomial_on_logit, y, trials, weights), shared, own)
-    np.multiply(own, signs[:, np.newaxis], out=own)
-    np.exp2(own, out=own)
-    middle = np.exp2(middle)[:, np.newaxis]
-    sums = own * middle
-    sums += 1.0
-    np.divide(middle, own, out=own)
-    own += 1.0
-    return np.stack([-_sum_of_logs(sums, largest), -_sum_of_logs(own, largest)])
+    rows = int(_EXPONENT / (1.0 + largest))
+    parts = [np.multiply.reduce(eta[at : at + rows], axis=0) for at in range(0, len(y), rows)]
+    return np.asarray(-np.log(parts).sum(axis=0))
 
 
 def poisson_on_log(y: Floats, _: Floats | None, weights: Floats | None, eta: Floats) -> Floats:
@@ -94,28 +60,3 @@ def poisson_on_log(y: Floats, _: Floats | None, weights: Floats | None, eta: Flo
     np.multiply(eta, _LOG2_E, out=eta)
     np.exp2(eta, out=eta)
     return np.asarray(total - w @ eta - float(w @ scipy.special.gammaln(y + 1.0)))
-
-
-def poisson_pairs_on_log(
-    y: Floats, trials: Floats | None, weights: Floats | None, shared: Floats, own: Floats
-) -> Floats:
-    """`poisson_on_log` of shared + own and of shared - own."""
-    w = np.ones(len(y)) if weights is None else weights
-    if not _largest(own) < _LARGEST:
-        return _one_by_one(partial(poisson_on_log, y, trials, weights), shared, own)
-    linear = (w * y) @ own
-    np.multiply(own, _LOG2_E, out=own)
-    np.exp2(own, out=own)
-    means, seen = w * np.exp2(_LOG2_E * shared), y > 0.0
-    constant = float((w * y)[seen] @ shared[seen] - w @ scipy.special.gammaln(y + 1.0))
-    sums = means @ own
-    np.reciprocal(own, out=own)
-    return np.stack([constant + linear - sums, constant - linear - means @ own])
-
-
-def _largest(x: Floats) -> float:
-    return max(x.max(initial=0.0), -x.min(initial=0.0))
-
-
-def _one_by_one(total: Callable[[Floats], Floats], shared: Floats, own: Floats) -> Floats:
-    return np.stack([total(shared[:, np.newaxis] + x) for x in (own, -own)])

@@ -40,28 +40,9 @@ def log_likelihoods(problem: PointProblem, thetas: Floats) -> Floats:
     that the sum does not depend on how many there are.
     """
     if problem.normal is not None:
-        return _in_blocks(partial(_normal, problem.normal), rows_of(problem), thetas)
-    return _over_rows(_occurring(_counted(problem.model)), _by_rows, thetas)
-
-
-def mirrored_log_likelihoods(problem: PointProblem, centre: Floats, deviations: Floats) -> Floats:
-    """Compute log p(y | centre + t), nats, of every t, and then log p(y | centre - t), of every t.
-
-    `centre` is of shape (d,), `deviations` (S, d), the result (2S,). It is what `log_likelihoods` says of
-    them, for half of the products and powers where the head knows how (`Likelihood.pairs`).
-    """
-    model, location = problem.model, problem.model.location
-    pairs = model.likelihood.pairs.get(location.link)
-    if pairs is None or location.matrix is None or location.network is not None:
-        return log_likelihoods(problem, np.concatenate([centre + deviations, centre - deviations]))
-
-    @_quiet
-    def each(rows: Model, deviations: Floats) -> Floats:
-        matrix, index, of = np.asarray(rows.location.matrix), location.index, rows.response
-        shared, own = matrix @ centre[index] + rows.location.offset, matrix @ deviations[:, index].T
-        return np.asarray(pairs(of.values, of.trials, of.weights, shared, own))
-
-    return _over_rows(_occurring(model), each, deviations).ravel()
+        return _in_blocks(partial(_normal, problem.normal), rows_of(problem), thetas, _ELEMENTS)
+    model = _counted(problem.model)
+    return over_rows(model, lambda rows: partial(_by_rows, rows), thetas, (_ROWS, _ELEMENTS))
 
 
 def rows_of(problem: PointProblem) -> int:
@@ -71,19 +52,25 @@ def rows_of(problem: PointProblem) -> int:
     return len(problem.model.response.values)
 
 
-def _over_rows(model: Model, each: Callable[[Model, Floats], Floats], thetas: Floats) -> Floats:
-    """The sum over blocks of rows of what `each` makes of one at every draw, which are the last axis."""
+def over_rows(
+    model: Model, each: Callable[[Model], Callable[[Floats], Floats]], thetas: Floats, size: tuple[int, int]
+) -> Floats:
+    """Add up what `each` makes of blocks of rows, at all draws: thetas shape (S, d), result shape (..., S).
+
+    `size` is that of a block: its rows, and its rows x draws.
+    """
+    model, (rows, elements) = _occurring(model), size
 
     def block(start: int) -> Floats:
-        rows = take(model, slice(start, start + _ROWS))
-        return _in_blocks(partial(each, rows), len(rows.response.values), thetas)
+        part = take(model, slice(start, start + rows))
+        return _in_blocks(each(part), len(part.response.values), thetas, elements)
 
     with threadpool_limits(limits=1), ThreadPoolExecutor(available_cores()) as pool:
-        return np.asarray(sum(pool.map(block, range(0, len(model.response.values), _ROWS))))
+        return np.asarray(sum(pool.map(block, range(0, len(model.response.values), rows))))
 
 
-def _in_blocks(each: Callable[[Floats], Floats], rows: int, thetas: Floats) -> Floats:
-    step = max(1, _ELEMENTS // max(rows, 1))
+def _in_blocks(each: Callable[[Floats], Floats], rows: int, thetas: Floats, elements: int) -> Floats:
+    step = max(1, elements // max(rows, 1))
     parts = [each(thetas[start : start + step]) for start in range(0, len(thetas), step)]
     return np.concatenate(parts, axis=-1)
 

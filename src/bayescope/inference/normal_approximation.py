@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.fit import Outcome
 from bayescope.inference.improper import refuse_improper_spread
-from bayescope.inference.log_densities import log_likelihoods, log_priors, mirrored_log_likelihoods
+from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.map_refusals import refuse_improper, refuse_no_mode, refuse_unbounded
 from bayescope.inference.method import Context
+from bayescope.inference.mirrored import mirrored_log_likelihoods
 from bayescope.inference.network_refusals import MOST_SAMPLED, SYMMETRY, weights_of
 from bayescope.inference.newton import Solution, minimise
 from bayescope.inference.objective import Objective

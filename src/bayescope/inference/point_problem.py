@@ -36,7 +36,7 @@ _SLACK = 5e-5  # of a Hessian of many rows: a standard error's own error, 1 / sq
 class PointProblem:
     """A model as an objective to be minimised, with (MAP) or without (MLE) its prior.
 
-    One that is `plain` takes no shortcut: no Gram matrix, no derivatives made together, no draws in pairs,
+    One that is `plain` takes no shortcut: no Gram matrix, no derivatives made together, no power series,
     no start from few rows.
     """
 
@@ -240,8 +240,8 @@ class PointProblem:
 
 
 def _by_chain_rule(model: Model) -> Model:
-    """The model without what its head knows of density and derivatives together, or of pairs."""
-    return replace(model, likelihood=replace(model.likelihood, together={}, pairs={}))
+    """The model without what its head knows of density and derivatives together, or of their series."""
+    return replace(model, likelihood=replace(model.likelihood, together={}, expansion={}))
 
 
 def in_logs(objective: Objective, positive: Flags) -> Objective:

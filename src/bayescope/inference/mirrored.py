@@ -1,0 +1,89 @@
+"""The log-likelihood of draws on either side of a mode b, by its power series there.
+
+    log p(y | b + t) = log p(y | b) + g't + t'Ht / 2 + odd(t) + even(t)
+    log p(y | b - t) = log p(y | b) - g't + t'Ht / 2 - odd(t) + even(t)
+
+The first three are known of one pass over the rows in double precision. Where rows are many, the rest is so
+small that single precision and a few terms do for it: their number follows from a bound of those that are
+left out. Draws that are too far away for any number are computed as all draws are elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayescope.distributions.likelihood import Expansion
+from bayescope.inference.log_densities import log_likelihoods, over_rows
+from bayescope.inference.point_problem import PointProblem
+from bayescope.models.model import Model
+
+type Floats = NDArray[np.float64]
+
+_ERROR = 1e-10  # of a block's log-likelihood
+_MOST = 14  # terms
+_BLOCK = 4096, 2**19  # rows, and rows x draws: with fewer, threads wait for each other between two operations
+_SINGLE = float(np.finfo(np.float32).eps)
+
+_quiet = np.errstate(all="ignore")
+
+
+def mirrored_log_likelihoods(problem: PointProblem, centre: Floats, deviations: Floats) -> Floats:
+    """Compute log p(y | centre + t), nats, of every t, and then log p(y | centre - t), of every t.
+
+    `centre` is of shape (d,), `deviations` (S, d), the result (2S,), within 1e-10 of themselves of what
+    `log_likelihoods` says.
+    """
+    model, location = problem.model, problem.model.location
+    expansion = model.likelihood.expansion.get(location.link)
+    if expansion is None or location.matrix is None or location.network is not None:
+        return log_likelihoods(problem, np.concatenate([centre + deviations, centre - deviations]))
+    return over_rows(model, partial(_expanded, expansion, centre), deviations, _BLOCK).ravel()
+
+
+@_quiet
+def _expanded(expansion: Expansion, centre: Floats, rows: Model) -> Callable[[Floats], Floats]:
+    """What makes the sums over some rows at draws on either side of the centre, shape (2, S)."""
+    location, of, link = rows.location, rows.response, rows.location.link
+    matrix, index = np.asarray(location.matrix), location.index
+    eta = matrix @ centre[index] + location.offset
+    at_centre = rows.likelihood.together[link](of.values, of.trials, of.weights, eta)
+    gradient, hessian = matrix.T @ at_centre.first, (matrix.T * at_centre.second) @ matrix
+    times = np.ones(len(eta))
+    for count in (of.trials, of.weights):
+        times = times if count is None else times * count
+    terms = (times * expansion.terms(eta, _MOST)).astype(np.float32)
+    unit = np.abs(matrix).max(axis=0, initial=0.0)  # a single is 0 below 1e-45, and infinite from 1e39 on
+    single = (matrix / np.where(unit > 0.0, unit, 1.0)).astype(np.float32)
+    curvature = -at_centre.second.astype(np.float32)
+    allowed = _ERROR * abs(at_centre.value)
+    total = partial(rows.likelihood.totals[link], of.values, of.trials, of.weights)
+
+    def known(largest: Any, spread: Any, degree: Any) -> Any:
+        return (expansion.left_out(largest, degree) + _SINGLE * largest) * spread <= allowed
+
+    @_quiet
+    def sums(deviations: Floats) -> Floats:
+        t = deviations[:, index]
+        own = single @ (t * unit).T.astype(np.float32)
+        power = own * own
+        largest, spread = np.sqrt(power.max(axis=0)), curvature @ power
+        near = known(largest, spread, _MOST)
+        worst = largest[near].max(initial=0.0), spread[near].max(initial=0.0)
+        degree = 2 + np.count_nonzero(~known(*worst, np.arange(2, _MOST)))
+        odd, even = t @ gradient, at_centre.value + 0.5 * np.einsum("sd,sd->s", t @ hessian, t)
+        for k in range(3, degree + 1):
+            power *= own
+            part = even if k % 2 == 0 else odd
+            part += terms[k - 3] @ power
+        found = np.stack([even + odd, even - odd])
+        if not near.all():
+            away = matrix @ t[~near].T
+            found[:, ~near] = [total(eta[:, np.newaxis] + side) for side in (away, -away)]
+        return found
+
+    return sums
