@@ -29,7 +29,7 @@ def section(*, quick: bool) -> Section:
             Contender(_PEERS[1], calling(PEERS["Bambi"], case)),
         ],
         2 if quick else 3,
-        budget=120.0,
+        budget=240.0,
     )
     failures = tuple(f"{name}: {each.error}" for name, each in runs.items() if each.error)
     own = runs["importance"]
