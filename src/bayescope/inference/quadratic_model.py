@@ -96,7 +96,7 @@ def _solve_free(objective: Objective, current: Iterate, curvature: Floats, theta
             return theta
         gradient = current.gradient + curvature @ (theta - current.theta)
         slope = (gradient + objective.weight * np.sign(theta - objective.location))[free]
-        direction = np.zeros_like(theta)
+        direction = np.zeros(len(theta))
         _, solved, failed = scipy.linalg.lapack.dposv(curvature[free][:, free], slope)
         if failed or not np.isfinite(solved).all():
             return None
@@ -116,11 +116,12 @@ def _first_stop(objective: Objective, theta: Floats, direction: Floats) -> tuple
 
     The index is -1 when the whole of `direction` is free.
     """
-    bound = np.where(direction > 0, objective.upper, objective.lower)
-    places = np.concatenate([bound, objective.kink])
-    fractions = ((places.reshape(2, -1) - theta) / direction).ravel()  # not a number where nothing moves
-    fractions = np.where(fractions > 0, fractions, np.inf)
+    places = objective.kink
+    if objective.bounded:
+        places = np.stack([places, np.where(direction > 0, objective.upper, objective.lower)])
+    fractions = ((places - theta) / direction).ravel()  # not a number where nothing moves
+    fractions[~(fractions > 0)] = np.inf
     first = int(fractions.argmin())
     if not fractions[first] <= 1.0:
         return 1.0, -1, np.nan
-    return float(fractions[first]), first % len(theta), float(places[first])
+    return float(fractions[first]), first % len(theta), float(places.ravel()[first])
