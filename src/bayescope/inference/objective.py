@@ -87,13 +87,18 @@ def kkt_residual(objective: Objective, theta: Floats, gradient: Floats, curvatur
     and `curvature` (the diagonal of H) are those of f, shape (d,). For a log density and a
     coordinate without a kink it is the Newton step of that coordinate in its conditional sds.
     """
-    return float(violations(objective, theta, gradient, curvature).max(initial=0.0))
+    return float(violations(objective, theta, gradient, units(objective, curvature)).max(initial=0.0))
 
 
-def violations(objective: Objective, theta: Floats, gradient: Floats, curvature: Floats) -> Floats:
-    """Return what `kkt_residual` is the largest of, shape (d,)."""
+def units(objective: Objective, curvature: Floats) -> Floats:
+    """Return sqrt|H_jj| + w_j, the unit of each violation, shape (d,); 1 where that is 0."""
     scale = np.sqrt(np.abs(curvature)) + objective.weight
-    return np.asarray(np.abs(subgradient(objective, theta, gradient)) / np.where(scale > 0, scale, 1.0))
+    return np.where(scale > 0, scale, 1.0)
+
+
+def violations(objective: Objective, theta: Floats, gradient: Floats, unit: Floats) -> Floats:
+    """Return what `kkt_residual` is the largest of, shape (d,)."""
+    return np.asarray(np.abs(subgradient(objective, theta, gradient)) / unit)
 
 
 def subgradient(objective: Objective, theta: Floats, gradient: Floats) -> Floats:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
-from bayescope.inference.objective import Floats, Iterate, Objective, violations
+from bayescope.inference.objective import Floats, Iterate, Objective, units, violations
 
 _ROUNDS = 500
 
@@ -46,7 +46,7 @@ def _solve_model(objective: Objective, current: Iterate, curvature: Floats) -> F
     None: the curvature is not positive definite on the free coordinates.
     """
     target = max(1e-3 * current.residual, 1e-13)
-    diagonal = curvature.diagonal()
+    unit = units(objective, curvature.diagonal())
     theta: Floats = current.theta.copy()
     for _ in range(_ROUNDS):
         solved = _solve_free(objective, current, curvature, theta)
@@ -54,7 +54,7 @@ def _solve_model(objective: Objective, current: Iterate, curvature: Floats) -> F
             return solved
         theta = solved
         gradient = current.gradient + curvature @ (theta - current.theta)
-        violation = violations(objective, theta, gradient, diagonal)
+        violation = violations(objective, theta, gradient, unit)
         if violation.max() <= target or not _sweep(objective, curvature, theta, gradient, violation):
             break
     return theta
