@@ -12,7 +12,7 @@ CURVATURES = {
     "logistic": (LOGISTIC, lambda z: 0.25 / np.cosh(0.5 * z) ** 2),
     "exponential": (EXPONENTIAL, np.exp),
 }
-ETA = np.array([-30.0, -4.0, -0.7, 0.0, 0.3, 2.0, 8.0])
+ETA = np.array([-30.0, -4.0, -0.7, 0.0, 0.3, 2.0, 8.0, 30.0])
 
 
 def coefficients(curvature, most, radius=2.5, points=512):

@@ -41,8 +41,11 @@ def _logistic_polynomials(most: int) -> Floats:
 
 
 def _logistic_terms(eta: Floats, most: int) -> Floats:
-    powers = scipy.special.expit(eta) ** np.arange(most + 1)[:, np.newaxis]
-    return np.asarray(_logistic_polynomials(most) @ powers)
+    """At -|eta|, for c'' is even, and where p is small its powers do not cancel."""
+    powers = scipy.special.expit(-np.abs(eta)) ** np.arange(most + 1)[:, np.newaxis]
+    found = _logistic_polynomials(most) @ powers
+    found[::2] *= np.where(eta > 0.0, -1.0, 1.0)  # odd derivatives: k = 3, 5, ...
+    return np.asarray(found)
 
 
 def _logistic_left_out(largest: Floats, most: Integers) -> Floats:
