@@ -50,7 +50,7 @@ def test_they_are_those_of_every_draw(found, sds):
     np.testing.assert_allclose(sums, expected(found, deviation), rtol=1e-10)
 
 
-@pytest.mark.parametrize("unit", [1e-60, 1e60])
+@pytest.mark.parametrize("unit", [1e-200, 1e-60, 1e60, 1e200])
 def test_they_are_so_in_any_unit(found, unit):
     model = found.problem.model
     (location,) = model.predictors

@@ -52,14 +52,14 @@ def _expanded(expansion: Expansion, centre: Floats, rows: Model) -> Callable[[Fl
     matrix, index = np.asarray(location.matrix), location.index
     eta = matrix @ centre[index] + location.offset
     at_centre = rows.likelihood.together[link](of.values, of.trials, of.weights, eta)
-    gradient, hessian = matrix.T @ at_centre.first, (matrix.T * at_centre.second) @ matrix
+    unit = np.abs(matrix).max(axis=0, initial=0.0)  # squares of 1e200 are no doubles, 1e-50 is no single
+    scaled = matrix / np.where(unit > 0.0, unit, 1.0)
+    gradient, hessian = scaled.T @ at_centre.first, (scaled.T * at_centre.second) @ scaled
     times = np.ones(len(eta))
     for count in (of.trials, of.weights):
         times = times if count is None else times * count
     terms = (times * expansion.terms(eta, _MOST)).astype(np.float32)
-    unit = np.abs(matrix).max(axis=0, initial=0.0)  # a single is 0 below 1e-45, and infinite from 1e39 on
-    single = (matrix / np.where(unit > 0.0, unit, 1.0)).astype(np.float32)
-    curvature = -at_centre.second.astype(np.float32)
+    single, curvature = scaled.astype(np.float32), -at_centre.second.astype(np.float32)
     allowed = _ERROR * abs(at_centre.value)
     total = partial(rows.likelihood.totals[link], of.values, of.trials, of.weights)
 
@@ -68,8 +68,8 @@ def _expanded(expansion: Expansion, centre: Floats, rows: Model) -> Callable[[Fl
 
     @_quiet
     def sums(deviations: Floats) -> Floats:
-        t = deviations[:, index]
-        own = single @ (t * unit).T.astype(np.float32)
+        t = deviations[:, index] * unit
+        own = single @ t.T.astype(np.float32)
         power = own * own
         largest, spread = np.sqrt(power.max(axis=0)), curvature @ power
         near = known(largest, spread, _MOST)
@@ -82,7 +82,7 @@ def _expanded(expansion: Expansion, centre: Floats, rows: Model) -> Callable[[Fl
             part += terms[k - 3] @ power
         found = np.stack([even + odd, even - odd])
         if not near.all():
-            away = matrix @ t[~near].T
+            away = scaled @ t[~near].T
             found[:, ~near] = [total(eta[:, np.newaxis] + side) for side in (away, -away)]
         return found
 
