@@ -372,3 +372,42 @@ def test_weighted_quantiles_of_equal_and_unequal_weights():
     assert weighted_quantiles(values, np.full(3, 1 / 3), (0.5,))[0] == pytest.approx([2.0])
     found = weighted_quantiles(values, np.array([0.7, 0.2, 0.1]), (0.1, 0.25, 0.3, 0.31))
     assert found[:, 0].tolist() == [1.0, 2.0, 2.0, 3.0]
+
+
+@pytest.fixture(scope="module", params=["Poisson", "NegativeBinomial"])
+def counts(request):
+    """With a log link, a row far out or mistyped has a rate of 1e29."""
+    data = {"x": [0, 1, 2, 3, 4, 5, 6], "y": [1, 3, 2, 9, 11, 30, 41]}
+    model = {"likelihood": request.param, "formula": "y ~ x"}
+    return bayescope.run(
+        {"name": "far", "data": {"columns": data}, "model": model, "inference": ["laplace"], "seed": 1}
+    )
+
+
+FAR = {"x": [50.0, 100.0]}
+
+
+def test_intervals_of_counts_beyond_2_53_are_those_of_their_rates(counts):
+    predictive = counts.predictive(FAR)
+    (lower, upper), (least, most) = predictive.interval(0.89), predictive.mean_interval(0.89)
+    assert (most > 1e15).all()
+    # log rates have sds of 3.2 and 8; their quantiles by 4000 draws are off by 0.1 and 0.25 of them
+    apart = np.log([lower, upper]) - np.log([least, most])
+    assert np.abs(apart).max() < 4 * 0.25
+
+
+def test_counts_beyond_what_can_be_counted_are_drawn(counts):
+    found = counts.predict(FAR, kind="draws", draws=400, seed=2)
+    assert np.isfinite(found.select_dtypes("number").to_numpy()).all()
+
+
+def test_draws_of_large_rates_have_their_mean_and_sd():
+    from bayescope.distributions.likelihoods import LIKELIHOODS
+
+    rng, mu = np.random.default_rng(3), np.array([1e15 * (1 + 1e-9), 1e20, np.inf, 7.0])
+    drawn = LIKELIHOODS["Poisson"].sample(rng, None, (np.broadcast_to(mu, (4000, 4)),))
+    z = (drawn[:, :2] - mu[:2]) / np.sqrt(mu[:2])
+    assert np.abs(z.mean(axis=0)).max() < 4 / np.sqrt(4000)
+    assert np.abs(z.std(axis=0) - 1).max() < 4 / np.sqrt(8000)
+    assert np.isinf(drawn[:, 2]).all()
+    assert abs(drawn[:, 3].mean() - 7.0) < 4 * np.sqrt(7 / 4000)

@@ -125,6 +125,19 @@ def test_logistic_regression_with_two_unknowns_against_a_dense_grid(regression):
     assert found.covariance[0, 1] / np.prod(found.sd) == pytest.approx(correlation, abs=0.05)
 
 
+@pytest.mark.parametrize(("location", "scale"), [(0.0, 10.0), (-110.0, 100.0)])
+def test_the_evidence_of_counts_that_are_all_0_is_a_probability(regression, location, scale):
+    """Some draws have rates so large that their log weights are -1e16 and below: no digit is left of the others'."""
+    model = regression(np.ones((5, 1)), np.zeros(5), likelihood="Poisson", priors=("Normal", location, scale))
+    found = fit(model)
+    prior = scipy.stats.norm(location, scale)
+    ends = (location - 12 * scale, 7.0)
+    truth = scipy.integrate.quad(
+        lambda b: prior.pdf(b) * np.exp(-5 * np.exp(b)), *ends, points=[location, 0.0]
+    )[0]
+    assert abs(found.log_evidence - np.log(truth)) < 4 * found.details["log_evidence_mcse"]
+
+
 def test_the_draws_have_the_moments_of_the_weighted_sample(models):
     found = fit(models["coin"], draws=2500)
     assert found.draws.shape == (4, 2500, 1)
@@ -203,7 +216,8 @@ def test_the_densities_of_many_draws_are_those_of_each(regression, coin, monkeyp
         np.testing.assert_allclose(log_priors(model, thetas), priors, rtol=1e-12)
         centre, deviations = thetas.mean(axis=0), (thetas - thetas.mean(axis=0)) / 8  # inside on either side
         sides = [*(centre + deviations), *(centre - deviations)]
-        found = mirrored_log_likelihoods(PointProblem(model, prior=True), centre, deviations)
+        factor = np.eye(len(centre))
+        found = mirrored_log_likelihoods(PointProblem(model, prior=True), centre, factor, deviations)
         np.testing.assert_allclose(found, [density.log_likelihood(model, t) for t in sides], rtol=1e-10)
 
 

@@ -35,30 +35,45 @@ def found(request, regression):
     return approximate(model, ImportanceSettings(), Context(seed=1))
 
 
-def deviations(found, sds):
-    return sds * np.random.default_rng(5).normal(size=(300, 3)) @ found.factor.T
+def draws(sds):
+    return sds * np.random.default_rng(5).normal(size=(300, 3))
 
 
-def expected(found, deviation):
+def expected(found, z):
+    deviation = z @ found.factor.T
     return log_likelihoods(found.problem, np.concatenate([found.mode + deviation, found.mode - deviation]))
 
 
 @pytest.mark.parametrize("sds", [0.01, 1.0, 5.0, 40.0, 1000.0])
 def test_they_are_those_of_every_draw(found, sds):
-    deviation = deviations(found, sds)
-    sums = mirrored_log_likelihoods(found.problem, found.mode, deviation)
-    np.testing.assert_allclose(sums, expected(found, deviation), rtol=1e-10)
+    z = draws(sds)
+    sums = mirrored_log_likelihoods(found.problem, found.mode, found.factor, z)
+    np.testing.assert_allclose(sums, expected(found, z), rtol=1e-10)
+
+
+def moved(found, change):
+    """The same model in other coordinates: X change^-1, with the mode and the factor that belong to them."""
+    model, inverse = found.problem.model, np.linalg.inv(change)
+    (location,) = model.predictors
+    predictors = (replace(location, matrix=location.matrix @ inverse),)
+    problem = PointProblem(replace(model, predictors=predictors), prior=True)
+    return problem, change @ found.mode, change @ found.factor
 
 
 @pytest.mark.parametrize("unit", [1e-200, 1e-60, 1e60, 1e200])
 def test_they_are_so_in_any_unit(found, unit):
-    model = found.problem.model
-    (location,) = model.predictors
-    scaled = replace(location, matrix=location.matrix * [1.0, unit, 1.0])
-    problem = PointProblem(replace(model, predictors=(scaled,)), prior=True)
-    per, deviation = np.array([1.0, 1.0 / unit, 1.0]), deviations(found, 1.0)
-    sums = mirrored_log_likelihoods(problem, found.mode * per, deviation * per)
-    np.testing.assert_allclose(sums, expected(found, deviation), rtol=1e-10)
+    z = draws(1.0)
+    sums = mirrored_log_likelihoods(*moved(found, np.diag([1.0, unit, 1.0])), z)
+    np.testing.assert_allclose(sums, expected(found, z), rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "change", [[[1, 1e4, 0], [0, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1e4], [0, 1, 1e4 + 1]]]
+)
+def test_they_are_so_far_from_the_origin_and_near_to_collinear(found, change):
+    z = draws(1.0)
+    sums = mirrored_log_likelihoods(*moved(found, np.array(change, dtype=float)), z)
+    np.testing.assert_allclose(sums, expected(found, z), rtol=1e-10)
 
 
 def test_near_the_mode_the_series_does(found):
@@ -68,31 +83,31 @@ def test_near_the_mode_the_series_does(found):
     likelihood = found.problem.model.likelihood
     blind = replace(likelihood, totals=dict.fromkeys(likelihood.totals, refuse))
     problem = PointProblem(replace(found.problem.model, likelihood=blind), prior=True)
-    deviation = deviations(found, 0.5)
-    sums = mirrored_log_likelihoods(problem, found.mode, deviation)
-    np.testing.assert_allclose(sums, expected(found, deviation), rtol=1e-10)
+    z = draws(0.5)
+    sums = mirrored_log_likelihoods(problem, found.mode, found.factor, z)
+    np.testing.assert_allclose(sums, expected(found, z), rtol=1e-10)
 
 
 def test_no_draw_changes_what_another_gets(found):
-    near, far = deviations(found, 1.0), deviations(found, 100.0)
+    near, far = draws(1.0), draws(100.0)
     alone, both = (
-        mirrored_log_likelihoods(found.problem, found.mode, one).reshape(2, -1)
-        for one in (near, np.concatenate([near, far]))
+        mirrored_log_likelihoods(found.problem, found.mode, found.factor, z).reshape(2, -1)
+        for z in (near, np.concatenate([near, far]))
     )
     # one that is far may ask for more terms, which the others need not have
     np.testing.assert_allclose(both[:, : len(near)], alone, rtol=1e-10)
 
 
 def test_a_draw_that_is_no_number_has_none(found):
-    deviation = deviations(found, 1.0)
-    deviation[3] = np.nan
-    sums = mirrored_log_likelihoods(found.problem, found.mode, deviation)
-    assert np.flatnonzero(np.isnan(sums)).tolist() == [3, 303]
+    z = draws(1.0)
+    z[3] = np.nan
+    sums = mirrored_log_likelihoods(found.problem, found.mode, found.factor, z)
+    assert np.flatnonzero(~np.isfinite(sums)).tolist() == [3, 303]
 
 
 def test_a_plain_problem_has_no_series(found, monkeypatch):
     monkeypatch.setattr(mirrored, "over_rows", None)
     problem = PointProblem(found.problem.model, prior=True, plain=True)
-    deviation = deviations(found, 1.0)
-    sums = mirrored_log_likelihoods(problem, found.mode, deviation)
-    np.testing.assert_allclose(sums, expected(found, deviation), rtol=1e-14)
+    z = draws(1.0)
+    sums = mirrored_log_likelihoods(problem, found.mode, found.factor, z)
+    np.testing.assert_allclose(sums, expected(found, z), rtol=1e-14)

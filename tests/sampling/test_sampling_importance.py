@@ -94,6 +94,19 @@ def test_scaling_the_target_moves_only_the_constant():
     assert scaled.log_constant - weights.log_constant == pytest.approx(-5000, abs=1e-8)
 
 
+@pytest.mark.parametrize("worst", [-1e5, -1e16, -1e300])
+def test_hopeless_draws_take_no_digits_from_the_constant(worst):
+    _, ratios = wide_proposal(1000)
+    weights = importance_weights(np.concatenate([ratios, [worst, 2 * worst]]))
+    outside = importance_weights(np.concatenate([ratios, [-np.inf, -np.inf]]))
+    assert weights.log_constant == pytest.approx(outside.log_constant, abs=1e-12)
+
+
+def test_one_good_draw_among_hopeless_ones_is_the_constant():
+    weights = importance_weights(np.array([0.0] + 99 * [-1e16]))
+    assert weights.log_constant == pytest.approx(-math.log(100))
+
+
 def test_draws_outside_of_the_target_have_no_weight():
     x = np.random.default_rng(1).uniform(-1, 1, 4000)
     ratios = np.where(

@@ -17,6 +17,18 @@ from bayescope.distributions.heads import Floats, Head, matrix, quiet, stacked, 
 from bayescope.distributions.heads_unit import outcome_curvature, outcome_slope, outcomes
 from bayescope.distributions.likelihood import Together
 
+_COUNTED = 1e15  # a mean beyond which counts are drawn from a Normal: NumPy's end at 2^63
+
+
+def _poisson(rng: np.random.Generator, mu: Any) -> Floats:
+    """Draw counts of mean `mu`; the skewness that a Normal leaves out, 1 / sqrt(mu), is below 1e-7."""
+    counts = np.asarray(rng.poisson(np.minimum(mu, _COUNTED)), dtype=np.float64)
+    far = np.greater(mu, _COUNTED)
+    if not far.any():
+        return counts
+    normal = rng.standard_normal(counts.shape) * np.sqrt(np.where(np.isinf(mu), 0.0, mu))
+    return np.where(far, np.rint(mu + normal), counts)
+
 
 def log_failures_choose(y: Any, n: Any) -> Floats:
     """Compute log of Gamma(y + n) / (Gamma(n) y!): the orders of y failures before the n-th success."""
@@ -97,7 +109,7 @@ def _mean_derivatives_on_log(y: Floats, _: None, psi: tuple[Any, Any]) -> tuple[
 
 def _mean_sample(rng: np.random.Generator, _: None, psi: tuple[Any, Any]) -> Floats:
     mu, alpha = psi
-    return np.asarray(rng.poisson(rng.gamma(alpha, np.divide(mu, alpha))), dtype=np.float64)
+    return _poisson(rng, rng.gamma(alpha, np.divide(mu, alpha)))
 
 
 NEGATIVE_BINOMIAL_MEAN = Head(_mean_log_density, _mean_derivatives, _mean_sample)
@@ -133,7 +145,7 @@ def _poisson_derivatives_on_log(y: Floats, _: None, psi: tuple[Any]) -> tuple[Fl
 POISSON = Head(
     _poisson_log_density,
     lambda y, _, psi: stacked(ratio(y, psi[0]) - 1.0, -ratio(y, np.square(psi[0]))),
-    lambda rng, _, psi: np.asarray(rng.poisson(psi[0]), dtype=np.float64),
+    lambda rng, _, psi: _poisson(rng, psi[0]),
 )
 POISSON_ON_LINK = {"log": (_poisson_log_density_on_log, _poisson_derivatives_on_log)}
 
@@ -181,7 +193,7 @@ def _inflated_derivatives(y: Floats, _: None, psi: tuple[Any, Any]) -> tuple[Flo
 
 def _inflated_sample(rng: np.random.Generator, _: None, psi: tuple[Any, Any]) -> Floats:
     share, mu = psi
-    counts = rng.poisson(mu, size=np.broadcast_shapes(np.shape(share), np.shape(mu)))
+    counts = _poisson(rng, np.broadcast_to(mu, np.broadcast_shapes(np.shape(share), np.shape(mu))))
     return np.asarray(np.where(rng.uniform(size=np.shape(counts)) < share, counts, 0), dtype=np.float64)
 
 

@@ -125,12 +125,11 @@ def _propose(
     """
     half, d = size // 2, len(found.mode)
     t = rng.standard_normal((half, d)) / np.sqrt(rng.chisquare(nu, (half, 1)) / nu)
-    deviations = t @ found.factor.T
-    theta = found.transform.inverse(found.mode + np.concatenate([deviations, -deviations]))
+    theta = found.transform.inverse(found.mode + np.concatenate([t, -t]) @ found.factor.T)
     gammas = scipy.special.gammaln(0.5 * (nu + d)) - scipy.special.gammaln(0.5 * nu)
     log_q = gammas - 0.5 * d * math.log(nu * math.pi) - float(np.sum(np.log(np.diag(found.factor))))
     log_q = np.tile(log_q - 0.5 * (nu + d) * np.log1p(np.einsum("sj,sj->s", t, t) / nu), 2)
-    return theta, found.mirrored_log_density(deviations) - log_q
+    return theta, found.mirrored_log_density(t) - log_q
 
 
 def _mean(theta: Floats, weights: ImportanceWeights) -> tuple[Floats, Floats]:

@@ -1,11 +1,13 @@
-"""The log-likelihood of draws on either side of a mode b, by its power series there.
+"""The log-likelihood of draws on either side of a mode b, t = Lz away from it, by its power series there.
 
-    log p(y | b + t) = log p(y | b) + g't + t'Ht / 2 + odd(t) + even(t)
-    log p(y | b - t) = log p(y | b) - g't + t'Ht / 2 - odd(t) + even(t)
+    log p(y | b + t) = log p(y | b) + g'z + z'Hz / 2 + odd(z) + even(z)
+    log p(y | b - t) = log p(y | b) - g'z + z'Hz / 2 - odd(z) + even(z)
 
 The first three are known of one pass over the rows in double precision. Where rows are many, the rest is so
 small that single precision and a few terms do for it: their number follows from a bound of those that are
-left out. Draws that are too far away for any number are computed as all draws are elsewhere.
+left out. Draws that are too far away for any number are computed as all draws are elsewhere. With L L' near
+to the covariance of the posterior, nothing cancels in X L z, whatever the units of the predictors and however
+they are correlated.
 """
 
 from __future__ import annotations
@@ -32,34 +34,35 @@ _SINGLE = float(np.finfo(np.float32).eps)
 _quiet = np.errstate(all="ignore")
 
 
-def mirrored_log_likelihoods(problem: PointProblem, centre: Floats, deviations: Floats) -> Floats:
-    """Compute log p(y | centre + t), nats, of every t, and then log p(y | centre - t), of every t.
+def mirrored_log_likelihoods(problem: PointProblem, centre: Floats, factor: Floats, z: Floats) -> Floats:
+    """Compute log p(y | centre + L z), nats, of every z, and then log p(y | centre - L z), of every z.
 
-    `centre` is of shape (d,), `deviations` (S, d), the result (2S,), within 1e-10 of themselves of what
-    `log_likelihoods` says.
+    `centre` is of shape (d,), the `factor` L (d, d), `z` (S, d), the result (2S,), within 1e-10 of themselves
+    of what `log_likelihoods` says.
     """
     model, location = problem.model, problem.model.location
     expansion = model.likelihood.expansion.get(location.link)
     if expansion is None or location.matrix is None or location.network is not None:
+        deviations = z @ factor.T
         return log_likelihoods(problem, np.concatenate([centre + deviations, centre - deviations]))
-    return over_rows(model, partial(_expanded, expansion, centre), deviations, _BLOCK).ravel()
+    return over_rows(model, partial(_expanded, expansion, centre, factor), z, _BLOCK).ravel()
 
 
 @_quiet
-def _expanded(expansion: Expansion, centre: Floats, rows: Model) -> Callable[[Floats], Floats]:
+def _expanded(
+    expansion: Expansion, centre: Floats, factor: Floats, rows: Model
+) -> Callable[[Floats], Floats]:
     """What makes the sums over some rows at draws on either side of the centre, shape (2, S)."""
     location, of, link = rows.location, rows.response, rows.location.link
     matrix, index = np.asarray(location.matrix), location.index
-    eta = matrix @ centre[index] + location.offset
+    eta, white = matrix @ centre[index] + location.offset, matrix @ factor[index]
     at_centre = rows.likelihood.together[link](of.values, of.trials, of.weights, eta)
-    unit = np.abs(matrix).max(axis=0, initial=0.0)  # squares of 1e200 are no doubles, 1e-50 is no single
-    scaled = matrix / np.where(unit > 0.0, unit, 1.0)
-    gradient, hessian = scaled.T @ at_centre.first, (scaled.T * at_centre.second) @ scaled
+    gradient, hessian = white.T @ at_centre.first, (white.T * at_centre.second) @ white
     times = np.ones(len(eta))
     for count in (of.trials, of.weights):
         times = times if count is None else times * count
     terms = (times * expansion.terms(eta, _MOST)).astype(np.float32)
-    single, curvature = scaled.astype(np.float32), -at_centre.second.astype(np.float32)
+    single, curvature = white.astype(np.float32), -at_centre.second.astype(np.float32)
     allowed = _ERROR * abs(at_centre.value)
     total = partial(rows.likelihood.totals[link], of.values, of.trials, of.weights)
 
@@ -67,22 +70,21 @@ def _expanded(expansion: Expansion, centre: Floats, rows: Model) -> Callable[[Fl
         return (expansion.left_out(largest, degree) + _SINGLE * largest) * spread <= allowed
 
     @_quiet
-    def sums(deviations: Floats) -> Floats:
-        t = deviations[:, index] * unit
-        own = single @ t.T.astype(np.float32)
+    def sums(z: Floats) -> Floats:
+        own = single @ z.T.astype(np.float32)
         power = own * own
         largest, spread = np.sqrt(power.max(axis=0)), curvature @ power
         near = known(largest, spread, _MOST)
         worst = largest[near].max(initial=0.0), spread[near].max(initial=0.0)
         degree = 2 + np.count_nonzero(~known(*worst, np.arange(2, _MOST)))
-        odd, even = t @ gradient, at_centre.value + 0.5 * np.einsum("sd,sd->s", t @ hessian, t)
+        odd, even = z @ gradient, at_centre.value + 0.5 * np.einsum("sd,sd->s", z @ hessian, z)
         for k in range(3, degree + 1):
             power *= own
             part = even if k % 2 == 0 else odd
             part += terms[k - 3] @ power
         found = np.stack([even + odd, even - odd])
         if not near.all():
-            away = scaled @ t[~near].T
+            away = white @ z[~near].T
             found[:, ~near] = [total(eta[:, np.newaxis] + side) for side in (away, -away)]
         return found
 

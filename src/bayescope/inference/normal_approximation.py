@@ -69,12 +69,13 @@ class NormalApproximation:
         """Compute log p(y, z), nats, the Jacobian included: z of shape (S, d), result (S,)."""
         return self._log_joint(log_likelihoods(self.problem, self.transform.inverse(z)), z)
 
-    def mirrored_log_density(self, deviations: Floats) -> Floats:
-        """`log_density` at mode + deviations, shape (S, d), and then at mode - deviations; result (2S,)."""
+    def mirrored_log_density(self, draws: Floats) -> Floats:
+        """`log_density` at mode + L t for draws t, shape (S, d), and then at mode - L t; result (2S,)."""
+        deviations = draws @ self.factor.T
         z = np.concatenate([self.mode + deviations, self.mode - deviations])
         if not self.transform.is_identity:
             return self.log_density(z)
-        return self._log_joint(mirrored_log_likelihoods(self.problem, self.mode, deviations), z)
+        return self._log_joint(mirrored_log_likelihoods(self.problem, self.mode, self.factor, draws), z)
 
     def _log_joint(self, log_likelihood: Floats, z: Floats) -> Floats:
         log_prior = log_priors(self.problem.model, self.transform.inverse(z))

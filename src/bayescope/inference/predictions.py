@@ -246,7 +246,7 @@ def _long(
     size, rows = values.shape[:2]
     number = np.repeat(np.arange(before + 1, before + 1 + size), rows)
     flat = values.reshape(size * rows, *values.shape[2:])
-    drawn = flat.astype(np.int64) if whole else flat
+    drawn = flat.astype(np.int64) if whole and np.abs(flat).max(initial=0.0) < 2.0**63 else flat
     if drawn.ndim > 1:
         found = _named("prediction", drawn, names)
     else:

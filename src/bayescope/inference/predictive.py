@@ -208,14 +208,20 @@ class Predictive:
         return y
 
     def _least(self, target: Floats, below: Floats, reaches: Floats) -> Floats:
-        """Find the least whole number whose cdf reaches `target`; that of `below` does not."""
+        """Find the least whole number whose cdf reaches `target`; that of `below` does not.
+
+        Beyond 2^53, the least double.
+        """
         slack = 8 * np.finfo(np.float64).eps
-        while np.any(apart := reaches > below + 1):
-            middle = np.where(apart, np.floor(0.5 * (below + reaches)), reaches)
+        while True:
+            middle = np.floor(0.5 * (below + reaches))
+            apart = (below < middle) & (middle < reaches)
+            if not apart.any():
+                return reaches
+            middle = np.where(apart, middle, reaches)
             enough = self._average(self.component.cdf(middle[..., None, :])) >= target * (1.0 - slack)
             below = np.where(apart & ~enough, middle, below)
             reaches = np.where(apart & enough, middle, reaches)
-        return reaches
 
 
 def weighted_quantiles(values: Floats, weights: Floats, probabilities: tuple[float, ...]) -> Floats:

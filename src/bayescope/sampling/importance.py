@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayescope.sampling.monte_carlo import Estimate
-from bayescope.sampling.pareto import ROUNDING, smooth_tails
+from bayescope.sampling.pareto import ROUNDING, smooth_tails, tail_size
 
 type Floats = NDArray[np.float64]
 type Integers = NDArray[np.intp]
@@ -119,9 +119,12 @@ def resample(weights: ImportanceWeights, size: int, seed: Seed) -> Integers:
 def _smooth(log_ratios: Floats, r_eff: float) -> tuple[Floats, float, float]:
     """Return normalised smoothed log weights, k, and the log of what they were divided by."""
     smoothed, (pareto_k,) = smooth_tails(log_ratios[np.newaxis], r_eff)
-    # weights below the tail are only divided by the total, so the total is their ratio to the raw ones
-    least = int(np.argmin(np.where(np.isfinite(log_ratios), log_ratios, np.inf)))
-    total = float(log_ratios[least] - smoothed[0, least])
+    # a weight below the tail is only divided by the total: the largest, of which fewest digits are lost
+    size = tail_size(len(log_ratios), r_eff)
+    known = int(np.argpartition(log_ratios, -size - 1)[-size - 1])
+    if np.exp(log_ratios[known] - log_ratios.max()) == 0.0:  # no tail could be fitted: none is changed
+        known = int(np.argmax(log_ratios))
+    total = float(log_ratios[known] - smoothed[0, known])
     return _equal_where_equal(smoothed[0], log_ratios), float(pareto_k), total
 
 
