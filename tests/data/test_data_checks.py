@@ -29,6 +29,11 @@ def checked(formula, missing="refuse", **columns):
 USE_LEVELS = "; correct it, leave the cell empty if it is missing, or write C(x) for categories"
 UNUSABLE = ", which a model cannot use; make it numbers (such as years, or days since a start) or text"
 
+MERGED = (
+    "is a level beyond 2^53, where different numbers are read as one (whole numbers with missing values beside "
+    "them are, too); make the column text"
+)
+
 BAD_TABLES = {
     "missing number": ("y ~ x", {"y": [1, 2], "x": [1.5, None]}, ["column 'x', row 2: is missing"]),
     "missing text": ("y ~ g", {"y": [1, 2], "g": [None, "a"]}, ["column 'g', row 1: is missing"]),
@@ -122,6 +127,16 @@ BAD_TABLES = {
         "y ~ x",
         {"y": [1, 2, 3], "x": [1, True, 3]},
         ["column 'x', row 2: 'True' is text, but a number is expected" + USE_LEVELS],
+    ),
+    "levels beyond 2^53 beside a missing value": (
+        "y ~ C(x)",
+        {"y": [1, 2, 3], "x": [2**60 + 1, None, 2**60]},
+        ["column 'x', row 2: is missing", *(f"column 'x', row {row}: {MERGED}" for row in (1, 3))],
+    ),
+    "groups beyond 2^64": (
+        "y ~ (1 | x)",
+        {"y": [1, 2], "x": [10**20 + 1, 1]},
+        [f"column 'x', row 1: {MERGED}"],
     ),
     "beyond 2^53": (
         "y ~ x",

@@ -129,6 +129,35 @@ class TestSourcesAgree:
         np.testing.assert_array_equal(table.columns["y"], [2.5, np.nan, 4.0])
         assert read_file(write(tmp_path, "x,y\n1, a\n2,b \n")).columns["y"].tolist() == ["a", "b"]
 
+    @pytest.mark.parametrize("last", ["3", "3 ", "NA "])
+    def test_text_that_no_csv_file_is_read_from_stays_as_it_is(self, tmp_path, last):
+        values = ["1", "02", last]
+        table = pa.table({"x": values})
+        pa.parquet.write_table(table, tmp_path / "d.parquet")
+        pa.feather.write_feather(table, tmp_path / "d.feather")
+        found = [
+            read_columns({"x": values}),
+            from_dataframe(pd.DataFrame({"x": values})),
+            read_file(tmp_path / "d.parquet"),
+            read_file(tmp_path / "d.feather"),
+        ]
+        assert [each.columns["x"].tolist() for each in found] == [values] * 4
+
+    def test_views_of_text_are_text(self, tmp_path):
+        pa.feather.write_feather(
+            pa.table({"s": pa.array(["a", "b "], pa.string_view())}), tmp_path / "d.feather"
+        )
+        assert read_file(tmp_path / "d.feather").columns["s"].tolist() == ["a", "b "]
+
+    @pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT, Decimal("NaN"), Decimal("sNaN")])
+    @pytest.mark.parametrize(("value", "kind"), [("a", object), (True, object), (1, np.float64)])
+    def test_what_is_missing_is_so_beside_text_bools_and_numbers(self, missing, value, kind):
+        for column in ([value, missing], np.array([value, missing], dtype=object)):
+            values = read_columns({"x": column}).columns["x"]
+            assert values.dtype == kind
+            assert values.tolist()[0] == value
+            assert pd.isna(values.tolist()[1])
+
     def test_blank_lines_of_a_single_column_are_missing_values(self, tmp_path):
         np.testing.assert_array_equal(read_file(write(tmp_path, "x\n1\n\n3\n")).columns["x"], [1, np.nan, 3])
 
@@ -496,3 +525,20 @@ class TestReadTable:
 
     def test_no_data(self, tmp_path):
         assert "there are no data" in str(refusal(read_table, None, tmp_path))
+
+
+def test_text_that_is_no_utf8_is_named_by_its_row(tmp_path):
+    buffers = pa.array([b"b", b"a\xff"]).buffers()
+    column = pa.Array.from_buffers(pa.string(), 2, buffers)
+    pa.feather.write_feather(pa.table({"s": column}), tmp_path / "d.feather")
+    error = refusal(read_file, tmp_path / "d.feather")
+    assert "column 's', row 2: this value is not UTF-8 text" in str(error)
+
+
+def test_an_infinite_decimal_is_a_number():
+    frame = pd.DataFrame({"x": [Decimal("Infinity"), Decimal(2)]})
+    assert from_dataframe(frame).columns["x"].tolist() == [np.inf, 2.0]
+
+
+def test_names_that_are_the_same_as_text_are_refused():
+    assert "column '1': several columns have this name" in str(refusal(read_columns, {1: [1], "1": [2]}))

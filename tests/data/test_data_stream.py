@@ -238,3 +238,32 @@ def test_the_memory_is_a_size():
     assert read_config(config("rows.csv", "1.5 GB")).config.data.memory == 1_500_000_000
     with pytest.raises(bayescope.errors.ConfigError, match="expected a size such as 500 MB"):
         read_config(config("rows.csv", "much"))
+
+
+@pytest.mark.parametrize(("ending", "name"), [(".csv", ""), (".parquet", "__index_level_0__")])
+def test_the_index_of_a_data_frame_is_no_predictor(tmp_path, ending, name):
+    columns = columns_of()
+    path = write(tmp_path, {"y": columns["y"], name: np.arange(ROWS), "x": columns["x"]}, ending)
+    streamed, whole = both(path, "mle", formula="y ~ .")
+    assert streamed.model is None
+    assert list(streamed["mle"].names) == ["Intercept", "x", "sigma"]
+    assert_same_answers(streamed, whole)
+
+
+@pytest.mark.parametrize("memory", ["1 kB", "1 GB"])
+def test_whole_numbers_that_would_be_rounded_are_refused(tmp_path, memory):
+    columns = columns_of()
+    columns["year"] = columns["year"].astype(int)
+    columns["year"][1500] = 2**53 + 1
+    path = write(tmp_path, columns, ".csv")
+    with pytest.raises(DataError, match=r"row 1501: is beyond 2\^53 and would be rounded"):
+        bayescope.run(config(path, memory, "mle"))
+
+
+@pytest.mark.parametrize("memory", ["1 kB", "1 GB"])
+def test_what_to_do_about_missing_values_is_said(tmp_path, memory):
+    columns = columns_of()
+    columns["x"][7] = np.nan
+    path = write(tmp_path, columns, ".parquet")
+    with pytest.raises(DataError, match=r"row 8: is missing(?s:.*)write `missing: drop`"):
+        bayescope.run(config(path, memory, "mle"))

@@ -15,7 +15,8 @@ import numpy as np
 
 from bayescope.data.checks import check_columns, drop_missing
 from bayescope.data.columns import MISSING_WORDS, from_arrow
-from bayescope.data.table import Table, make_table
+from bayescope.data.files import is_index
+from bayescope.data.table import LARGEST_EXACT, Table, make_table
 
 ROWS = 1 << 16
 _BYTES = 1 << 21  # of CSV; larger blocks take more memory and no less time
@@ -48,11 +49,12 @@ def numeric_columns(path: Path) -> dict[str, bool]:
         schema = _SCHEMAS[path.suffix.lower()](path)
     except (KeyError, OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise NotInBatches from error
-    kinds = {field.name: is_a.is_integer(field.type) or is_a.is_floating(field.type) for field in schema}
+    fields = [field for field in schema if not is_index(field.name)]
+    kinds = {field.name: is_a.is_integer(field.type) or is_a.is_floating(field.type) for field in fields}
     csv = path.suffix.lower() == ".csv"
     # a blank line of a single column is a missing value; an open quote in a column of text swallows rows
     unsafe = csv and (len(kinds) == 1 or (not all(kinds.values()) and _odd_quotes(path)))
-    if len(kinds) < len(schema) or unsafe:
+    if len(kinds) < len(fields) or unsafe:
         raise NotInBatches
     return kinds
 
@@ -109,8 +111,20 @@ def _csv(path: Path, types: Mapping[str, Any] | None = None) -> Any:
 def _csv_batches(path: Path, columns: Sequence[str]) -> Iterator[Any]:
     import pyarrow as pa
 
+    whole = [field.name for field in _csv(path).schema if pa.types.is_integer(field.type)]
     with _csv(path, dict.fromkeys(columns, pa.float64())) as reader:
-        yield from reader
+        for batch in reader:
+            if any(_rounded(batch[name]) for name in columns if name in whole):
+                raise NotInBatches
+            yield batch
+
+
+def _rounded(column: Any) -> bool:
+    """Tell whether whole numbers that were read as float64 may have lost digits."""
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(column).as_py().values()
+    return any(end is not None and abs(end) >= LARGEST_EXACT for end in ends)
 
 
 def _parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[Any]:

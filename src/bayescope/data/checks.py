@@ -28,6 +28,10 @@ _DISGUISED = {
     "numbers": "; write plain numbers, such as 1200 or 0.5, or C({name}) for categories",
     "dates": "; make them numbers (such as days since a start), or write C({name}) for categories",
 }
+_MERGED = (
+    "is a level beyond 2^53, where different numbers are read as one (whole numbers with missing values "
+    "beside them are, too); make the column text"
+)
 _UNUSABLE = (
     "holds {kind}, which a model cannot use; make it numbers (such as years, or days since a start) or text"
 )
@@ -135,6 +139,9 @@ def _check_numbers(table: Table, name: str, *, categorical: bool) -> list[Findin
         findings += _at(np.isinf(values), "is infinite", name, rows)
         huge = (np.abs(values) > LARGEST) & np.isfinite(values)
         findings += _at(huge, "is beyond 1e100; check that it is a value, or rescale the column", name, rows)
+        if categorical:
+            merged = (np.abs(values) > LARGEST_EXACT) & (np.abs(values) <= LARGEST)
+            findings += _at(merged, _MERGED, name, rows)
         if 0 < np.nanmax(np.abs(values), initial=0.0) < 1 / LARGEST:
             findings.append(Finding("is nowhere as large as 1e-100; rescale the column", name))
     elif values.dtype == np.int64 and not categorical and len(values) and not is_exact(values):

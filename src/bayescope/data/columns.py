@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ MISSING_WORDS = (
     "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN",
 )  # fmt: skip
 
+_PANDAS_MISSING = ("NAType", "NaTType")
+
 
 class Column(NamedTuple):
     """The values of a column, and what it holds when no model can use it (else "")."""
@@ -25,12 +28,17 @@ class Column(NamedTuple):
 def from_values(values: Sequence[Any]) -> Column:
     """Turn Python values into a column.
 
-    Whole numbers become int64; numbers with a missing value (None) or a fraction, float64;
-    bools, bool; text, and any mixture of text, numbers and bools, text.
+    Whole numbers become int64; numbers with a missing value (None, NaN, pandas' NA and NaT) or a fraction,
+    float64; bools, bool; text, and any mixture of text, numbers and bools, text.
     """
     if any(issubclass(kind, np.generic) for kind in {*map(type, values)}):
         values = [_of_python(value) if isinstance(value, np.generic) else value for value in values]
-    kinds = {type(value) for value in values} - {type(None)}
+    kinds = {*map(type, values)}
+    if not kinds <= {type(None), int, bool, str}:
+        fractions = kinds - {type(None)} <= {int, float, Decimal}
+        values = [None if _is_missing(value) else value for value in values]
+        kinds = {*map(type, values)} | ({float} if fractions else set())
+    kinds -= {type(None)}
     missing = any(value is None for value in values)
     if kinds <= {int, float, Decimal}:
         return Column(_numbers(values, whole=kinds == {int} and not missing))
@@ -44,6 +52,16 @@ def from_values(values: Sequence[Any]) -> Column:
     return Column(_objects([None if value is None else _as_text(value) for value in values]))
 
 
+def _is_missing(value: object) -> bool:
+    match value:
+        case float():
+            return math.isnan(value)
+        case Decimal():
+            return value.is_nan()
+        case _:
+            return type(value).__name__ in _PANDAS_MISSING
+
+
 def _of_python(value: np.generic) -> Any:
     # of the long numbers `item` returns what it is given
     return float(value) if isinstance(value, np.longdouble) else value.item()
@@ -53,7 +71,7 @@ def from_levels(values: Sequence[Any]) -> NDArray[Any]:
     """Turn levels, and values that are none of them, into an array: numbers beside text stay numbers."""
     if len({isinstance(value, str) for value in values if value is not None}) == 1:
         return from_values(values).values
-    return _objects([None if value != value else value for value in values])  # noqa: PLR0124
+    return _objects([None if _is_missing(value) else value for value in values])
 
 
 def _numbers(values: Sequence[Any], *, whole: bool) -> NDArray[Any]:
@@ -108,7 +126,7 @@ def from_arrow(column: Any) -> Column:
             values = values.cast(pa.string())  # whoever made categories of them meant no numbers
         return from_arrow(values)
     if is_a.is_string(kind) or is_a.is_large_string(kind) or is_a.is_string_view(kind):
-        return _from_arrow_text(column)
+        return Column(_objects(column.to_pylist()))
     if is_a.is_null(kind) or is_a.is_floating(kind):
         numbers = column if kind == pa.float64() else column.cast(pa.float64())  # which imports its functions
         return Column(numbers.to_numpy() if column.null_count else _buffer(numbers))
@@ -141,19 +159,3 @@ def _arrow_plural(kind: Any) -> str:
         "durations": pa.types.is_duration,
     }
     return next((name for name, is_it in names.items() if is_it(kind)), f"values of the type {kind}")
-
-
-def _from_arrow_text(column: Any) -> Column:
-    """Take text without the blanks around it; text whose trimmed values are all numbers is numbers."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    trimmed = pc.utf8_trim_whitespace(column)
-    if trimmed.equals(column):
-        return Column(_objects(column.to_pylist()))
-    words = pa.array(MISSING_WORDS, type=trimmed.type)
-    trimmed = pc.if_else(pc.is_in(trimmed, value_set=words), pa.scalar(None, trimmed.type), trimmed)
-    try:
-        return from_arrow(trimmed.cast(pa.float64()))
-    except pa.ArrowInvalid:
-        return Column(_objects(trimmed.to_pylist()))

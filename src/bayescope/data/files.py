@@ -14,7 +14,7 @@ from bayescope.data.table import Table, make_table
 from bayescope.errors import DataError, Finding
 
 _LISTED_AT_MOST = 5
-_INDEX = re.compile(r"__index_level_\d+__|")  # what pandas calls its index, and the unnamed one of a CSV file
+_INDEX = re.compile(r"__index_level_\d+__|")
 
 
 def read_file(path: Path, needed: Collection[str] | None = None, source: str | None = None) -> Table:
@@ -56,6 +56,11 @@ def read_file(path: Path, needed: Collection[str] | None = None, source: str | N
     return _to_table(arrow, needed, source)
 
 
+def is_index(name: str) -> bool:
+    """Tell whether a column has the name that pandas gives its index, or none, as in a CSV file."""
+    return _INDEX.fullmatch(name.strip()) is not None
+
+
 def _refuse(source: str, message: str) -> NoReturn:
     raise DataError([Finding(message)], source) from None
 
@@ -91,10 +96,19 @@ def _to_table(arrow: Any, needed: Collection[str] | None, source: str) -> Table:
     _check_names(arrow.column_names, source)
     if arrow.num_rows == 0:
         _refuse(source, "there are column names but no rows")
-    named = [name for name in arrow.column_names if not _INDEX.fullmatch(name.strip())]
+    named = [name for name in arrow.column_names if not is_index(name)]
     kept = named if needed is None or not set(needed) <= set(named) else [n for n in named if n in needed]
-    columns = {name: from_arrow(arrow[name]) for name in kept}
+    columns = {name: _converted(arrow[name], name, source) for name in kept}
     return from_columns(columns, source, needed)
+
+
+def _converted(column: Any, name: str, source: str) -> Column:
+    import pyarrow as pa
+
+    try:
+        return from_arrow(column)
+    except (UnicodeDecodeError, pa.ArrowInvalid):
+        _refuse_binary(column.cast(pa.binary()), name, source)
 
 
 def from_columns(columns: Mapping[str, Column], source: str, needed: Collection[str] | None) -> Table:
@@ -108,7 +122,7 @@ def _check_names(names: list[str], source: str) -> None:
     findings = [
         Finding(f"{count} columns have this name; names must differ", column=name)
         for name, count in Counter(names).items()
-        if count > 1 and not _INDEX.fullmatch(name)
+        if count > 1 and not is_index(name)
     ]
     if findings:
         raise DataError(findings, source)
@@ -129,7 +143,26 @@ def _read_csv(path: Path, source: str) -> Any:
         if pa.types.is_binary(kind):
             _refuse_binary(table[table.column_names.index(name)], name, source)
     _check_quotes(path, table, source)
-    return table
+    trimmed = [_trimmed(column) for column in table.columns]
+    return pa.table(trimmed, names=table.column_names)
+
+
+def _trimmed(column: Any) -> Any:
+    """Take the text of a file without the blanks around it; if that leaves numbers alone, as numbers."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_string(column.type):
+        return column
+    trimmed = pc.utf8_trim_whitespace(column)
+    if trimmed.equals(column):
+        return column
+    words = pa.array(MISSING_WORDS, type=trimmed.type)
+    trimmed = pc.if_else(pc.is_in(trimmed, value_set=words), pa.scalar(None, trimmed.type), trimmed)
+    try:
+        return trimmed.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return trimmed
 
 
 _NOT_UTF8 = "{place} is not UTF-8 text; save the file as UTF-8 (in Excel: 'CSV UTF-8')"

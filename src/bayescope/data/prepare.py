@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -55,9 +57,11 @@ def read_data(
     formula = read_formula(spec)
     _settle_trials(spec, formula)
     named = _named(spec, formula)
-    large = stream(config.data, base_dir, spec, formula) if in_batches and dataframe is None else None
-    if large is not None:
-        return formula, large
+    if in_batches and dataframe is None:
+        with _advising(config):
+            large = stream(config.data, base_dir, spec, formula)
+        if large is not None:
+            return formula, large
     needed = None if formula is not None and formula.has_dot else named
     table = read_table(config.data, base_dir, needed, dataframe)
     _refuse_unknown(spec, formula, table)
@@ -69,7 +73,7 @@ def read_data(
         *(() if formula is None else formula.numeric),
         *(name for name in (spec.trials, spec.weights) if name is not None),
     }
-    try:
+    with _advising(config):
         checked = check_columns(
             table,
             numeric,
@@ -78,13 +82,20 @@ def read_data(
             categorical=() if formula is None else formula.categorical,
             response=spec.columns if formula is None else formula.left_columns,
         )
+    counted = weighted(checked, spec.weights)
+    kept = {name: counted.columns[name] for name in modelled}
+    return formula, replace(counted, columns=MappingProxyType(kept))
+
+
+@contextmanager
+def _advising(config: RunConfig) -> Iterator[None]:
+    """Say how to leave out rows, where values are missing that `data:` can say it of."""
+    try:
+        yield
     except DataError as error:
         if config.data is None or all(finding.message != MISSING for finding in error.findings):
             raise
         raise DataError([*error.findings, Finding(_LEAVE_OUT)], error.source) from None
-    counted = weighted(checked, spec.weights)
-    kept = {name: counted.columns[name] for name in modelled}
-    return formula, replace(counted, columns=MappingProxyType(kept))
 
 
 def _modelled(spec: ModelConfig, formula: Formula | None, table: Table) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,11 @@ def read_columns(
     """
     lists = {str(name): _as_list(values) for name, values in mapping.items()}
     findings = [
+        Finding("several columns have this name; names must differ", column=name)
+        for name, count in Counter(map(str, mapping)).items()
+        if count > 1
+    ]
+    findings += [
         Finding("expected a list of values, one for each row", column=name)
         for name, values in lists.items()
         if values is None
@@ -185,7 +191,11 @@ def _from_series(series: Any) -> Column:
         series = series.cat.rename_categories(str)  # the levels that pd.cut and pd.qcut make
     try:
         array = pa.array(series, from_pandas=True)
-    except (pa.ArrowException, OverflowError):  # the second of a whole number beyond 64 bits
-        return from_values([None if value != value else value for value in series.tolist()])  # noqa: PLR0124
+    except (
+        pa.ArrowException,
+        OverflowError,
+        TypeError,
+    ):  # of whole numbers beyond 64 bits, infinite Decimals
+        return from_values(series.tolist())
     column = from_arrow(array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array]))
     return column._replace(values=column.values.copy())  # Arrow may share the DataFrame's memory
