@@ -327,6 +327,35 @@ def test_a_stdout_in_ascii_is_written_to_without_an_error(command, monkeypatch, 
     assert "é" in json.loads(text)["config"]["model"]["formula"] if "--json" in arguments else "?" in text
 
 
+@pytest.mark.parametrize("arguments", [("run", "coin.yaml"), ("run", "coin.yaml", "--json"), ("--version",)])
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_command_ends_as_ever_where_a_stream_is_closed(command, monkeypatch, arguments, closed):
+    monkeypatch.setattr(sys, closed, None)
+    assert command(*arguments, coin=COIN)[0] == 0
+    assert len(list(Path().glob("runs/*/report.html"))) == ("run" in arguments)
+
+
+def test_predictions_go_nowhere_where_stdout_is_closed(command, monkeypatch):
+    command("run", "line.yaml", "-q", line=LINE)
+    Path("new.csv").write_text("x,é\n1,2\n")
+    monkeypatch.setattr(sys, "stdout", None)
+    assert command("predict", *Path("runs").iterdir(), "new.csv") == (0, "", "")
+
+
+def test_a_message_does_not_go_to_stdout_where_stderr_is_closed(command, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert command("run", "absent.yaml")[:2] == (2, "")
+
+
+def test_a_shell_may_close_stdout(tmp_path):
+    (tmp_path / "coin.yaml").write_text(COIN)
+    arguments = [sys.executable, "-X", "dev", "-m", "bayescope", "run", "coin.yaml", "-q"]
+    shell = ["sh", "-c", '"$@" >&-', "sh", *arguments]
+    ended = subprocess.run(shell, cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert list(tmp_path.glob("runs/*/report.html"))
+
+
 def test_compare_refuses_different_data(command):
     more = COIN.replace("[1, 0, 1, 1]", "[1, 0, 1, 0]").replace("name: coin", "name: other")
     command("run", "coin.yaml", "more.yaml", coin=COIN, more=more)

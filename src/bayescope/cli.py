@@ -22,6 +22,7 @@ from bayescope.console import (
     for_each,
     json_of,
     judge,
+    open_closed_streams,
     print_error,
     progress_line,
     run_command,
@@ -405,6 +406,7 @@ _STOPPED = "{}: nothing was written for the run in progress; start it again to g
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code that DESIGN and the README list."""
+    open_closed_streams()
     signal.signal(signal.SIGTERM, _terminate)
     # Imports make many objects and little rubbish: to look for it is a fifth of the first second.
     gc.set_threshold(50_000)

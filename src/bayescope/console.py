@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import shlex
 import sys
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from bayescope.runs import Run
 
 _SECONDS = 10.0  # between lines of progress in a log
+
+
+def open_closed_streams() -> None:
+    """Let stdout and stderr lead nowhere where they are None, as when a shell has closed them (`>&-`)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)  # open until the process ends
+            setattr(sys, name, os.fdopen(nowhere, "w", encoding="utf-8", closefd=False))
 
 
 def show_answers(progress: Callable[[str], None], *, as_json: bool) -> Show:
