@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 
 from bayescope import __version__
+from bayescope.config.paths import shell_line
 from bayescope.console import (
     for_each,
     json_of,
@@ -67,7 +68,7 @@ RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder.",
 
 def _command() -> str:
     """What was typed."""
-    return shlex.join(["bayescope", *sys.argv[1:]])
+    return shell_line(["bayescope", *sys.argv[1:]])
 
 
 def _print_version(wanted: bool) -> None:

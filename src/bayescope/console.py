@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bayescope.config.paths import shell_line
 from bayescope.errors import BayescopeError, StrictError
 
 if TYPE_CHECKING:
@@ -160,11 +160,11 @@ def run_command(path: Path, seed: int | None, overrides: Sequence[str]) -> str:
     parts = ["bayescope", "run", str(path)]
     parts += ["--seed", str(seed)] if seed is not None else []
     parts += [part for override in overrides for part in ("--set", override)]
-    return shlex.join(parts)
+    return shell_line(parts)
 
 
 def update_command(run_dir: Path, data: Sequence[Path], seed: int | None, *, by_row: bool) -> str:
     """The command that makes this update again."""
     parts = ["bayescope", "update", str(run_dir), *map(str, data)]
     parts += ["--seed", str(seed)] if seed is not None else []
-    return shlex.join([*parts, *(["--by-row"] if by_row else [])])
+    return shell_line([*parts, *(["--by-row"] if by_row else [])])

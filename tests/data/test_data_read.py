@@ -1,7 +1,9 @@
 """Reading: the same values give the same table from every source, and bad sources are named errors."""
 
 import datetime as dt
+import os
 import sqlite3
+import sys
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,6 +79,20 @@ class TestSourcesAgree:
     def test_feather(self, tmp_path):
         pa.feather.write_feather(arrow(), str(tmp_path / "data.feather"))
         assert_same(read_file(tmp_path / "data.feather"), read_columns(COLUMNS))
+
+    @pytest.mark.skipif(sys.platform == "darwin", reason="all names of files are UTF-8 there")
+    @pytest.mark.parametrize("ending", ["csv", "parquet", "feather"])
+    def test_a_name_that_is_not_utf8(self, tmp_path, ending):
+        path, plain = tmp_path / os.fsdecode(b"caf\xe9." + ending.encode()), tmp_path / f"plain.{ending}"
+        save = {
+            "csv": pa.csv.write_csv,
+            "parquet": pa.parquet.write_table,
+            "feather": pa.feather.write_feather,
+        }
+        save[ending](arrow(), str(plain))
+        plain.rename(path)
+        assert_same(read_file(path), read_columns(COLUMNS))
+        assert read_file(path).source.endswith(rf"caf\xe9.{ending}")
 
     def test_dataframe(self):
         assert_same(from_dataframe(pd.DataFrame(COLUMNS)), read_columns(COLUMNS))

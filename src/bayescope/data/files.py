@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from bayescope.config.paths import path_text
 from bayescope.config.suggest import closest, suggest
 from bayescope.data.columns import MISSING_WORDS, Column, from_arrow
 from bayescope.data.table import Table, make_table
@@ -32,7 +33,7 @@ def read_file(path: Path, needed: Collection[str] | None = None, source: str | N
     Raises:
         DataError: the file cannot be read; the findings name the rows.
     """
-    source = source or str(path)
+    source = path_text(source or path)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         known = ", ".join(_READERS)
@@ -139,16 +140,17 @@ def _parse_csv(path: Path, on_ragged: Callable[[Any], str] | None, *, blank_rows
     """Parse with Arrow; a handler of ragged rows costs the threads but is told the row numbers."""
     import pyarrow.csv
 
-    table = pyarrow.csv.read_csv(
-        path,
-        read_options=pyarrow.csv.ReadOptions(use_threads=on_ragged is None, block_size=1 << 24),
-        parse_options=pyarrow.csv.ParseOptions(
-            newlines_in_values=True, invalid_row_handler=on_ragged, ignore_empty_lines=not blank_rows
-        ),
-        convert_options=pyarrow.csv.ConvertOptions(
-            null_values=list(MISSING_WORDS), strings_can_be_null=True, auto_dict_encode=False
-        ),
-    )
+    with path.open("rb") as file:  # Arrow itself opens no path that is not UTF-8
+        table = pyarrow.csv.read_csv(
+            file,
+            read_options=pyarrow.csv.ReadOptions(use_threads=on_ragged is None, block_size=1 << 24),
+            parse_options=pyarrow.csv.ParseOptions(
+                newlines_in_values=True, invalid_row_handler=on_ragged, ignore_empty_lines=not blank_rows
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(
+                null_values=list(MISSING_WORDS), strings_can_be_null=True, auto_dict_encode=False
+            ),
+        )
     if table.num_columns == 1 and not blank_rows and on_ragged is None:
         return _parse_csv(path, None, blank_rows=True)  # blank lines of a single column are missing values
     return table
@@ -249,7 +251,8 @@ def _read_parquet(path: Path, source: str) -> Any:
     import pyarrow.parquet
 
     try:
-        return pyarrow.parquet.ParquetFile(path).read()
+        with path.open("rb") as file:
+            return pyarrow.parquet.ParquetFile(file).read()
     except pa.ArrowException as error:
         _refuse(source, f"this file cannot be read as Parquet: {_first_line(error)}")
 
@@ -259,7 +262,8 @@ def _read_feather(path: Path, source: str) -> Any:
     import pyarrow.feather
 
     try:
-        return pyarrow.feather.read_table(path)
+        with path.open("rb") as file:
+            return pyarrow.feather.read_table(file)
     except pa.ArrowException as error:
         _refuse(source, f"this file cannot be read as Feather: {_first_line(error)}")
 
