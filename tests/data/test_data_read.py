@@ -1,10 +1,12 @@
 """Reading: the same values give the same table from every source, and bad sources are named errors."""
 
 import datetime as dt
+import errno
 import os
 import sqlite3
 import sys
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,9 +18,12 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
+from bayescope.config.load import load_mapping
+from bayescope.data.prepare import read_data
 from bayescope.data.read import from_dataframe, read_columns, read_counts, read_file, read_table
 from bayescope.data.sql import read_sql
 from bayescope.errors import DataError
+from bayescope.inference.registry import SETTINGS
 
 COLUMNS = {
     "score": [65, 98, 85],
@@ -310,6 +315,9 @@ BAD_FILES = {
 }
 
 
+MODEL = {"use": "linear", "formula": "y ~ x"}
+
+
 class TestBadFiles:
     @pytest.mark.parametrize(("content", "message"), BAD_FILES.values(), ids=BAD_FILES.keys())
     def test_csv(self, tmp_path, content, message):
@@ -361,6 +369,25 @@ class TestBadFiles:
 
     def test_missing_folder(self, tmp_path):
         assert "nor does its folder" in str(refusal(read_file, tmp_path / "no" / "data.csv"))
+
+    def test_a_link_that_leads_nowhere(self, tmp_path):
+        (tmp_path / "data.csv").symlink_to("gone.csv")
+        error = refusal(read_file, tmp_path / "data.csv", None, "data.csv")
+        assert str(error) == "data.csv: this is a link to 'gone.csv', which does not exist"
+
+    def test_links_in_a_circle(self, tmp_path):
+        (tmp_path / "data.csv").symlink_to("data.csv")
+        error = refusal(read_file, tmp_path / "data.csv", None, "data.csv")
+        assert str(error) == f"data.csv: this file cannot be read: {os.strerror(errno.ELOOP)}"
+
+    @pytest.mark.parametrize("in_batches", [True, False])
+    def test_a_name_longer_than_any_file_has(self, tmp_path, in_batches):
+        config = load_mapping(
+            {"name": "a", "data": {"path": "a" * 5000 + ".csv"}, "model": MODEL, "inference": ["mle"]},
+            methods=SETTINGS,
+        ).config
+        error = refusal(partial(read_data, in_batches=in_batches), config, tmp_path)
+        assert str(error).endswith(f".csv: this file cannot be read: {os.strerror(errno.ENAMETOOLONG)}")
 
     def test_folder(self, tmp_path):
         (tmp_path / "data.csv").mkdir()

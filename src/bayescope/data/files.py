@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -67,17 +68,31 @@ def _first_line(error: BaseException) -> str:
 
 def _check_exists(path: Path, source: str) -> None:
     try:
-        if path.is_dir():
-            _refuse(source, "this is a folder, not a file")
-        if not path.exists():
-            siblings = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
-            files = [name for name in siblings if Path(name).suffix.lower() in _READERS]
-            place = _alike(path.name, files) if path.parent.is_dir() else "; nor does its folder"
-            _refuse(source, f"this file does not exist{place}")
-        if path.stat().st_size == 0:
-            _refuse(source, "this file is empty; it needs a line of column names and rows of values")
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last of a name that no file can have
+        _refuse_absent(path, source)
     except OSError as error:
         _refuse(source, f"this file cannot be read: {error.strerror}")
+    if stat.S_ISDIR(status.st_mode):
+        _refuse(source, "this is a folder, not a file")
+    if status.st_size == 0:
+        _refuse(source, _EMPTY)
+
+
+_EMPTY = "this file is empty; it needs a line of column names and rows of values"
+
+
+def _refuse_absent(path: Path, source: str) -> NoReturn:
+    if path.is_symlink():
+        _refuse(source, f"this is a link to '{path_text(path.readlink())}', which does not exist")
+    if not path.parent.is_dir():
+        _refuse(source, "this file does not exist; nor does its folder")
+    try:
+        siblings = sorted(other.name for other in path.parent.iterdir())
+    except OSError as error:
+        _refuse(source, f"this file cannot be read: {error.strerror}")
+    files = [name for name in siblings if Path(name).suffix.lower() in _READERS]
+    _refuse(source, f"this file does not exist{_alike(path.name, files)}")
 
 
 def _alike(name: str, files: list[str]) -> str:
