@@ -298,9 +298,15 @@ class TestInlineColumns:
 
 BAD_FILES = {
     "empty": (b"", "data.csv: this file is empty"),
-    "only blank lines": (b"\n\n", "cannot be read as CSV"),
+    "a blank line": (b"\n", "data.csv: this file is empty"),
+    "only blank lines": (b"\n\n", "data.csv: this file is empty"),
+    "only a byte order mark": (b"\xef\xbb\xbf", "data.csv: this file is empty"),
+    "a byte order mark and a line": (b"\xef\xbb\xbf\r\n", "data.csv: this file is empty"),
     "no rows": (b"a,b\n", "there are column names but no rows"),
+    "no rows, no line break": (b"a,b", "there are column names but no rows"),
+    "no rows, no line break, one name": (b"\xef\xbb\xbfa", "there are column names but no rows"),
     "no header": (b"1,2\n3,4\n", "the first line (1,2) is values, not column names"),
+    "no header, no line break": (b"1,2", "the first line (1,2) is values, not column names"),
     "short row": (b"a,b\n1,2\n3\n", "row 2: 1 value in a row, but 2 column names"),
     "long rows": (b"a,b\n1,2,3\n" * 9, "... and"),
     "repeated name": (b"a,b,a\n1,2,3\n", "column 'a': 2 columns have this name"),

@@ -6,6 +6,8 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -81,6 +83,8 @@ def _check_exists(path: Path, source: str) -> None:
 
 _EMPTY = "this file is empty; it needs a line of column names and rows of values"
 
+_NO_ROWS = "there are column names but no rows"
+
 
 def _refuse_absent(path: Path, source: str) -> NoReturn:
     if path.is_symlink():
@@ -106,7 +110,7 @@ def _to_table(arrow: Any, needed: Collection[str] | None, source: str) -> Table:
     """Check the names and convert the columns that are needed."""
     _check_names(arrow.column_names, source)
     if arrow.num_rows == 0:
-        _refuse(source, "there are column names but no rows")
+        _refuse(source, _NO_ROWS)
     named = [name for name in arrow.column_names if not _INDEX.fullmatch(name.strip())]
     kept = named if needed is None or not set(needed) <= set(named) else [n for n in named if n in needed]
     columns = {name: from_arrow(arrow[name]) for name in kept}
@@ -189,6 +193,7 @@ def _explain_csv(path: Path, source: str, error: Exception) -> NoReturn:
     if _starts_as_utf16(path):
         _refuse(source, _NOT_UTF8.format(place="the file"))
     _check_separator(_first_names(path), source)
+    _check_lines(path, source)
     try:
         read = _parse_csv(path, on_ragged=note)
     except (pa.ArrowInvalid, UnicodeDecodeError):
@@ -216,6 +221,18 @@ def _starts_as_utf16(path: Path) -> bool:
 def _first_names(path: Path) -> list[str]:
     with path.open(encoding="utf-8", errors="replace") as file:
         return file.readline(1 << 16).split(",")
+
+
+def _check_lines(path: Path, source: str) -> None:
+    """Refuse a file of blank lines, or of names that no line break ends: Arrow finds no columns in it."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        parts = iter(partial(file.readline, 1 << 16), "")
+        first = list(islice((part for part in parts if part.strip()), 2))
+    if not first:
+        _refuse(source, _EMPTY)
+    if len(first) == 1:
+        _check_header(first[0].strip().split(","), source)
+        _refuse(source, _NO_ROWS)
 
 
 def _check_header(names: list[str], source: str) -> None:
