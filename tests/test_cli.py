@@ -327,6 +327,61 @@ def test_a_stdout_in_ascii_is_written_to_without_an_error(command, monkeypatch, 
     assert "é" in json.loads(text)["config"]["model"]["formula"] if "--json" in arguments else "?" in text
 
 
+@pytest.mark.parametrize("arguments", [("run", "coin.yaml"), ("run", "coin.yaml", "--json"), ("--version",)])
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_command_ends_as_ever_where_a_stream_is_closed(command, monkeypatch, arguments, closed):
+    monkeypatch.setattr(sys, closed, None)
+    assert command(*arguments, coin=COIN)[0] == 0
+    assert len(list(Path().glob("runs/*/report.html"))) == ("run" in arguments)
+
+
+def test_predictions_go_nowhere_where_stdout_is_closed(command, monkeypatch):
+    command("run", "line.yaml", "-q", line=LINE)
+    Path("new.csv").write_text("x,é\n1,2\n")
+    monkeypatch.setattr(sys, "stdout", None)
+    assert command("predict", *Path("runs").iterdir(), "new.csv") == (0, "", "")
+
+
+def test_a_message_does_not_go_to_stdout_where_stderr_is_closed(command, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert command("run", "absent.yaml")[:2] == (2, "")
+
+
+def test_a_shell_may_close_stdout(tmp_path):
+    (tmp_path / "coin.yaml").write_text(COIN)
+    arguments = [sys.executable, "-X", "dev", "-m", "bayescope", "run", "coin.yaml", "-q"]
+    shell = ["sh", "-c", '"$@" >&-', "sh", *arguments]
+    ended = subprocess.run(shell, cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert list(tmp_path.glob("runs/*/report.html"))
+
+
+NOT_UTF8 = os.fsdecode(b"caf\xe9")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="all names of files are UTF-8 there")
+@pytest.mark.parametrize("place", [Path(), Path(NOT_UTF8)])
+def test_names_that_are_not_utf8_are_escapes_in_the_record(command, monkeypatch, place):
+    place.mkdir(exist_ok=True)
+    monkeypatch.chdir(place)
+    Path("d.csv").write_text("flip\n1\n0\n1\n1\n")
+    data = COIN.replace("{columns: {flip: [1, 0, 1, 1]}}", "{path: d.csv}")
+    assert command("run", f"{NOT_UTF8}.yaml", "-q", **{NOT_UTF8: data})[0] == 0
+    (folder,) = Path("runs").iterdir()
+    record = json.loads((folder / "run.json").read_text())
+    assert record["command"] == r"bayescope run $'caf\xe9.yaml'"
+    assert record["directory"].endswith(r"caf\xe9") == (place != Path())
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="all names of files are UTF-8 there")
+def test_rows_of_an_update_may_come_from_a_file_whose_name_is_not_utf8(command):
+    command("run", "coin.yaml", "-q", coin=COIN)
+    Path(f"{NOT_UTF8}.csv").write_text("flip\n1\n0\n")
+    code, out, _ = command("update", *Path("runs").iterdir(), f"{NOT_UTF8}.csv", "--json", "-q")
+    step = json.loads(out)["lineage"]["steps"][1]
+    assert (code, step["source"], step["data"]["path"]) == (0, r"caf\xe9.csv", r"caf\xe9.csv")
+
+
 def test_compare_refuses_different_data(command):
     more = COIN.replace("[1, 0, 1, 1]", "[1, 0, 1, 0]").replace("name: coin", "name: other")
     command("run", "coin.yaml", "more.yaml", coin=COIN, more=more)

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 
 from bayescope import __version__
+from bayescope.config.paths import shell_line
 from bayescope.console import (
     for_each,
     json_of,
     judge,
+    open_closed_streams,
     print_error,
     progress_line,
     run_command,
@@ -66,7 +68,7 @@ RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder.",
 
 def _command() -> str:
     """What was typed."""
-    return shlex.join(["bayescope", *sys.argv[1:]])
+    return shell_line(["bayescope", *sys.argv[1:]])
 
 
 def _print_version(wanted: bool) -> None:
@@ -405,6 +407,7 @@ _STOPPED = "{}: nothing was written for the run in progress; start it again to g
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code that DESIGN and the README list."""
+    open_closed_streams()
     signal.signal(signal.SIGTERM, _terminate)
     # Imports make many objects and little rubbish: to look for it is a fifth of the first second.
     gc.set_threshold(50_000)

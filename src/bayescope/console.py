@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
 import re
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bayescope.config.paths import shell_line
 from bayescope.errors import BayescopeError, StrictError
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from bayescope.runs import Run
 
 _SECONDS = 10.0  # between lines of progress in a log
+
+
+def open_closed_streams() -> None:
+    """Let stdout and stderr lead nowhere where they are None, as when a shell has closed them (`>&-`)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)  # open until the process ends
+            setattr(sys, name, os.fdopen(nowhere, "w", encoding="utf-8", closefd=False))
 
 
 def show_answers(progress: Callable[[str], None], *, as_json: bool) -> Show:
@@ -151,11 +160,11 @@ def run_command(path: Path, seed: int | None, overrides: Sequence[str]) -> str:
     parts = ["bayescope", "run", str(path)]
     parts += ["--seed", str(seed)] if seed is not None else []
     parts += [part for override in overrides for part in ("--set", override)]
-    return shlex.join(parts)
+    return shell_line(parts)
 
 
 def update_command(run_dir: Path, data: Sequence[Path], seed: int | None, *, by_row: bool) -> str:
     """The command that makes this update again."""
     parts = ["bayescope", "update", str(run_dir), *map(str, data)]
     parts += ["--seed", str(seed)] if seed is not None else []
-    return shlex.join([*parts, *(["--by-row"] if by_row else [])])
+    return shell_line([*parts, *(["--by-row"] if by_row else [])])

@@ -1,8 +1,12 @@
 """Reading: the same values give the same table from every source, and bad sources are named errors."""
 
 import datetime as dt
+import errno
+import os
 import sqlite3
+import sys
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,9 +18,12 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
+from bayescope.config.load import load_mapping
+from bayescope.data.prepare import read_data
 from bayescope.data.read import from_dataframe, read_columns, read_counts, read_file, read_table
 from bayescope.data.sql import read_sql
 from bayescope.errors import DataError
+from bayescope.inference.registry import SETTINGS
 
 COLUMNS = {
     "score": [65, 98, 85],
@@ -77,6 +84,20 @@ class TestSourcesAgree:
     def test_feather(self, tmp_path):
         pa.feather.write_feather(arrow(), str(tmp_path / "data.feather"))
         assert_same(read_file(tmp_path / "data.feather"), read_columns(COLUMNS))
+
+    @pytest.mark.skipif(sys.platform == "darwin", reason="all names of files are UTF-8 there")
+    @pytest.mark.parametrize("ending", ["csv", "parquet", "feather"])
+    def test_a_name_that_is_not_utf8(self, tmp_path, ending):
+        path, plain = tmp_path / os.fsdecode(b"caf\xe9." + ending.encode()), tmp_path / f"plain.{ending}"
+        save = {
+            "csv": pa.csv.write_csv,
+            "parquet": pa.parquet.write_table,
+            "feather": pa.feather.write_feather,
+        }
+        save[ending](arrow(), str(plain))
+        plain.rename(path)
+        assert_same(read_file(path), read_columns(COLUMNS))
+        assert read_file(path).source.endswith(rf"caf\xe9.{ending}")
 
     def test_dataframe(self):
         assert_same(from_dataframe(pd.DataFrame(COLUMNS)), read_columns(COLUMNS))
@@ -306,9 +327,15 @@ class TestInlineColumns:
 
 BAD_FILES = {
     "empty": (b"", "data.csv: this file is empty"),
-    "only blank lines": (b"\n\n", "cannot be read as CSV"),
+    "a blank line": (b"\n", "data.csv: this file is empty"),
+    "only blank lines": (b"\n\n", "data.csv: this file is empty"),
+    "only a byte order mark": (b"\xef\xbb\xbf", "data.csv: this file is empty"),
+    "a byte order mark and a line": (b"\xef\xbb\xbf\r\n", "data.csv: this file is empty"),
     "no rows": (b"a,b\n", "there are column names but no rows"),
+    "no rows, no line break": (b"a,b", "there are column names but no rows"),
+    "no rows, no line break, one name": (b"\xef\xbb\xbfa", "there are column names but no rows"),
     "no header": (b"1,2\n3,4\n", "the first line (1,2) is values, not column names"),
+    "no header, no line break": (b"1,2", "the first line (1,2) is values, not column names"),
     "short row": (b"a,b\n1,2\n3\n", "row 2: 1 value in a row, but 2 column names"),
     "long rows": (b"a,b\n1,2,3\n" * 9, "... and"),
     "repeated name": (b"a,b,a\n1,2,3\n", "column 'a': 2 columns have this name"),
@@ -321,6 +348,9 @@ BAD_FILES = {
     "open quote": (b'a,b\n1,"2\n3,4\n', "column 'b', row 1: a quoted value starts here and is never closed"),
     "zip": (b"PK\x03\x04\x00\x00\xff\xfe\x00", "data.csv: "),
 }
+
+
+MODEL = {"use": "linear", "formula": "y ~ x"}
 
 
 class TestBadFiles:
@@ -374,6 +404,25 @@ class TestBadFiles:
 
     def test_missing_folder(self, tmp_path):
         assert "nor does its folder" in str(refusal(read_file, tmp_path / "no" / "data.csv"))
+
+    def test_a_link_that_leads_nowhere(self, tmp_path):
+        (tmp_path / "data.csv").symlink_to("gone.csv")
+        error = refusal(read_file, tmp_path / "data.csv", None, "data.csv")
+        assert str(error) == "data.csv: this is a link to 'gone.csv', which does not exist"
+
+    def test_links_in_a_circle(self, tmp_path):
+        (tmp_path / "data.csv").symlink_to("data.csv")
+        error = refusal(read_file, tmp_path / "data.csv", None, "data.csv")
+        assert str(error) == f"data.csv: this file cannot be read: {os.strerror(errno.ELOOP)}"
+
+    @pytest.mark.parametrize("in_batches", [True, False])
+    def test_a_name_longer_than_any_file_has(self, tmp_path, in_batches):
+        config = load_mapping(
+            {"name": "a", "data": {"path": "a" * 5000 + ".csv"}, "model": MODEL, "inference": ["mle"]},
+            methods=SETTINGS,
+        ).config
+        error = refusal(partial(read_data, in_batches=in_batches), config, tmp_path)
+        assert str(error).endswith(f".csv: this file cannot be read: {os.strerror(errno.ENAMETOOLONG)}")
 
     def test_folder(self, tmp_path):
         (tmp_path / "data.csv").mkdir()

@@ -28,6 +28,7 @@ from bayescope.config.arithmetic import GrammarError
 from bayescope.config.bodies import Body, parse_body, write_body
 from bayescope.config.hypotheses import HypothesisSpec, as_written, parse_hypothesis, parse_probability
 from bayescope.config.matrices import Matrix, is_matrix, parse_matrix
+from bayescope.config.paths import path_text
 from bayescope.config.priors import PriorSpec, parse_prior
 from bayescope.config.suggest import quoted, suggest
 from bayescope.distributions.likelihoods import LIKELIHOODS
@@ -260,7 +261,9 @@ type Counts = Annotated[
     PlainSerializer(_as_pairs, when_used="json"),
 ]
 type PathField = Annotated[
-    Path, PlainValidator(_path, json_schema_input_type=str), PlainSerializer(Path.as_posix, return_type=str)
+    Path,
+    PlainValidator(_path, json_schema_input_type=str),
+    PlainSerializer(lambda path: path_text(path.as_posix()), return_type=str),
 ]
 
 

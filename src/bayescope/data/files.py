@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
+from bayescope.config.paths import path_text
 from bayescope.config.suggest import closest, suggest
 from bayescope.data.columns import MISSING_WORDS, Column, from_arrow
 from bayescope.data.table import Table, make_table
@@ -32,7 +36,7 @@ def read_file(path: Path, needed: Collection[str] | None = None, source: str | N
     Raises:
         DataError: the file cannot be read; the findings name the rows.
     """
-    source = source or str(path)
+    source = path_text(source or path)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         known = ", ".join(_READERS)
@@ -71,17 +75,33 @@ def _first_line(error: BaseException) -> str:
 
 def _check_exists(path: Path, source: str) -> None:
     try:
-        if path.is_dir():
-            _refuse(source, "this is a folder, not a file")
-        if not path.exists():
-            siblings = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
-            files = [name for name in siblings if Path(name).suffix.lower() in _READERS]
-            place = _alike(path.name, files) if path.parent.is_dir() else "; nor does its folder"
-            _refuse(source, f"this file does not exist{place}")
-        if path.stat().st_size == 0:
-            _refuse(source, "this file is empty; it needs a line of column names and rows of values")
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last of a name that no file can have
+        _refuse_absent(path, source)
     except OSError as error:
         _refuse(source, f"this file cannot be read: {error.strerror}")
+    if stat.S_ISDIR(status.st_mode):
+        _refuse(source, "this is a folder, not a file")
+    if status.st_size == 0:
+        _refuse(source, _EMPTY)
+
+
+_EMPTY = "this file is empty; it needs a line of column names and rows of values"
+
+_NO_ROWS = "there are column names but no rows"
+
+
+def _refuse_absent(path: Path, source: str) -> NoReturn:
+    if path.is_symlink():
+        _refuse(source, f"this is a link to '{path_text(path.readlink())}', which does not exist")
+    if not path.parent.is_dir():
+        _refuse(source, "this file does not exist; nor does its folder")
+    try:
+        siblings = sorted(other.name for other in path.parent.iterdir())
+    except OSError as error:
+        _refuse(source, f"this file cannot be read: {error.strerror}")
+    files = [name for name in siblings if Path(name).suffix.lower() in _READERS]
+    _refuse(source, f"this file does not exist{_alike(path.name, files)}")
 
 
 def _alike(name: str, files: list[str]) -> str:
@@ -95,7 +115,7 @@ def _to_table(arrow: Any, needed: Collection[str] | None, source: str) -> Table:
     """Check the names and convert the columns that are needed."""
     _check_names(arrow.column_names, source)
     if arrow.num_rows == 0:
-        _refuse(source, "there are column names but no rows")
+        _refuse(source, _NO_ROWS)
     named = [name for name in arrow.column_names if not is_index(name)]
     kept = named if needed is None or not set(needed) <= set(named) else [n for n in named if n in needed]
     columns = {name: _converted(arrow[name], name, source) for name in kept}
@@ -172,16 +192,17 @@ def _parse_csv(path: Path, on_ragged: Callable[[Any], str] | None, *, blank_rows
     """Parse with Arrow; a handler of ragged rows costs the threads but is told the row numbers."""
     import pyarrow.csv
 
-    table = pyarrow.csv.read_csv(
-        path,
-        read_options=pyarrow.csv.ReadOptions(use_threads=on_ragged is None, block_size=1 << 24),
-        parse_options=pyarrow.csv.ParseOptions(
-            newlines_in_values=True, invalid_row_handler=on_ragged, ignore_empty_lines=not blank_rows
-        ),
-        convert_options=pyarrow.csv.ConvertOptions(
-            null_values=list(MISSING_WORDS), strings_can_be_null=True, auto_dict_encode=False
-        ),
-    )
+    with path.open("rb") as file:  # Arrow itself opens no path that is not UTF-8
+        table = pyarrow.csv.read_csv(
+            file,
+            read_options=pyarrow.csv.ReadOptions(use_threads=on_ragged is None, block_size=1 << 24),
+            parse_options=pyarrow.csv.ParseOptions(
+                newlines_in_values=True, invalid_row_handler=on_ragged, ignore_empty_lines=not blank_rows
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(
+                null_values=list(MISSING_WORDS), strings_can_be_null=True, auto_dict_encode=False
+            ),
+        )
     if table.num_columns == 1 and not blank_rows and on_ragged is None:
         return _parse_csv(path, None, blank_rows=True)  # blank lines of a single column are missing values
     return table
@@ -205,6 +226,7 @@ def _explain_csv(path: Path, source: str, error: Exception) -> NoReturn:
     if _starts_as_utf16(path):
         _refuse(source, _NOT_UTF8.format(place="the file"))
     _check_separator(_first_names(path), source)
+    _check_lines(path, source)
     try:
         read = _parse_csv(path, on_ragged=note)
     except (pa.ArrowInvalid, UnicodeDecodeError):
@@ -232,6 +254,18 @@ def _starts_as_utf16(path: Path) -> bool:
 def _first_names(path: Path) -> list[str]:
     with path.open(encoding="utf-8", errors="replace") as file:
         return file.readline(1 << 16).split(",")
+
+
+def _check_lines(path: Path, source: str) -> None:
+    """Refuse a file of blank lines, or of names that no line break ends: Arrow finds no columns in it."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        parts = iter(partial(file.readline, 1 << 16), "")
+        first = list(islice((part for part in parts if part.strip()), 2))
+    if not first:
+        _refuse(source, _EMPTY)
+    if len(first) == 1:
+        _check_header(first[0].strip().split(","), source)
+        _refuse(source, _NO_ROWS)
 
 
 def _check_header(names: list[str], source: str) -> None:
@@ -282,7 +316,8 @@ def _read_parquet(path: Path, source: str) -> Any:
     import pyarrow.parquet
 
     try:
-        return pyarrow.parquet.ParquetFile(path).read()
+        with path.open("rb") as file:
+            return pyarrow.parquet.ParquetFile(file).read()
     except pa.ArrowException as error:
         _refuse(source, f"this file cannot be read as Parquet: {_first_line(error)}")
 
@@ -292,7 +327,8 @@ def _read_feather(path: Path, source: str) -> Any:
     import pyarrow.feather
 
     try:
-        return pyarrow.feather.read_table(path)
+        with path.open("rb") as file:
+            return pyarrow.feather.read_table(file)
     except pa.ArrowException as error:
         _refuse(source, f"this file cannot be read as Feather: {_first_line(error)}")
 

@@ -57,11 +57,9 @@ def read_data(
     formula = read_formula(spec)
     _settle_trials(spec, formula)
     named = _named(spec, formula)
-    if in_batches and dataframe is None:
-        with _advising(config):
-            large = stream(config.data, base_dir, spec, formula)
-        if large is not None:
-            return formula, large
+    large = _read_large(config, base_dir, formula) if in_batches and dataframe is None else None
+    if large is not None:
+        return formula, large
     needed = None if formula is not None and formula.has_dot else named
     table = read_table(config.data, base_dir, needed, dataframe)
     _refuse_unknown(spec, formula, table)
@@ -143,6 +141,15 @@ def _occurring(table: Table, weights: NDArray[np.float64]) -> Table:
     for array in (*columns.values(), rows, weights):
         array.setflags(write=False)
     return replace(table, columns=MappingProxyType(columns), rows=rows, weights=weights)
+
+
+def _read_large(config: RunConfig, base_dir: Path, formula: Formula | None) -> Table | None:
+    """Read a file in batches; None where it is to be read whole, also for what is wrong with its path."""
+    try:
+        with _advising(config):
+            return stream(config.data, base_dir, config.model, formula)
+    except OSError:
+        return None
 
 
 def read_formula(spec: ModelConfig) -> Formula | None:

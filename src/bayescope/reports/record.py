@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from bayescope.config.paths import path_text
 from bayescope.diagnostics.curve import CurveView
 from bayescope.diagnostics.event_calibration import EventCalibration
 from bayescope.diagnostics.hypotheses import HypothesesView
@@ -27,6 +28,8 @@ from bayescope.diagnostics.records import (
 )
 from bayescope.diagnostics.sensitivity import Sensitivity
 from bayescope.distributions.choices import PRIORS
+
+type PathText = Annotated[str, BeforeValidator(path_text)]
 
 
 class ColumnSummary(Record):
@@ -149,7 +152,7 @@ class Step(Record):
     total: int
     fingerprint: str
     data: dict[str, Any] | None = None
-    directory: str = ""
+    directory: PathText = ""
     row: int | None = None
     method: str = ""
     beliefs: tuple[Belief, ...] = ()
@@ -158,7 +161,7 @@ class Step(Record):
 class Lineage(Record):
     """Where an updated run comes from: its parent (folder and sha256 of run.json), and all data so far."""
 
-    parent: str
+    parent: PathText
     parent_sha256: str
     notes: tuple[str, ...]
     steps: tuple[Step, ...]
@@ -202,7 +205,7 @@ class RunRecord(Record):
     hypotheses: HypothesesView | None = None
     evidence: dict[str, float] = Field(default_factory=dict)  # log evidence by method, nats
     verdict: Verdict = UNCHECKED
-    directory: str = ""
+    directory: PathText = ""
     statistics: dict[str, Any] | None = None
     lineage: Lineage | None = None
     curve: CurveView | None = None  # predictions along a single numeric predictor
