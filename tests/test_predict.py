@@ -1,5 +1,6 @@
 """New rows predicted, on the command line and from Python: what is written, by which method, and what is refused."""
 
+import csv
 import io
 import json
 from dataclasses import replace
@@ -16,6 +17,7 @@ from bayescope.errors import BayescopeError, ConfigError, DataError
 from bayescope.inference import predictions as blocks
 from bayescope.inference.predictions import Wanted, predictions
 from bayescope.inference.predictive import weighted_quantiles
+from bayescope.reports.predictions import write_csv
 
 RNG = np.random.default_rng(20261121)
 X = RNG.normal(size=60)
@@ -309,6 +311,36 @@ class TestCommand:
         found = pd.read_csv(io.StringIO(out))
         expected = line.predict(NEW, kind="interval")
         assert found["upper"].to_numpy() == pytest.approx(expected["upper"].to_numpy(), rel=1e-12)
+
+    @pytest.mark.parametrize("ending", ["csv", "CSV"])
+    def test_the_cells_of_a_csv_file_come_back_as_they_are_written(self, command, folder, ending):
+        rows = [
+            ",id, x,group ,code,note",
+            "0,1234567890123456789, 2.50,a,0001,NA",
+            '1,1234567890123456788,-1e0,b,007,"a, ""b"""',
+            "2,,+3,c,,2024-01-05",
+        ]
+        Path(f"new.{ending}").write_text("\n".join(rows) + "\n")
+        code, out, _ = command(folder, f"new.{ending}")
+        assert code == 0
+        lines = [line.rpartition(",")[0] for line in out.splitlines()]
+        assert lines == ["id,x,group,code,note", *(row.partition(",")[2] for row in rows[1:])]
+
+    @pytest.mark.parametrize("text", ["=1+1", "-1+1", "+cmd", "@x", "\t=1", "－1", "-1 =x", "-١"])  # noqa: RUF001
+    def test_a_cell_that_a_spreadsheet_would_run_does_not_come_back_as_it_is(self, command, folder, text):
+        Path("new.csv").write_text(f'x,group,note\n-1,a,"{text}"\n')
+        _, out, _ = command(folder, "new.csv")
+        row = next(csv.reader(out.splitlines()[1:]))
+        assert row[:3] == ["-1", "a", f"'{text}"]
+
+    def test_a_file_that_changes_under_way_is_refused(self, line, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        Path("new.csv").write_text("x,group\n1,a\n2,b\n")
+        found = predictions(line["exact"], "new.csv", Wanted())
+        for content in ("x,group\n1,a\n", "x\n1\n2\n", "x,group\n1\n"):
+            Path("new.csv").write_text(content)
+            with pytest.raises(DataError, match=r"new\.csv: this file changed while it was read"):
+                write_csv(found, io.BytesIO())
 
     def test_what_is_undefined_is_empty_or_null(self, command, folder):
         NEW.to_csv("new.csv", index=False)

@@ -87,11 +87,13 @@ class Predictions:
         names: the columns that the prediction adds, in their order.
         blocks: the predictions, a block at a time: the positions of rows in the table, shape (m,), and the
             columns that are added to these, each of shape (m,). To be gone through once.
+        csv: the CSV file that the new rows were read from, if it was one.
     """
 
     table: Table | None
     names: tuple[str, ...]
     blocks: Iterator[tuple[NDArray[np.intp], Columns]]
+    csv: Path | None = None
 
 
 def predictions(fit: Fit, new_data: Any, wanted: Wanted, trials: Any = None) -> Predictions:
@@ -118,7 +120,12 @@ def predictions(fit: Fit, new_data: Any, wanted: Wanted, trials: Any = None) -> 
     first = next(_blocks(fit, take(model, slice(0, 1)), wanted, levels))
     names = tuple(first[1])
     _refuse_taken(names, table)
-    return Predictions(table, names, _blocks(fit, model, wanted, levels))
+    return Predictions(table, names, _blocks(fit, model, wanted, levels), _csv_file(new_data))
+
+
+def _csv_file(new_data: Any) -> Path | None:
+    path = Path(new_data) if isinstance(new_data, str | Path) else Path()
+    return path if path.suffix.lower() == ".csv" else None
 
 
 def _read(new_data: Any) -> Table | None:

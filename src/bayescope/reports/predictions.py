@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.data.as_written import as_written
 from bayescope.errors import ConfigError, Problem
 from bayescope.inference.predictions import Columns, Predictions
 from bayescope.reports.writer import csv_cell
@@ -75,15 +77,34 @@ def file_format(path: Path) -> Callable[[Predictions, IO[bytes]], None]:
 
 
 def write_csv(found: Predictions, stream: IO[bytes]) -> None:
-    """Write CSV: numbers in full, empty where undefined, texts safe in a spreadsheet (`csv_cell`)."""
+    """Write CSV: numbers in full, empty where undefined, texts safe in a spreadsheet (`csv_cell`).
+
+    Rows that were read from a CSV file come back as they are written there.
+    """
+    written = _written(found)
+    cell_of = dict.fromkeys(written, _written_cell)
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
-    for number, columns in enumerate(_tables(found)):
+    for number, columns in enumerate(_tables(found, written)):
         if number == 0:
             writer.writerow([csv_cell(name) for name in columns])
-        cells = [[csv_cell(value) for value in values.tolist()] for values in columns.values()]
+        cells = [[*map(cell_of.get(name, csv_cell), values.tolist())] for name, values in columns.items()]
         writer.writerows(zip(*cells, strict=True))
     text.detach()
+
+
+def _written(found: Predictions) -> Columns:
+    if found.csv is None or found.table is None:
+        return {}
+    return as_written(found.csv, tuple(found.table.columns), len(found.table))
+
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+
+
+def _written_cell(text: str) -> str:
+    """Leave numbers as they are; what else begins as a formula does is made safe."""
+    return text if _NUMBER.fullmatch(text) else csv_cell(text)
 
 
 def write_json(found: Predictions, stream: IO[bytes]) -> None:
@@ -133,10 +154,11 @@ FORMATS: Final[Mapping[str, Callable[[Predictions, IO[bytes]], None]]] = Mapping
 )
 
 
-def _tables(found: Predictions) -> Iterator[Columns]:
-    """The given columns and those added, of one block after the other."""
+def _tables(found: Predictions, written: Columns | None = None) -> Iterator[Columns]:
+    """The given columns, those `written` in their place, and those added, of one block after the other."""
     for places, columns in found.blocks:
-        yield {**_given(found, places), **columns}
+        texts = {name: values[places] for name, values in (written or {}).items()}
+        yield {**_given(found, places), **texts, **columns}
 
 
 def _given(found: Predictions, places: NDArray[np.intp] | slice) -> Columns:
