@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bayescope.information import (
+    beta,
     cross_entropy,
     density,
     draws,
@@ -100,6 +101,15 @@ def test_wasserstein_of_draws_is_that_of_their_empirical_distribution(samples):
     for found in (wasserstein(x, y), wasserstein(x, Q), wasserstein(P, y)):
         assert "draws" in found.how
         assert abs(found.value - wasserstein(P, Q).value) < ERRORS * found.error < 0.2
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.2])
+def test_a_chain_that_stays_now_and_then_is_no_nearer_to_itself(rng, share):
+    """As one of `hmc` or `metropolis` does, whose proposals are refused."""
+    x = rng.beta(8, 6, 4000)
+    for i in np.flatnonzero(rng.random(4000) < share):
+        x[i] = x[i - 1]
+    assert abs(kl(draws(x), beta(8, 6)).value) < 0.02
 
 
 def test_repeated_draws_have_no_distances_and_are_approximated(rng):
