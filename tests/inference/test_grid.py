@@ -11,6 +11,7 @@ import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bayescope
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.exact import EXACT
 from bayescope.inference.grid import GRID
@@ -218,6 +219,25 @@ def test_laplace_priors_on_an_orthogonal_design_have_the_known_product_form(regr
     assert found.marginals["Intercept"].mode == pytest.approx(
         max(least_squares[0] - variance / b, 0.0), abs=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("y", "mu", "prior", "missing", "mean"),
+    [
+        # towards large alpha the counts are Poisson's, and the density falls as the prior's: as alpha^-3
+        ([0, 3, 1, 7, 2, 0, 4], 2.4, "InverseGamma(2, 3)", "that the sd of alpha do not exist", 2.316656),
+        # and as alpha^-2
+        ([0, 0, 0, 1, 0, 0, 5], 0.857, "HalfCauchy(1)", "mean and sd of alpha do not exist", np.inf),
+    ],
+)
+def test_a_tail_that_turns_flat_far_out_has_the_moments_of_its_end(y, mu, prior, missing, mean):
+    model = {"likelihood": "NegativeBinomial", "response": "y", "priors": {"mu": mu, "alpha": prior}}
+    config = {"name": "tail", "data": {"columns": {"y": y}}, "model": model, "inference": ["grid"]}
+    found = bayescope.run(config)["grid"]
+    assert found.outcome.status == "flagged"
+    assert missing in found.outcome.message
+    assert found.sd[0] == np.inf
+    assert found.estimate[0] == pytest.approx(mean, abs=1e-5)
 
 
 def test_moments_that_do_not_exist_are_infinite_and_flagged(regression):

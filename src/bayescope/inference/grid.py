@@ -107,7 +107,10 @@ def refuse(model: Model) -> None:
 
 
 def _integrate(target: Target, settings: GridSettings) -> tuple[list[Settled], tuple[int, ...]]:
-    """Settle the mass of each order roughly, see which moments exist, then settle those too."""
+    """Settle the mass of each order roughly, see which moments exist, then settle those too.
+
+    A tail may turn flatter only where the moments have led: then fewer of them exist, and are settled anew.
+    """
     centre, covariance, modes = locate(target)
     size = len(centre)
     orders = [(j, *(k for k in range(size) if k != j)) for j in range(size)]
@@ -117,9 +120,19 @@ def _integrate(target: Target, settings: GridSettings) -> tuple[list[Settled], t
     rough = [settle(target, frame, first_axes(frame, modes), pilot) for frame in frames]
     for name, found in zip(target.model.names, rough, strict=True):
         _require_resolved(marginal(target, found, 2), name, settings.tolerance)
-    finite = tuple(finite_moments(target, found) for found in rough)
-    goal = Goal(finite, settings.tolerance, settings.max_points)
-    return [settle(target, found.lattice.frame, found.lattice.axes, goal) for found in rough], finite
+    finite = _finite(target, rough, (2,) * size)
+    while True:
+        goal = Goal(finite, settings.tolerance, settings.max_points)
+        settled = [settle(target, found.lattice.frame, found.lattice.axes, goal) for found in rough]
+        fewer = _finite(target, settled, finite)
+        if fewer == finite:
+            return settled, finite
+        finite = fewer
+
+
+def _finite(target: Target, grids: Sequence[Settled], most: tuple[int, ...]) -> tuple[int, ...]:
+    """How many moments of each unknown are finite, as the grid that has it outermost shows."""
+    return tuple(min(have, finite_moments(target, grid)) for have, grid in zip(most, grids, strict=True))
 
 
 def _refuse_rounding(target: Target, frame: Frame, settings: GridSettings) -> None:

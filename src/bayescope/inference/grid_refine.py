@@ -123,6 +123,7 @@ def _functions(
     return [1.0, *scaled.values(), *products]
 
 
+@np.errstate(all="ignore")  # what is no number is told apart
 def _axis_error(lattice: Lattice, functions: list[Floats | float], k: int) -> float:
     """Largest change of an expectation when every other point of axis k is left out."""
     others = tuple(axis for axis in range(lattice.height.ndim) if axis != k)
@@ -210,21 +211,25 @@ def finite_moments(target: Target, settled: Settled) -> int:
 
     Moment k of |x| needs its density per log |x| to fall more steeply than |x|^-k towards an infinite end.
     """
-    found = marginal(target, settled, 2)
-    return min(_tail(found, end) for end in (found.edges[0], found.edges[-1]))
+    found, j = marginal(target, settled, 2), settled.lattice.frame.order[0]
+    # sums that are no doubles: the ends went on and on for a moment that is not there
+    summed = 2 if np.isfinite(settled.covariance[j, j]) else int(np.isfinite(settled.mean[j]))
+    return min(summed, *(_tail(found, end) for end in (found.edges[0], found.edges[-1])))
 
 
-_NO_TAIL = 1e-30  # probability per log |x| at an end, under which the slope is one of rounding errors
+_NO_TAIL = 1e-30  # probability per log |x|, under which the slope is one of rounding errors
 
 
 def _tail(found: Gridded, end: float) -> int:
-    t = np.array([end, end - np.copysign(1.0, end)])
+    """Moments that the tail at `end` leaves finite, by its slope as far out as there is probability."""
+    t = end - np.copysign(np.arange(max(np.floor(abs(end)), 2.0)), end)
     x, centre = found.value(t), found.value(0.0)
     if not np.isfinite(found.upper if x[0] > centre else found.lower):  # x falls with t below an upper end
-        distance = np.abs(x - centre)
-        mass = found.pdf(x) * distance
         with np.errstate(all="ignore"):
-            slope = np.diff(np.log(mass))[0] / np.diff(np.log(distance))[0]
-        if np.isfinite(slope) and mass[0] > _NO_TAIL:
-            return int(np.clip(np.ceil(-slope - 1e-3) - 1, 0, 2))
+            distance = np.abs(x - centre)
+            mass = found.pdf(x) * distance
+            slopes = np.diff(np.log(mass)) / np.diff(np.log(distance))
+        known = np.flatnonzero((mass[:-1] > _NO_TAIL) & np.isfinite(slopes))
+        if len(known):
+            return int(np.clip(np.ceil(-slopes[known[0]] - 1e-3) - 1, 0, 2))
     return 2
