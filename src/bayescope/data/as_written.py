@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.config.paths import path_text
+from bayescope.data.files import CHANGED
 from bayescope.errors import DataError, Finding
 
 
@@ -41,8 +42,7 @@ def as_written(path: Path, names: Collection[str], rows: int) -> dict[str, NDArr
 
 
 def _refuse_changed(path: Path) -> NoReturn:
-    message = "this file changed while it was read; run again when it is written"
-    raise DataError([Finding(message)], path_text(path)) from None
+    raise DataError([Finding(CHANGED)], path_text(path)) from None
 
 
 def _parse(path: Path) -> Any:

@@ -17,6 +17,10 @@ from bayescope.data.columns import MISSING_WORDS, Column, from_arrow
 from bayescope.data.table import Table, make_table
 from bayescope.errors import DataError, Finding
 
+CHANGED = "this file changed while it was read; run again when it is written"
+
+_EMPTY = "this file is empty; it needs a line of column names and rows of values"
+_NO_ROWS = "there are column names but no rows"
 _LISTED_AT_MOST = 5
 _INDEX = re.compile(r"__index_level_\d+__|")
 
@@ -56,7 +60,7 @@ def read_file(path: Path, needed: Collection[str] | None = None, source: str | N
         before.st_size,
         before.st_mtime_ns,
     ):
-        _refuse(source, "this file changed while it was read; run again when it is written")
+        _refuse(source, CHANGED)
     return _to_table(arrow, needed, source)
 
 
@@ -84,11 +88,6 @@ def _check_exists(path: Path, source: str) -> None:
         _refuse(source, "this is a folder, not a file")
     if status.st_size == 0:
         _refuse(source, _EMPTY)
-
-
-_EMPTY = "this file is empty; it needs a line of column names and rows of values"
-
-_NO_ROWS = "there are column names but no rows"
 
 
 def _refuse_absent(path: Path, source: str) -> NoReturn:

@@ -191,11 +191,7 @@ def _from_series(series: Any) -> Column:
         series = series.cat.rename_categories(str)  # the levels that pd.cut and pd.qcut make
     try:
         array = pa.array(series, from_pandas=True)
-    except (
-        pa.ArrowException,
-        OverflowError,
-        TypeError,
-    ):  # of whole numbers beyond 64 bits, infinite Decimals
+    except (pa.ArrowException, OverflowError, TypeError):  # beyond 64 bits, and an infinite Decimal
         return from_values(series.tolist())
     column = from_arrow(array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array]))
     return column._replace(values=column.values.copy())  # Arrow may share the DataFrame's memory
