@@ -76,9 +76,9 @@ def test_a_configuration_that_started_from_a_model_file_needs_it_no_more(workspa
     assert "use" not in model
 
 
-def test_the_seed_of_the_command_line_wins(workspace):
+def test_a_seed_that_is_given_wins(workspace):
     assert workspace.load(seed=7).config.seed == 7
-    assert workspace.problems(seed=-1) == ["--seed: seed: expected a number of at least 0, not -1"]
+    assert workspace.problems(seed=-1) == ["argument: seed: expected a number of at least 0, not -1"]
 
 
 def test_the_dump_of_a_configuration_is_a_configuration(workspace, methods):

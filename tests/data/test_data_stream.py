@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -103,6 +105,19 @@ def test_a_linear_regression_needs_one_pass(tmp_path, ending, monkeypatch):
     assert_same_answers(streamed, whole)
     assert streamed.record.predictive is not None
     assert streamed.model is None
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+def test_a_large_file_whose_name_is_not_utf_8_is_read_whole_where_arrow_cannot_open_it(tmp_path, ending):
+    path = write(tmp_path, columns_of(300), ending)
+    renamed = tmp_path / os.fsdecode(b"caf\xe9" + ending.encode())
+    Path(path).rename(renamed)
+    found, expected = (
+        bayescope.run(config(str(one), "1 kB", "mle"))
+        for one in (renamed, write(tmp_path, columns_of(300), ending))
+    )
+    np.testing.assert_allclose(found.fits[0].estimate, expected.fits[0].estimate, rtol=1e-9)
+    assert found.record.data.source.endswith(rf"caf\xe9{ending}")
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def numeric_columns(path: Path) -> dict[str, bool]:
     is_a = pa.types
     try:
         schema = _SCHEMAS[path.suffix.lower()](path)
-    except (KeyError, OSError, pa.ArrowException, UnicodeDecodeError) as error:
+    except (KeyError, OSError, pa.ArrowException, UnicodeError) as error:
         raise NotInBatches from error
     fields = [field for field in schema if not is_index(field.name)]
     kinds = {field.name: is_a.is_integer(field.type) or is_a.is_floating(field.type) for field in fields}
@@ -85,7 +85,7 @@ def tables(
             table = make_table(arrays, source, rows=rows, fingerprinted=())
             table = drop_missing(table, columns) if missing == "drop" else table
             yield check_columns(table, columns, columns) if len(table) else table
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+    except (OSError, pa.ArrowException, UnicodeError) as error:
         raise NotInBatches from error
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.config.paths import path_text
 from bayescope.config.schema import ModelConfig
 from bayescope.data.batches import NotInBatches, numeric_columns, size_in_memory, tables
 from bayescope.data.checks import check_response
@@ -76,6 +77,7 @@ def stream(config: Any, base_dir: Path, spec: ModelConfig, formula: Formula | No
         if not all(numeric.get(name) for name in columns) or size_in_memory(path, len(columns)) < limit:
             return None
         shown = path.relative_to(base_dir).as_posix() if path.is_relative_to(base_dir) else str(path)
+        shown = path_text(shown)
         batches = partial(_batches, path, columns, shown, config.missing, spec)
         return _collected(columns, shown, spec, batches)
     except NotInBatches:

@@ -28,7 +28,7 @@ from bayescope.inference.conjugate_families import FAMILIES, Arguments, Family
 from bayescope.inference.conjugate_pairs import PAIRS, ConjugatePair
 from bayescope.inference.conjugate_rules import Known, Summary
 from bayescope.inference.exact_posterior import ExactPosterior, Solvable, Statistics
-from bayescope.inference.fit import Outcome
+from bayescope.inference.heavy_tails import heavy_tails
 from bayescope.inference.marginal_base import StoredMarginal
 from bayescope.inference.predictive import Predictive
 from bayescope.inference.predictive_exact import conjugate_predictive
@@ -224,7 +224,7 @@ def _solve(model: Model, prior: Conjugate, stored: Statistics, _tolerance: float
         marginals=posterior.marginals,
         draw=lambda rng, size: posterior.family.draw(rng, size, posterior.arguments),
         log_evidence=float(prior.log_evidence(statistics)) if is_proper and lost <= MOST_ROUNDING else None,
-        outcome=_outcome(model, mean, sds),
+        outcome=heavy_tails(model.names, mean, np.square(sds)),
         details={
             "conjugate": _details(model, prior, statistics, posterior),
             **(rounded_away(lost) if is_proper else {}),
@@ -272,17 +272,6 @@ def _refuse_huge(name: str, sd: float) -> None:
             f"The variance of {name} is beyond the largest number of double precision, 1.8e308.",
             "Give the response in other units, or a prior of another size.",
         )
-
-
-def _outcome(model: Model, mean: Floats, sds: Floats) -> Outcome:
-    if np.isfinite(sds).all():
-        return Outcome()
-    what = "sd" if np.isfinite(mean).all() else "mean and sd"
-    return Outcome(
-        "flagged",
-        f"The posterior tails are so heavy that the {what} of {', '.join(model.names)} do not exist.",
-        "Read medians and intervals, or give a prior with lighter tails.",
-    )
 
 
 def _details(model: Model, prior: Conjugate, statistics: Floats, posterior: Conjugate) -> dict[str, Any]:

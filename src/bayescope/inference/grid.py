@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.errors import FitError, NotApplicable
-from bayescope.inference.fit import Fit, Outcome
+from bayescope.inference.fit import Fit
 from bayescope.inference.grid_draws import draw
 from bayescope.inference.grid_lattice import Frame
 from bayescope.inference.grid_marginal import Gridded
 from bayescope.inference.grid_refine import Goal, Settled, finite_moments, first_axes, marginal, settle
 from bayescope.inference.grid_surface import surface
 from bayescope.inference.grid_target import Target, locate
+from bayescope.inference.heavy_tails import heavy_tails
 from bayescope.inference.improper import refuse_improper_spread
 from bayescope.inference.map_refusals import refuse_improper
 from bayescope.inference.method import Context, Method
@@ -67,7 +68,7 @@ def fit(model: Model, settings: GridSettings, context: Context) -> Fit:
         method="grid",
         kind="posterior",
         names=model.names,
-        outcome=_outcome(model.names, finite),
+        outcome=heavy_tails(model.names, mean, covariance.diagonal()),
         estimate=mean,
         covariance=covariance,
         marginals=marginals,
@@ -202,22 +203,6 @@ def _require_accuracy(error: float, tolerance: float) -> None:
             f"The grid reached a relative error of {error:.2g}, not {tolerance:.2g}.",
             "Raise `tolerance` of the method grid, or use nuts.",
         )
-
-
-def _outcome(names: Sequence[str], finite: tuple[int, ...]) -> Outcome:
-    """Flag moments that do not exist."""
-    heavy = [
-        f"the {'sd' if count else 'mean and sd'} of {name}"
-        for name, count in zip(names, finite, strict=True)
-        if count < 2
-    ]
-    if not heavy:
-        return Outcome()
-    return Outcome(
-        "flagged",
-        f"The posterior tails are so heavy that {' and '.join(heavy)} do not exist.",
-        "Read medians and intervals, or give the parameters priors with lighter tails.",
-    )
 
 
 GRID = Method(

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from bayescope.inference.exact_posterior import ExactPosterior, Solvable, Statistics
 from bayescope.inference.fit import Marginal
+from bayescope.inference.heavy_tails import heavy_tails
 from bayescope.inference.improper import prior_rows, refuse_flat_sigma, refuse_perfect_fit
 from bayescope.inference.linear_gaussian import require_rank, with_rows
 from bayescope.inference.named_marginals import Gamma, InverseGamma, StudentT, number_text
@@ -39,7 +40,6 @@ from bayescope.inference.predictive_exact import student_predictive
 from bayescope.inference.regression import (
     compressed_of,
     correlation_reasons,
-    heavy_tails,
     pool,
     sigma_reasons,
     statistics_of,
@@ -190,7 +190,7 @@ def _solve(
         marginals=tuple(marginals[i] for i in place),
         draw=draw,
         log_evidence=log_evidence(model, statistics, posterior),
-        outcome=heavy_tails(model.names, mean[place], np.diag(covariance)[place]),
+        outcome=heavy_tails(model.names, mean[place], np.diag(covariance)[place], "sigma"),
         details=_details(posterior),
         predict=lambda rows: student_predictive(
             rows,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.distributions.links import LINKS
 from bayescope.inference.exact_posterior import ExactPosterior, Solvable, Statistics
-from bayescope.inference.fit import Outcome
+from bayescope.inference.heavy_tails import heavy_tails
 from bayescope.inference.improper import prior_rows, refuse_flat_sigma
 from bayescope.inference.linear_gaussian import (
     CoefficientPrior,
@@ -197,7 +197,7 @@ def _solve_unknown(
         marginals=tuple(marginals[i] for i in order),
         draw=lambda rng, size: posterior.draw(rng, size)[:, order],
         log_evidence=log_evidence if proper and DISTRIBUTIONS[name].proper else None,
-        outcome=heavy_tails(model.names, mean, np.diag(covariance)),
+        outcome=heavy_tails(model.names, mean, np.diag(covariance), "sigma"),
         details={"nodes": len(posterior.quadrature.nodes), "relative_error": posterior.relative_error},
         predict=lambda rows: normal_predictive(
             rows,
@@ -227,23 +227,3 @@ def _sigma_prior(model: Model, sigma: Predictor) -> SigmaPrior:
 
 
 _POWERS = MappingProxyType({"identity": 1, "variance": 2, "precision": -2})
-
-
-def heavy_tails(names: Sequence[str], means: Floats, variances: Floats) -> Outcome:
-    """Flag moments that do not exist: they are reported as inf (a mean with no value as nan)."""
-    missing = {
-        "mean and sd": [name for name, mean in zip(names, means, strict=True) if not np.isfinite(mean)],
-        "sd": [
-            name
-            for name, mean, variance in zip(names, means, variances, strict=True)
-            if np.isfinite(mean) and not np.isfinite(variance)
-        ],
-    }
-    parts = [f"the {what} of {', '.join(found)}" for what, found in missing.items() if found]
-    if not parts:
-        return Outcome()
-    return Outcome(
-        "flagged",
-        f"The posterior tails are so heavy that {' and '.join(parts)} do not exist.",
-        "Read medians and intervals, or give sigma a prior with lighter tails.",
-    )
