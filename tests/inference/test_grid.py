@@ -240,6 +240,17 @@ def test_a_tail_that_turns_flat_far_out_has_the_moments_of_its_end(y, mu, prior,
     assert found.estimate[0] == pytest.approx(mean, abs=1e-5)
 
 
+def test_a_moment_that_does_not_settle_for_its_tail_is_named():
+    model = {"likelihood": "NegativeBinomial", "response": "y"}
+    model["priors"] = {"mu": 4.833, "alpha": "HalfCauchy(1)"}
+    config = {"name": "tail", "data": {"columns": {"y": [0, 0, 0, 9, 0, 20]}}, "model": model}
+    found = bayescope.run(config | {"inference": [{"grid": {"max_points": 20_000}}]})["grid"]
+    assert found.outcome.message == (
+        "The sd of alpha does not settle: its tail is so heavy that it may have none."
+    )
+    assert "a prior with lighter tails" in found.outcome.advice
+
+
 def test_moments_that_do_not_exist_are_infinite_and_flagged(regression):
     # separable classes: towards +inf the likelihood of the slope is constant, and its prior is Cauchy
     X = np.column_stack([np.arange(6) - 2.5])

@@ -179,6 +179,13 @@ def _exhausted(target: Target, lattice: Lattice | None, goal: Goal) -> FitError:
             "It is improper, or nearly so.",
             "Give every parameter a proper prior, or use more rows.",
         )
+    outermost = lattice.frame.order[0]
+    if finite_moments(target, Settled(lattice, *moments(lattice), np.nan)) < goal.finite[outermost]:
+        heavy = target.model.names[outermost]
+        return FitError(
+            f"The sd of {heavy} does not settle: its tail is so heavy that it may have none.",
+            f"Give {heavy} a prior with lighter tails, or read medians and intervals of nuts.",
+        )
     reached = float(errors.sum() + leaks[:, :, 0].sum())
     growing = f"; {leaves} of the mass" if mass.max() > _MUCH else ""
     return FitError(
