@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import bayescope
 from bayescope.distributions.likelihoods import HeadParameter
 from bayescope.distributions.supports import POSITIVE, REAL, UNIT
 from bayescope.models.defaults import (
@@ -127,6 +128,30 @@ def test_the_intercept_does_not_feel_the_units_of_the_columns(values, of_x):
     x = np.array(values)[:, np.newaxis]
     here, there = intercept_prior(x, None, 1.0, 2.0), intercept_prior(of_x * x, None, 1.0, 2.0)
     assert there.arguments["sigma"] == pytest.approx(here.arguments["sigma"], rel=3 * FOUR_DIGITS)
+
+
+@given(st.floats(-1e9, 1e9), st.floats(1e-3, 1e3))
+def test_a_mean_is_right_to_one_percent_of_its_sd_and_printed_in_full(location, scale):
+    prior = parameter_prior(HeadParameter("mu", REAL), location, scale)
+    mu, sigma = prior.arguments.values()
+    assert abs(mu - location) <= 0.01 * sigma
+    printed = [float(text) for text in str(prior).removeprefix("Normal(").removesuffix(")").split(",")]
+    assert printed == pytest.approx([mu, sigma], abs=0.01 * sigma)
+
+
+@pytest.mark.parametrize("origin", [1013.0, 5_812_345.0, -1e9])
+def test_no_default_depends_on_where_the_response_has_its_zero(origin):
+    y = np.array([0.55, 0.30, 0.60, 0.38, 0.47, 0.40])
+
+    def fit(values):
+        model = {"likelihood": "Normal", "response": "y"}
+        config = {"name": "x", "data": {"columns": {"y": values}}, "model": model, "inference": ["exact"]}
+        return bayescope.run(config)["exact"]
+
+    here, there = fit(y), fit(y + origin)
+    assert there.estimate - [origin, 0.0] == pytest.approx(here.estimate, abs=0.01 * here.sd[0])
+    assert there.sd == pytest.approx(here.sd, rel=1e-3)
+    assert there.log_evidence == pytest.approx(here.log_evidence, abs=1e-3)
 
 
 def test_the_response_is_weighed_by_its_rows():

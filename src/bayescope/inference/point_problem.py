@@ -223,7 +223,9 @@ class PointProblem:
         self, start: Floats, settings: PointSettings, curvature: Known | None = None
     ) -> Solution:
         """Solve for all unknowns at once, however many have kinks; see `minimise`."""
-        limited = replace(self.objective, upper=np.minimum(self.objective.upper, self.limits))
+        limited = self.objective
+        if np.isfinite(self.limits).any():
+            limited = replace(limited, upper=np.minimum(limited.upper, self.limits))
         if curvature is not None:
             limited = replace(limited, slack=_SLACK)
         found = minimise(

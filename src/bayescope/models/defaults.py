@@ -28,6 +28,7 @@ HalfCauchy(1) of shapes and the Beta(2, 2) of psi; the Gamma(2, 0.1) of nu is th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -103,13 +104,15 @@ def _mean_offset(offset: Floats | float | None, response: Response) -> float:
 def slope_priors(matrix: Floats, weights: Floats | None, scale: float) -> list[Prior]:
     """Normal(0, 2.5 s / s_j) for each column of `matrix`, shape (n, k)."""
     _, sds = moments(matrix, weights)
-    return [_normal(0.0, AUTOSCALE * scale / sd) for sd in sds]
+    return [normal_prior(0.0, AUTOSCALE * scale / sd) for sd in sds]
 
 
 def intercept_prior(slopes: Floats, weights: Floats | None, location: float, scale: float) -> Prior:
     """Normal prior of the Intercept, wide enough for columns that are far from zero."""
     means, sds = moments(slopes, weights)
-    return _normal(location, AUTOSCALE * scale * float(np.hypot(1.0, np.sqrt(np.sum((means / sds) ** 2)))))
+    return normal_prior(
+        location, AUTOSCALE * scale * float(np.hypot(1.0, np.sqrt(np.sum((means / sds) ** 2))))
+    )
 
 
 def spread_prior(scale: float) -> Prior:
@@ -122,7 +125,7 @@ def parameter_prior(parameter: HeadParameter, location: float, scale: float) -> 
     if parameter.prior is not None:
         return Prior(*parameter.prior)
     by_support = {
-        REAL: _normal(location, AUTOSCALE * scale),
+        REAL: normal_prior(location, AUTOSCALE * scale),
         POSITIVE: Prior("Exponential", {"lam": _round(1.0 / (parameter.scale(location, scale) or 1.0))}),
         UNIT: Prior("Beta", {"alpha": 1.0, "beta": 1.0}),
     }
@@ -138,10 +141,14 @@ def stack(priors: Sequence[Prior]) -> Prior:
     return Prior(first.distribution, arguments)
 
 
-def _normal(mu: float, sigma: float) -> Prior:
-    return Prior("Normal", {"mu": _round(mu), "sigma": _round(sigma)})
+def normal_prior(mu: float, sigma: float) -> Prior:
+    """Normal(mu, sigma), rounded to what matters: mu to 1 % of sigma or better, sigma to four digits."""
+    return Prior("Normal", {"mu": _round(mu, to=sigma), "sigma": _round(sigma)})
 
 
-def _round(value: float) -> float:
-    """Four significant digits: what the report prints is what was used."""
-    return float(f"{value:.4g}")
+def _round(value: float, to: float = math.inf) -> float:
+    # what the report prints is what was used
+    digits = 4
+    if value and math.isfinite(value) and 0 < to < abs(value):
+        digits = max(digits, 3 + math.floor(math.log10(abs(value))) - math.floor(math.log10(to)))
+    return float(f"{value:.{digits}g}")

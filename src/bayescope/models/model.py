@@ -49,7 +49,13 @@ def _argument_text(value: Value) -> str:
         return value.text(f"{value.factor:.6g}")
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_argument_text, value)) + "]"
-    return f"{value:.6g}"
+    return _number_text(value)
+
+
+def _number_text(value: float) -> str:
+    """Six digits; a number that was written with more, up to twelve or fifteen, as it was written."""
+    text = f"{value:.{12 if abs(value) < 1e5 else 15}g}"
+    return text if float(text) == value else f"{value:.6g}"
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from bayescope.data.formula import Formula
 from bayescope.distributions.supports import REAL
 from bayescope.errors import ConfigError, Problem
 from bayescope.models.blocks import Unknown
-from bayescope.models.defaults import AUTOSCALE, moments
+from bayescope.models.defaults import AUTOSCALE, moments, normal_prior
 from bayescope.models.model import Model, Predictor, Prior
 from bayescope.models.networks import MOST_WEIGHTS, Network, layer_labels, layer_names
 
@@ -119,19 +119,15 @@ def _scales(
     location, scale = center
     found = []
     for number, layer in enumerate(network.layers):
-        spread, bias = np.full(layer.inputs, 1.0 / math.sqrt(layer.inputs)), _normal(0.0, 1.0)
+        spread, bias = np.full(layer.inputs, 1.0 / math.sqrt(layer.inputs)), normal_prior(0.0, 1.0)
         if number == 0:
             spread = AUTOSCALE * spread / sd
-            bias = _normal(0.0, float(np.hypot(AUTOSCALE, np.linalg.norm(spread * mean))))
+            bias = normal_prior(0.0, float(np.hypot(AUTOSCALE, np.linalg.norm(spread * mean))))
         if layer is network.layers[-1]:
-            spread, bias = AUTOSCALE * scale * spread, _normal(location, AUTOSCALE * scale)
-        own = [_normal(0.0, float(value)) for value in spread for _ in range(layer.units)]
+            spread, bias = AUTOSCALE * scale * spread, normal_prior(location, AUTOSCALE * scale)
+        own = [normal_prior(0.0, float(value)) for value in spread for _ in range(layer.units)]
         found.append((own, [bias] * layer.units))
     return found
-
-
-def _normal(mu: float, sigma: float) -> Prior:
-    return Prior("Normal", {"mu": float(f"{mu:.4g}"), "sigma": float(f"{sigma:.4g}")})
 
 
 def networks(model: Model) -> tuple[Predictor, ...]:

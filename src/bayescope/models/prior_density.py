@@ -191,15 +191,20 @@ def element_priors(model: Model, theta: Floats | None = None) -> tuple[tuple[str
     A scale that is a number times another unknown is its number at `theta`, shape (d,); without `theta` it
     stays a `Scaled`. An element of a vector with an MvNormal prior has its marginal.
     """
-    return tuple(
-        _element_prior(model, block, i, theta) for block in model.blocks for i in range(len(block.labels))
-    )
+    return tuple(found for block in model.blocks for found in _block_priors(model, block, theta))
 
 
 def only_prior(model: Model, predictor: Predictor) -> tuple[str, dict[str, Any]]:
     """Return the prior of the one unknown that a predictor has, as `element_priors` does."""
     [position] = predictor.index
     return element_priors(model)[position]
+
+
+def _block_priors(model: Model, block: Block, theta: Floats | None) -> list[tuple[str, dict[str, Any]]]:
+    size, given = len(block.labels), block.prior.arguments.values()
+    if PRIORS[block.prior.distribution].marginal is None and not any(isinstance(v, tuple) for v in given):
+        return [_element_prior(model, block, 0, theta)] * size  # all alike
+    return [_element_prior(model, block, i, theta) for i in range(size)]
 
 
 def _element_prior(model: Model, block: Block, i: int, theta: Floats | None) -> tuple[str, dict[str, Any]]:
