@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.config.paths import path_text
+from bayescope.data.csv_files import arrow_file
 from bayescope.data.files import CHANGED
 from bayescope.errors import DataError, Finding
 
@@ -50,10 +51,10 @@ def _parse(path: Path) -> Any:
     import pyarrow.csv
 
     parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    with path.open("rb") as file, pyarrow.csv.open_csv(file, parse_options=parsing) as reader:
+    with arrow_file(path) as file, pyarrow.csv.open_csv(file, parse_options=parsing) as reader:
         names = reader.schema.names
     parsing.ignore_empty_lines = len(names) > 1  # of a single column they are missing values
-    with path.open("rb") as file:
+    with arrow_file(path) as file:
         return pyarrow.csv.read_csv(
             file,
             read_options=pyarrow.csv.ReadOptions(block_size=1 << 24),

@@ -6,6 +6,7 @@ Columns are numbers here; a file whose columns are not, or that Arrow refuses on
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from bayescope.data.checks import check_columns, drop_missing
 from bayescope.data.columns import MISSING_WORDS, from_arrow
+from bayescope.data.csv_files import arrow_file
 from bayescope.data.files import is_index
 from bayescope.data.table import LARGEST_EXACT, Table, make_table
 
@@ -32,7 +34,8 @@ def size_in_memory(path: Path, columns: int) -> int:
     if path.suffix.lower() == ".parquet":
         import pyarrow.parquet
 
-        return int(_COPIES * 8 * columns * pyarrow.parquet.ParquetFile(path).metadata.num_rows)
+        with arrow_file(path) as file:
+            return int(_COPIES * 8 * columns * pyarrow.parquet.ParquetFile(file).metadata.num_rows)
     return _COPIES * path.stat().st_size
 
 
@@ -47,7 +50,7 @@ def numeric_columns(path: Path) -> dict[str, bool]:
     is_a = pa.types
     try:
         schema = _SCHEMAS[path.suffix.lower()](path)
-    except (KeyError, OSError, pa.ArrowException, UnicodeError) as error:
+    except (KeyError, OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise NotInBatches from error
     fields = [field for field in schema if not is_index(field.name)]
     kinds = {field.name: is_a.is_integer(field.type) or is_a.is_floating(field.type) for field in fields}
@@ -85,7 +88,7 @@ def tables(
             table = make_table(arrays, source, rows=rows, fingerprinted=())
             table = drop_missing(table, columns) if missing == "drop" else table
             yield check_columns(table, columns, columns) if len(table) else table
-    except (OSError, pa.ArrowException, UnicodeError) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise NotInBatches from error
 
 
@@ -94,7 +97,7 @@ def _csv(path: Path, types: Mapping[str, Any] | None = None) -> Any:
     import pyarrow.csv
 
     return pyarrow.csv.open_csv(
-        path,
+        arrow_file(path),
         read_options=pyarrow.csv.ReadOptions(block_size=_BYTES),
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(
@@ -130,14 +133,15 @@ def _rounded(column: Any) -> bool:
 def _parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[Any]:
     import pyarrow.parquet
 
-    with pyarrow.parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
+    with arrow_file(path) as opened:
+        file = pyarrow.parquet.ParquetFile(opened, pre_buffer=False, buffer_size=1 << 20)
         yield from file.iter_batches(ROWS, columns=list(columns), use_threads=False)
 
 
 def _feather_batches(path: Path, columns: Sequence[str]) -> Iterator[Any]:
     import pyarrow as pa
 
-    with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as file:
+    with pa.memory_map(os.fsencode(path)) as mapped, pa.ipc.open_file(mapped) as file:
         for i in range(file.num_record_batches):
             yield file.get_batch(i).select(list(columns))
 
@@ -145,14 +149,15 @@ def _feather_batches(path: Path, columns: Sequence[str]) -> Iterator[Any]:
 def _feather_schema(path: Path) -> Any:
     import pyarrow as pa
 
-    with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as file:
+    with pa.memory_map(os.fsencode(path)) as mapped, pa.ipc.open_file(mapped) as file:
         return file.schema
 
 
 def _parquet_schema(path: Path) -> Any:
     import pyarrow.parquet
 
-    return pyarrow.parquet.read_schema(path)
+    with arrow_file(path) as file:
+        return pyarrow.parquet.read_schema(file)
 
 
 _SCHEMAS: Mapping[str, Callable[[Path], Any]] = {

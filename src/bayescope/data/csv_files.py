@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
@@ -25,6 +26,16 @@ def refuse(source: str, message: str) -> NoReturn:
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's text, or its kind if it has none."""
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def arrow_file(path: Path) -> Any:
+    """Open a file for Arrow, whatever bytes its name has.
+
+    Not a file of Python's: a thread of Arrow's may let go of it while the interpreter ends, which aborts.
+    """
+    import pyarrow as pa
+
+    return pa.OSFile(os.fsencode(path))
 
 
 def read_csv(path: Path, source: str) -> Any:
@@ -78,7 +89,7 @@ def _parse_csv(path: Path, on_ragged: Callable[[Any], str] | None, *, blank_rows
     """Parse with Arrow; a handler of ragged rows costs the threads but is told the row numbers."""
     import pyarrow.csv
 
-    with path.open("rb") as file:  # Arrow itself opens no path that is not UTF-8
+    with arrow_file(path) as file:
         table = pyarrow.csv.read_csv(
             file,
             read_options=pyarrow.csv.ReadOptions(use_threads=on_ragged is None, block_size=1 << 24),

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from bayescope.config.paths import path_text
 from bayescope.config.suggest import closest, suggest
 from bayescope.data.columns import Column, from_arrow
-from bayescope.data.csv_files import EMPTY, NO_ROWS, first_line, read_csv, refuse, refuse_binary
+from bayescope.data.csv_files import EMPTY, NO_ROWS, arrow_file, first_line, read_csv, refuse, refuse_binary
 from bayescope.data.table import Table, make_table
 from bayescope.errors import DataError, Finding
 
@@ -140,7 +140,7 @@ def _read_parquet(path: Path, source: str) -> Any:
     import pyarrow.parquet
 
     try:
-        with path.open("rb") as file:
+        with arrow_file(path) as file:
             return pyarrow.parquet.ParquetFile(file).read()
     except pa.ArrowException as error:
         refuse(source, f"this file cannot be read as Parquet: {first_line(error)}")
@@ -151,7 +151,7 @@ def _read_feather(path: Path, source: str) -> Any:
     import pyarrow.feather
 
     try:
-        with path.open("rb") as file:
+        with arrow_file(path) as file:
             return pyarrow.feather.read_table(file)
     except pa.ArrowException as error:
         refuse(source, f"this file cannot be read as Feather: {first_line(error)}")
