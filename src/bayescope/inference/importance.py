@@ -39,6 +39,7 @@ from bayescope.sampling.importance import (
     pareto_k_limit,
     resample,
 )
+from bayescope.sampling.pareto import smooth_tails
 
 type Floats = NDArray[np.float64]
 
@@ -78,6 +79,7 @@ def fit(model: Model, settings: ImportanceSettings, context: Context) -> Fit:
     draws = theta[positions].reshape(settings.chains, settings.draws, -1)
     mean, mean_error = _mean(theta, weights)
     covariance, sd_error = _covariance(theta - mean, weights)
+    tails = _tails(theta - mean, log_ratios)
     # mirrored at a mode that is known to so many sds, the mean is no better known
     mean_error = np.hypot(mean_error, settings.tolerance * np.sqrt(np.diag(covariance)))
     noted = evidence_note(model)
@@ -86,7 +88,7 @@ def fit(model: Model, settings: ImportanceSettings, context: Context) -> Fit:
         method="importance",
         kind="posterior",
         names=model.names,
-        outcome=_outcome(found, weights),
+        outcome=_outcome(found, weights, tails),
         estimate=mean,
         covariance=covariance,
         marginals={name: Draws(draws[:, :, j]) for j, name in enumerate(model.names)},
@@ -94,7 +96,7 @@ def fit(model: Model, settings: ImportanceSettings, context: Context) -> Fit:
         log_evidence=None if noted else weights.log_constant,
         details={
             **describe(found),
-            **quality(weights),
+            **quality(weights, float(tails.max())),
             "distinct_draws": len(np.unique(positions)),
             "mcse_mean": dict(zip(model.names, mean_error.tolist(), strict=True)),
             "mcse_sd": dict(zip(model.names, sd_error.tolist(), strict=True)),
@@ -152,6 +154,16 @@ def _covariance(deviation: Floats, weights: ImportanceWeights) -> tuple[Floats, 
     return covariance * np.outer(unit, unit), error * unit
 
 
+def _tails(deviation: Floats, log_ratios: Floats) -> Floats:
+    """Pareto k of w (theta_j - mean_j)^2, whose mean is the variance, shape (d,), from deviations (S, d).
+
+    The weights may be bounded, and the variance yet carried by a few draws far out, or by none so far.
+    """
+    with np.errstate(divide="ignore"):
+        terms = (log_ratios + 2.0 * np.log(np.abs(each)) for each in deviation.T)
+        return np.array([smooth_tails(each[np.newaxis], 0.5)[1][0] for each in terms])
+
+
 def _error(deviation: Floats, weights: ImportanceWeights) -> Floats:
     """Monte Carlo standard error of a weighted mean, from the deviations from it, shape (S, ...).
 
@@ -168,9 +180,12 @@ def _evidence_error(weights: ImportanceWeights) -> float:
     return float(np.sqrt(np.square(first + mirrored - 1 / len(first)).sum()))
 
 
-def quality(weights: ImportanceWeights) -> dict[str, Any]:
-    """ESS and Pareto k, JSON-able: a k that is not finite is None, with a note."""
-    size, k = len(weights.log_weights), weights.pareto_k
+def quality(weights: ImportanceWeights, tails: float = -math.inf) -> dict[str, Any]:
+    """ESS and Pareto k, JSON-able: a k that is not finite is None, with a note.
+
+    `tails` is the largest k of what the weights average, if that is known: the larger counts.
+    """
+    size, k = len(weights.log_weights), max(weights.pareto_k, tails)
     note = {
         math.inf: {"pareto_k_note": "too few weights are above zero to fit their tail"},
         -math.inf: {"pareto_k_note": "the largest weights are equal: they have no tail"},
@@ -184,22 +199,25 @@ def quality(weights: ImportanceWeights) -> dict[str, Any]:
     }
 
 
-def _outcome(found: NormalApproximation, weights: ImportanceWeights) -> Outcome:
-    if not weights.reliable:
-        limit = pareto_k_limit(len(weights.log_weights))
-        return Outcome(
-            "flagged",
-            f"Pareto k is {weights.pareto_k:.2f}, above {limit:.2f}: a few draws carry the answer "
-            f"(effective sample size {weights.ess:.0f} of {len(weights.log_weights)}).",
-            _ADVICE,
-        )
-    if found.modes > 1:
-        return Outcome(
-            "flagged",
-            f"The posterior has {found.modes} modes, and the draws come from around the highest of them.",
-            _ADVICE,
-        )
-    return Outcome()
+def _outcome(found: NormalApproximation, weights: ImportanceWeights, tails: Floats) -> Outcome:
+    names = np.array(found.problem.model.names)
+    size, limit = len(weights.log_weights), pareto_k_limit(len(weights.log_weights))
+    worth = f"(effective sample size {weights.ess:.0f} of {size})"
+    doubts = {
+        "The tail of the weights has no shape, so nothing tells whether they can be trusted.": (
+            weights.pareto_k == math.inf
+        ),
+        f"Pareto k is {tails.max():.2f}, above {limit:.2f}: the tails of the posterior are so heavy that "
+        f"a few draws carry the sd of {', '.join(names[tails > limit])}.": tails.max() > limit,
+        f"Pareto k is {weights.pareto_k:.2f}, above {limit:.2f}: a few draws carry the answer {worth}.": (
+            not weights.reliable
+        ),
+        f"The posterior has {found.modes} modes, and the draws come from around the highest of them.": (
+            found.modes > 1
+        ),
+    }
+    doubt = next((message for message, holds in doubts.items() if holds), None)
+    return Outcome() if doubt is None else Outcome("flagged", doubt, _ADVICE)
 
 
 IMPORTANCE = Method(
