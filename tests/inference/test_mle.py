@@ -11,6 +11,7 @@ import pytest
 import scipy
 from ruamel.yaml import YAML
 
+import bayescope
 from bayescope.errors import FitError
 from bayescope.inference.method import Context
 from bayescope.inference.mle import MLE
@@ -235,3 +236,28 @@ def test_a_search_that_rounding_stops_next_to_the_mode_says_which_tolerance_to_a
     with pytest.raises(FitError, match=f"{status} after 7 iterations") as refusal:
         refuse_unconverged(end, MLE.settings(), "the MLE")
     assert advice in refusal.value.advice
+
+
+@pytest.mark.parametrize(
+    ("trials", "successes"),
+    [
+        (1_000_000, (100_000, 300_000)),
+        (14_020_747, (7_272_022, 4_156_643)),
+        (6_475_651_559, (5_387_365_487, 1_598_553_067)),
+    ],
+)
+def test_many_trials_whose_terms_cancel_do_not_stop_the_search(trials, successes):
+    # the log density is about 20, the sum of terms of up to 1e10, and rounded as these are
+    columns = {"k": list(successes), "n": [trials, trials], "b": [0, 1]}
+    model = {
+        "likelihood": "Binomial",
+        "formula": "k / n ~ b",
+        "priors": {"b": "Flat()", "Intercept": "Flat()"},
+    }
+    run = bayescope.run(
+        {"name": "ab", "data": {"columns": columns}, "model": model, "inference": ["mle", "map"]}
+    )
+    first, second = (math.log(k / (trials - k)) for k in successes)
+    for fit in run.fits:
+        off = np.abs(fit.estimate - [first, second - first]) / fit.sd
+        assert off.max() < 1e-7

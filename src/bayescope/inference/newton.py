@@ -28,6 +28,8 @@ _EPSILON = float(np.finfo(np.float64).eps)
 _DAMPINGS = (0.0, 1e-6, 1e-3, 1.0, 1e3, 1e6)
 _LEFT, _ROOM = 0.2, 2.0
 _HALVINGS = 50
+_NEAR = 1e-4  # nats that a step promises: one of 0.014 sds
+_ROUNDED = 1e-2  # nats: more is no rounding error, but of more than 1e13 trials
 
 
 @dataclass(frozen=True)
@@ -133,22 +135,21 @@ def _descend(objective: Objective, current: Iterate) -> Iterate | None:
 
 
 def _line_search(objective: Objective, current: Iterate, target: Floats) -> Iterate | None:
-    """Backtrack from `target` until F falls enough; at rounding level until the residual falls."""
+    """Backtrack from `target` until F falls enough; at the end, until the residual does."""
     move = target - current.theta
     predicted = float(current.gradient @ move)
     predicted += objective.penalty(target) - objective.penalty(current.theta)
     noise = 4096 * _EPSILON * (1.0 + abs(current.total))
-    if abs(predicted) <= noise:
-        following = _follow(objective, current, target)
-        same = following.total <= current.total + noise
-        return following if same and following.residual < current.residual else None
-    if not predicted < 0:
+    if not predicted <= noise:
         return None
-    if objective.slopes is not None:
+    whole = objective.slopes is not None or abs(predicted) <= max(_NEAR, noise)
+    if whole:
         following = _follow(objective, current, target)
-        if following.total <= current.total + 1e-4 * predicted and np.isfinite(following.residual):
+        if _falls(current, following, predicted, noise):
             return following
-    for halving in range(0 if objective.slopes is None else 1, _HALVINGS):
+        if abs(predicted) <= noise:
+            return None
+    for halving in range(1 if whole else 0, _HALVINGS):
         step = 0.5**halving
         trial = target if halving == 0 else current.theta + step * move
         if objective.value(trial) + objective.penalty(trial) <= current.total + 1e-4 * step * predicted:
@@ -156,6 +157,19 @@ def _line_search(objective: Objective, current: Iterate, target: Floats) -> Iter
             if np.isfinite(following.residual) or following.total == -np.inf:
                 return following
     return None
+
+
+def _falls(current: Iterate, following: Iterate, predicted: float, noise: float) -> bool:
+    """Tell whether a whole step is good: F falls as promised, or is so near its minimum that it cannot tell.
+
+    F is rounded as its largest terms are, which may be far larger than F; its gradient is right for longer.
+    """
+    rise = following.total - current.total
+    if abs(predicted) <= _NEAR and following.residual <= current.residual / 2:
+        return rise <= _ROUNDED
+    if abs(predicted) <= noise:
+        return rise <= noise and following.residual < current.residual
+    return rise <= 1e-4 * predicted and bool(np.isfinite(following.residual))
 
 
 def _follow(objective: Objective, current: Iterate, target: Floats) -> Iterate:
