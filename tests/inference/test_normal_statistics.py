@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bayescope.inference.log_coordinates import in_logs
 from bayescope.inference.normal_statistics import normal_statistics
-from bayescope.inference.point_problem import PointProblem, in_logs
+from bayescope.inference.point_problem import PointProblem
 from bayescope.models import density
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.inference.certificate import has_maximum
+from bayescope.inference.log_coordinates import in_logs, out_of_logs
 from bayescope.inference.newton import Solution, minimise
 from bayescope.inference.normal_statistics import NormalStatistics, normal_statistics
 from bayescope.inference.objective import Derivatives, Known, Objective
@@ -236,57 +237,9 @@ class PointProblem:
             curvature=curvature,
             enough=self._enough(settings.tolerance),
         )
-        if not self.positive.any():
-            return found
-        return replace(found, theta=_from_logs(found.theta, self.positive, limited), hessian=None)
+        return out_of_logs(found, limited, self.positive)
 
 
 def _by_chain_rule(model: Model) -> Model:
     """The model without what its head knows of density and derivatives together, or of their series."""
     return replace(model, likelihood=replace(model.likelihood, together={}, expansion={}))
-
-
-def in_logs(objective: Objective, positive: Flags) -> Objective:
-    """Return `objective` as a function of log theta_j for the `positive` elements, without a Jacobian.
-
-    With theta = exp(phi): df/dphi = theta f', d2f/dphi2 = theta^2 f'' + theta f'.
-    """
-    if not positive.any():
-        return objective
-
-    def value(phi: Floats) -> float:
-        return objective.value(_from_logs(phi, positive, objective))
-
-    def derivatives(phi: Floats) -> tuple[float, Floats, Floats]:
-        theta = _from_logs(phi, positive, objective)
-        smooth, gradient, hessian = objective.derivatives(theta)
-        stretch = np.where(positive, theta, 1.0)
-        diagonal = np.diag(np.where(positive, gradient * theta, 0.0))
-        return smooth, gradient * stretch, hessian * np.outer(stretch, stretch) + diagonal
-
-    def slopes(phi: Floats) -> tuple[float, Floats]:
-        theta = _from_logs(phi, positive, objective)
-        smooth, gradient = objective.slopes(theta)  # type: ignore[misc]
-        return smooth, gradient * np.where(positive, theta, 1.0)
-
-    def log(bound: Floats) -> Floats:
-        with np.errstate(divide="ignore"):
-            return np.where(positive, np.log(np.where(positive, bound, 1.0)), bound)
-
-    return Objective(
-        value,
-        derivatives,
-        log(objective.lower),
-        log(objective.upper),
-        objective.location,
-        objective.weight,
-        None if objective.slopes is None else slopes,
-        objective.slack,
-    )
-
-
-def _from_logs(phi: Floats, positive: Flags, objective: Objective) -> Floats:
-    with np.errstate(over="ignore"):
-        theta = np.where(positive, np.exp(np.where(positive, phi, 0.0)), phi)
-    # exp(log(bound)) may miss the bound by a rounding error
-    return np.clip(theta, objective.lower, objective.upper)
