@@ -65,7 +65,10 @@ def test_compact_has_no_trailing_zeros():
         ([1234.5], [0.05], 3),  # no fewer than two digits of the sd
         ([0.0], [None], 0),
         ([0.25], [None], 4),
-        ([5e12], [1.0], None),
+        ([1700000003.0], [0.089], 3),  # a time whose first digits say nothing
+        ([5e12], [1.0], 1),
+        ([5e12], [1e11], None),
+        ([5e15], [1.0], None),
         ([1e-12], [1e-13], None),
     ],
 )

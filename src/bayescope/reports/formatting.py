@@ -67,7 +67,9 @@ def decimals_for(estimates: Iterable[float | None], sds: Iterable[float | None])
     if spreads:
         finest = 2 - _exponent(min(spreads))
         wanted = [max(finest - 1, min(finest, *wanted))]
-    too_large = max(points, default=0.0) >= 1e7
+    largest = max(points, default=0.0)
+    hidden = bool(spreads) and min(spreads) < 0.01 * largest < 1e13  # an sd that four digits would not show
+    too_large = largest >= 1e7 and not hidden
     return None if wanted[0] > _MOST_DECIMALS or too_large else max(0, wanted[0])
 
 
