@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy
 
+import bayescope
 from bayescope.distributions.supports import SIMPLEX
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.exact import EXACT
@@ -198,6 +199,18 @@ def test_several_modes_are_flagged(regression):
     assert found.details["modes"] == 2
     assert found.outcome.status == "flagged"
     assert "2 modes" in found.outcome.message
+
+
+def test_the_ends_of_a_uniform_are_flagged_however_many_rows_there_are():
+    y = np.random.default_rng(1).random(200).tolist()
+    model = {"likelihood": "Uniform", "response": "y"}
+    found = bayescope.run(
+        {"name": "ends", "data": {"columns": {"y": y}}, "model": model, "inference": ["laplace", "grid"]}
+    )
+    # the distance to an end is exponential, of sd (upper - lower) / n, which a Normal of its logarithm doubles
+    assert found["laplace"].sd[0] > 1.5 * found["grid"].sd[0]
+    assert found["laplace"].outcome.status == "flagged"
+    assert "breaks off at the data" in found["laplace"].outcome.message
 
 
 def test_logistic_regression_against_newtons_fixed_point(regression):

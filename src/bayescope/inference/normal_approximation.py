@@ -243,6 +243,12 @@ def _refuse_kinks(model: Model, best: Solution) -> None:
     )
 
 
+def _ends(model: Model) -> list[str]:
+    """Name the unknowns that the response itself leaves room for on one side only: the ends of a Uniform."""
+    ends = model.likelihood.bounds(model.response.occurring) if len(model.response.occurring) else {}
+    return [model.names[j] for p in model.predictors if p.parameter in ends for j in p.index]
+
+
 def _outcome(problem: PointProblem, mode: Floats, spread: Floats, modes: int) -> Outcome:
     """Flag several modes, and kinks so close to the mode that the Normal runs over them."""
     objective, messages = problem.objective, []
@@ -256,6 +262,11 @@ def _outcome(problem: PointProblem, mode: Floats, spread: Floats, modes: int) ->
         messages.append(
             f"the kink of the Laplace prior is less than {NEAR_KINK:g} sd from the mode of {', '.join(near)}"
             ", and a Normal has no kink"
+        )
+    ends = _ends(problem.model)
+    if ends:
+        messages.append(
+            f"the density of {', '.join(ends)} breaks off at the data, and no rows make it Normal"
         )
     text = "; ".join(messages)
     large = weights_of(problem.model) > MOST_SAMPLED
