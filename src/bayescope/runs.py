@@ -232,7 +232,8 @@ def compare_models(folders: Sequence[str | Path]) -> tuple[ComparedModel, ...]:
     evidence = {name: value for name, run in runs.items() if (value := _evidence(run)) is not None}
     unscored, unknown = ([name for name in runs if name not in known] for known in (scores, evidence))
     if unscored and unknown:
-        refuse_comparison(unscored, unknown)
+        answered = {name: {fit.method: fit.answered for fit in run.fits} for name, run in runs.items()}
+        refuse_comparison(unscored, unknown, answered)
     by_scores = () if unscored else compare_scores(scores)
     by_evidence = {} if unknown else {row.run: row for row in compare_evidence(evidence)}
     models = told_apart({name: run.record.model for name, run in runs.items()})

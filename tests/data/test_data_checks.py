@@ -103,6 +103,18 @@ BAD_TABLES = {
             for name, shown in (("x", "'10%', '20 %'"), ("z", "'$1.50', '$2,000'"))
         ],
     ),
+    "advice on a name that is not a word": (
+        "y ~ `Unit Price` + `Margin %`",
+        {"y": [1, 2, 3], "Unit Price": ["1,200", "1,300", "2,100"], "Margin %": [1, "low", 3]},
+        [
+            (
+                "column 'Unit Price': holds numbers written as text ('1,200', '1,300', '2,100'); write plain numbers, "
+                "such as 1200 or 0.5, or C(`Unit Price`) for categories"
+            ),
+            "column 'Margin %', row 2: 'low' is text, but a number is expected"
+            + USE_LEVELS.replace("C(x)", "C(`Margin %`)"),
+        ],
+    ),
     "numbers with separators in arithmetic": (
         "y ~ log(x)",
         {"y": [1, 2], "x": ["1,200", "2,300"]},
@@ -281,6 +293,12 @@ class TestResponse:
     def test_two_words_are_not_coded_silently(self):
         (found,) = response(["yes", "no", "yes"], BINARY)
         assert "holds text ('no', 'yes'); recode it as 0 and 1" in found
+
+    def test_a_column_in_backticks_is_named_without_them(self):
+        rows = np.array([1])
+        for name, called in (("`Unit Price`", "Unit Price"), ("log(`a b`)", "log(`a b`)"), ("y", "y")):
+            (found,) = check_response(np.array([-1]), COUNT, name, rows)
+            assert found.column == called
 
     def test_text(self):
         assert "numbers are expected here" in response(["a", "b", "c"], REAL)[0]

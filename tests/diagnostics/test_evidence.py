@@ -65,3 +65,24 @@ def test_runs_with_neither_scores_nor_evidence_in_common_are_named(tmp_path):
         BayescopeError, match=f"(?s){point.name}: no leave-one-out.*{point.name}: no exact ev"
     ):
         compare_models([point, coin(tmp_path, "one", "Beta(1, 1)")])
+
+
+def advised(tmp_path, likelihood, inference):
+    model = {"likelihood": likelihood, "formula": "y ~ x"}
+    columns = {"x": [0, 1, 2, 3, 4, 5], "y": [0.1, 1.2, 1.9, 3.3, 3.9, 5.2]}
+    config = {"name": likelihood, "data": {"columns": columns}, "model": model, "inference": inference}
+    point = bayescope.run(config).save(tmp_path)
+    with pytest.raises(BayescopeError) as refused:
+        compare_models([point, point])
+    return str(refused.value).replace(point.name, "run").splitlines()
+
+
+def test_what_is_advised_is_not_there_already(tmp_path):
+    needs, proper = "run: no leave-one-out scores, which need a posterior with draws; add", "a proper prior"
+    scores, evidence = advised(tmp_path, "Normal", ["mle"])
+    assert scores == f"{needs} `nuts` or `exact` to `inference:`"
+    assert "add `exact`" in evidence
+    assert proper in evidence
+    scores, evidence = advised(tmp_path, "Laplace", ["mle", "exact"])
+    assert scores == f"{needs} `nuts` to `inference:`"
+    assert evidence == "run: no exact evidence, and `exact` has no answer for this model"

@@ -62,6 +62,25 @@ def test_priors_that_exclude_the_data_are_noted():
     assert checks["prior_predictive_scale"].verdict == "pass"
 
 
+@pytest.mark.parametrize(
+    ("likelihood", "looser"), [("Poisson", "NegativeBinomial has a spread"), ("Normal", "")]
+)
+def test_the_priors_are_not_blamed_for_an_sd_that_follows_from_the_mean(likelihood, looser):
+    priors = {"sigma": "HalfNormal(0.1)"} if likelihood == "Normal" else {}
+    _, checks = gate(
+        {
+            "name": "ages",
+            "data": {"columns": {"age": [*range(18, 81)]}},
+            "model": {"likelihood": likelihood, "response": "age", "priors": priors},
+            "inference": ["map"],
+        }
+    )
+    check = checks["prior_predictive_sd"]
+    assert check.verdict == "note"
+    assert ("widen the priors" in check.advice) == (not looser)
+    assert looser in check.advice
+
+
 def test_priors_wider_than_the_data_are_no_conflict():
     wide = ["sigma=HalfNormal(100)", "Intercept=Normal(0, 1000)", "coefficients=Normal(0, 100)"]
     found, checks = gate(KIDIQ, *(f"model.priors.{line}" for line in wide))

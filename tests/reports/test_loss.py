@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
+from scipy import special
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
 import bayescope
 from bayescope.config.priors import Scaled
 from bayescope.distributions.distributions import DISTRIBUTIONS
+from bayescope.models.density import log_likelihood
 from bayescope.models.model import Prior
 from bayescope.models.prior_density import log_prior
 from bayescope.reports.loss import loss_view, totals_at
@@ -316,3 +319,97 @@ def test_a_scale_whose_square_is_hardly_a_number_has_a_ridge(response, predictor
         ("x",),
         ("sigma",),
     ]
+
+
+SPREAD = {
+    "x": [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5],
+    "y": [0.1, 0.7, 0.4, 0.9, 0.2, 0.8, 0.3, 0.6],
+    "k": [0, 3, 1, 0, 4, 9, 2, 14],
+}
+
+
+def spread(likelihood, formula, priors=None):
+    response = "k" if likelihood in {"NegativeBinomial", "ZeroInflatedPoisson"} else "y"
+    formula = {key: f"{response} ~ x" if key == "mu" else text for key, text in formula.items()}
+    model = {"likelihood": likelihood, "formula": formula, "priors": priors or {}}
+    return bayescope.run({"name": "s", "data": {"columns": SPREAD}, "model": model, "inference": ["map"]})
+
+
+def value_of(text, model, theta):
+    """The loss at `theta` that its text gives, but for its constant, each name having a value."""
+    formula, *equations = text.split(",  ")
+    own = {p.parameter: p.index for p in model.predictors}
+    known = {name: theta[own[name]] for name in own if len(own[name])}
+    used = [p for p in model.predictors if p.matrix is not None]
+    used.sort(key=lambda p: p.parameter != model.likelihood.location)
+    for design, predictor in zip(("X theta", "Z gamma", "W delta"), used, strict=False):
+        known[design.replace(" ", "_")] = predictor.matrix @ theta[predictor.index]
+    known |= {
+        "y": model.response.values, "N": len(model.response.values), "Gamma": special.gamma,
+        "B": special.beta, "log": np.log, "exp": np.exp, "sum": np.sum, "abs": np.abs, "constant": 0.0,
+    }  # fmt: skip
+    for equation in equations:
+        name, _, body = equation.partition(" = ")
+        known[name] = eval(re.sub(r"([XZW]) (\w+)", r"\1_\2", body), {}, known)  # noqa: S307
+    formula = re.sub(r"\|(.*?)\|", r"abs(\1)", formula).replace("^", "**")
+    return float(np.squeeze(eval(formula, {}, known)))  # noqa: S307
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "formula", "priors"),
+    [
+        ("Normal", {"mu": "", "sigma": "~ x"}, {}),
+        ("Normal", {"mu": ""}, {}),
+        ("Normal", {"mu": ""}, {"sigma": 2}),
+        ("LogNormal", {"mu": "", "sigma": "~ x"}, {}),
+        ("Laplace", {"mu": "", "b": "~ x"}, {}),
+        ("Gamma", {"mu": "", "alpha": "~ x"}, {}),
+        ("Gamma", {"mu": ""}, {}),
+        ("NegativeBinomial", {"mu": "", "alpha": "~ x"}, {}),
+        ("Beta", {"mu": "", "nu": "~ x"}, {}),
+        ("Beta", {"mu": ""}, {"nu": 3}),
+        ("StudentT", {"mu": "", "nu": "~ x"}, {}),
+        ("StudentT", {"mu": "", "sigma": "~ x"}, {"nu": 4}),
+        ("StudentT", {"mu": "", "sigma": "~ x", "nu": "~ x"}, {}),
+        ("StudentT", {"mu": ""}, {}),
+        ("StudentT", {"mu": ""}, {"nu": 4}),
+        ("StudentT", {"mu": ""}, {"sigma": 2}),
+    ],
+)
+def test_the_formula_of_the_loss_is_the_negative_log_likelihood_but_for_a_constant(
+    likelihood, formula, priors
+):
+    run = spread(likelihood, formula, priors)
+    thetas = [np.linspace(low, 0.9, len(run.model.names)) for low in (0.2, 0.5, 0.7)]
+    text = run.record.loss.formula
+    constants = [value_of(text, run.model, theta) + log_likelihood(run.model, theta) for theta in thetas]
+    assert constants == pytest.approx([constants[0]] * 3, abs=1e-12 * max(1.0, abs(constants[0])))
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "formula", "loss", "bodies"),
+    [
+        (
+            "Normal",
+            {"mu": "", "sigma": "~ x"},
+            "weighted squared error, with a log penalty on the weights",
+            "mu = X theta,  sigma = exp(Z gamma)",
+        ),
+        (
+            "Normal",
+            {"mu": "", "sigma": "~ x + offset(x)"},
+            "weighted squared error, with a log penalty on the weights",
+            "mu = X theta,  sigma = exp(Z gamma + offset)",
+        ),
+        (
+            "ZeroInflatedPoisson",
+            {"mu": "", "psi": "~ x"},
+            "zero-inflated Poisson negative log-likelihood",
+            "mu = exp(X theta),  psi = 1 / (1 + exp(-Z gamma))",
+        ),
+    ],
+)
+def test_the_loss_names_the_parameters_that_differ_by_row(likelihood, formula, loss, bodies):
+    found = spread(likelihood, formula).record.loss
+    assert found.loss == loss
+    assert found.formula.endswith(f",  {bodies}")

@@ -7,7 +7,7 @@ a `RunConfig` is complete: `model_dump(mode="json")` of one is itself a configur
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,6 +28,7 @@ from bayescope.config.arithmetic import GrammarError
 from bayescope.config.bodies import Body, parse_body, write_body
 from bayescope.config.hypotheses import HypothesisSpec, as_written, parse_hypothesis, parse_probability
 from bayescope.config.matrices import Matrix, is_matrix, parse_matrix
+from bayescope.config.other_names import meant_by
 from bayescope.config.paths import path_text
 from bayescope.config.priors import PriorSpec, parse_prior
 from bayescope.config.suggest import quoted, suggest
@@ -42,16 +43,12 @@ _FORMULA_LINKS = tuple(name for name, link in LINKS.items() if not link.positive
 type Cell = bool | int | float | str | None
 
 
-def _one_of(kind: str, names: Iterable[str]) -> BeforeValidator:
-    """Refuse a text that is not one of `names`, with a did-you-mean."""
-
-    def check(value: object) -> object:
-        if isinstance(value, str) and value not in names:
-            message = f"unknown {kind} {quoted(value)}{suggest(value, names, 'known')}"
-            raise PydanticCustomError("unknown_name", "{message}", {"message": message})
-        return value
-
-    return BeforeValidator(check)
+def _likelihood(value: object) -> object:
+    """Refuse a text that is not the name of a likelihood, and say what was meant."""
+    if isinstance(value, str) and value not in LIKELIHOODS:
+        message = f"unknown likelihood {quoted(value)}{meant_by(value)}"
+        raise PydanticCustomError("unknown_name", "{message}", {"message": message})
+    return value
 
 
 def _prior(value: object) -> PriorSpec | float | Matrix:
@@ -305,7 +302,7 @@ class ModelConfig(_Section):
         exclude=True,  # its keys are filled in
         description="Start from this model file; keys here override its keys.",
     )
-    likelihood: Annotated[StrictStr, _one_of("likelihood", LIKELIHOODS)] | None = Field(
+    likelihood: Annotated[StrictStr, BeforeValidator(_likelihood)] | None = Field(
         default=None,
         description="PyMC's name of the distribution of the response.",
         json_schema_extra={"enum": [*LIKELIHOODS]},

@@ -14,6 +14,7 @@ from bayescope.data.coding import Level, mostly_numbers, strangers
 from bayescope.data.collinear import DesignFinding, check_design
 from bayescope.data.disguised import disguised, examples
 from bayescope.data.evaluate import REPORTED_AT_MOST, as_number, capped, not_numbers
+from bayescope.data.syntax import Call, Name, column_of, to_text
 from bayescope.data.table import LARGEST_EXACT, Table, is_exact, is_missing, make_table
 from bayescope.distributions.supports import BINARY, Support
 from bayescope.errors import DataError, Finding
@@ -22,11 +23,11 @@ __all__ = ["DesignFinding", "check_columns", "check_design", "check_response"]
 
 MISSING = "is missing"
 LARGEST = 1e100  # squares of 1e-100 to 1e100 are safe numbers; a sign for "missing" (1.8e308) is beyond
-_USE_LEVELS = "; correct it, leave the cell empty if it is missing, or write C({name}) for categories"
+_USE_LEVELS = "; correct it, leave the cell empty if it is missing, or write {levels} for categories"
 _CATEGORIES = "for categories use `likelihood: Categorical`"
 _DISGUISED = {
-    "numbers": "; write plain numbers, such as 1200 or 0.5, or C({name}) for categories",
-    "dates": "; make them numbers (such as days since a start), or write C({name}) for categories",
+    "numbers": "; write plain numbers, such as 1200 or 0.5, or {levels} for categories",
+    "dates": "; make them numbers (such as days since a start), or write {levels} for categories",
 }
 _MERGED = (
     "is a level beyond 2^53, where different numbers are read as one (whole numbers with missing values "
@@ -123,11 +124,12 @@ def _check_objects(table: Table, name: str, *, numeric: bool, words: bool) -> li
         return findings + not_numbers(name, values, rows)
     if numeric or words:
         return findings
+    levels = to_text(Call("C", (Name(name),)))
     if kind := disguised(values):
-        message = f"holds {kind} written as text ({examples(values)}){_DISGUISED[kind].format(name=name)}"
+        message = f"holds {kind} written as text ({examples(values)}){_DISGUISED[kind].format(levels=levels)}"
         findings.append(Finding(message, name))
     elif mostly_numbers(values):
-        advice = _USE_LEVELS.format(name=name)
+        advice = _USE_LEVELS.format(levels=levels)
         findings += [_advised(found, advice) for found in not_numbers(name, values, rows)]
     return findings
 
@@ -173,11 +175,12 @@ def check_response(
     Args:
         values: the response, shape (n,); text is refused, never coded silently; bools are 0 and 1.
         support: the values that the likelihood can produce.
-        name: what messages call the response.
+        name: what results call the response; messages leave out the backticks of a column.
         rows: row numbers in the source, shape (n,).
         trials: for Binomial, the number of trials, shape (n,).
         trials_name: what messages call the trials.
     """
+    name, trials_name = column_of(name), column_of(trials_name)
     if values.dtype == object:
         return _text_response(values, support, name, rows)
     numbers = values.astype(np.float64)

@@ -128,6 +128,15 @@ def to_text(node: Node) -> str:
             return f"{_inner(left, strict + 1)}{space}{operator}{space}{_inner(right, level + 1)}"
 
 
+def column_of(text: str) -> str:
+    """Return the name of the column that the text of an expression is; other expressions stay as they are.
+
+    >>> column_of("`Unit Price`"), column_of("log(`Unit Price`)")
+    ('Unit Price', 'log(`Unit Price`)')
+    """
+    return text[1:-1] if re.fullmatch("`[^`]+`", text) else text
+
+
 def _bracketed(node: Call | Group) -> str:
     if isinstance(node, Group):
         return f"({to_text(node.effects)} {'|' if node.correlated else '||'} {to_text(node.factor)})"

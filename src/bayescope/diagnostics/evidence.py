@@ -8,7 +8,8 @@ is that of exact answers only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NoReturn
 
 import numpy as np
@@ -90,14 +91,47 @@ def require_same_data(responses: Mapping[str, str]) -> None:
         )
 
 
-def refuse_comparison(unscored: Sequence[str], without_evidence: Sequence[str]) -> NoReturn:
+def refuse_comparison(
+    unscored: Sequence[str], without_evidence: Sequence[str], answered: Mapping[str, Mapping[str, bool]]
+) -> NoReturn:
     """Say why models cannot be compared: some runs have no leave-one-out scores, and some no exact evidence.
+
+    `answered` has the methods of each run, and whether they answered: what is there need not be added.
 
     Raises:
         BayescopeError: always.
     """
+    scores = _by_reason(unscored, lambda run: _scores_advice(answered[run]))
+    evidence = _by_reason(without_evidence, lambda run: _EVIDENCE_ADVICE[answered[run].get("exact")])
     raise BayescopeError(
-        f"{', '.join(unscored)}: no leave-one-out scores, which need a posterior with draws; add `nuts` or "
-        f"`exact` to `inference:`\n{', '.join(without_evidence)}: no exact evidence; add `exact` to "
-        "`inference:`, and give every parameter a proper prior (under a flat one the evidence is not defined)"
+        "\n".join(
+            [
+                *(f"{runs}: no leave-one-out scores, {reason}" for reason, runs in scores.items()),
+                *(f"{runs}: no exact evidence{reason}" for reason, runs in evidence.items()),
+            ]
+        )
     )
+
+
+_PROPER = "give every parameter a proper prior (under a flat one the evidence is not defined)"
+_EVIDENCE_ADVICE = MappingProxyType(
+    {
+        None: f"; add `exact` to `inference:`, and {_PROPER}",
+        True: f"; {_PROPER}",
+        False: ", and `exact` has no answer for this model",
+    }
+)
+
+
+def _scores_advice(present: Collection[str]) -> str:
+    missing = [name for name in ("nuts", "exact") if name not in present]
+    if not missing:
+        return "which need a posterior with draws; see in its report why it has none"
+    methods = " or ".join(f"`{name}`" for name in missing)
+    return f"which need a posterior with draws; add {methods} to `inference:`"
+
+
+def _by_reason(runs: Sequence[str], reason: Callable[[str], str]) -> dict[str, str]:
+    """List the runs that have the same reason."""
+    reasons = dict.fromkeys(map(reason, runs))
+    return {each: ", ".join(run for run in runs if reason(run) == each) for each in reasons}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,13 @@ _ROWS = 200
 _FEW = 300  # draws to find out which prior it is
 _MOST_BLOCKS = 20
 _FAR = 100.0  # sds from 0: a default Intercept, which is at x = 0, is then so many times wider than the data
+_LOOSER = MappingProxyType(
+    {
+        "Poisson": "NegativeBinomial has a spread of its own.",
+        "Exponential": "Gamma has a spread of its own.",
+        "Geometric": "",
+    }
+)  # of the likelihoods in which the sd follows from the mean
 _FACTORS = (0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001, 1e-4, 1e-5, 1e-6)
 
 
@@ -47,6 +55,7 @@ class PriorPredictive(Record):
     Attributes:
         draws: how many data sets.
         note: why there are none, else empty.
+        likelihood: of the responses.
         quantity: what `share` is the share of.
         share: of simulated responses that are absurd, and `limit`, the largest that passes.
         log_reach: logarithm of the 94.5 % quantile of simulated distances from the middle of the data, and
@@ -59,6 +68,7 @@ class PriorPredictive(Record):
 
     draws: int
     note: str = ""
+    likelihood: str = ""
     quantity: str = ""
     share: float | None = None
     limit: float | None = None
@@ -88,6 +98,7 @@ def prior_predictive(model: Model, seed: int) -> PriorPredictive:
         blame = _blame(part, kind, rng, thetas) if share > kind.limit else {}
         return PriorPredictive(
             draws=_DRAWS,
+            likelihood=model.likelihood.name,
             quantity=kind.quantity,
             share=share,
             limit=kind.limit,
@@ -196,7 +207,10 @@ def check_prior_predictive(found: PriorPredictive | None) -> tuple[Check, ...]:
     """Note priors that allow the absurd, and priors that exclude what was observed."""
     if found is None or found.share is None or found.limit is None:
         return ()
-    return (_check_scale(found), *(_check_statistic(name, row) for name, row in found.statistics.items()))
+    return (
+        _check_scale(found),
+        *(_check_statistic(name, row, found.likelihood) for name, row in found.statistics.items()),
+    )
 
 
 def _check_scale(found: PriorPredictive) -> Check:
@@ -238,7 +252,7 @@ def size_text(logarithm: float) -> str:
     return f"{math.exp(logarithm):.3g}" if logarithm < math.log(LARGEST) else f"exp({logarithm:.0f})"
 
 
-def _check_statistic(name: str, row: dict[str, float]) -> Check:
+def _check_statistic(name: str, row: dict[str, float], likelihood: str) -> Check:
     p = row["p"]
     side, excluded = ("below" if p > 0.5 else "above"), min(p, 1.0 - p) < EXTREME_P
     # priors wider than the data are the rule, and no conflict: the check of the scale sees to that
@@ -247,6 +261,12 @@ def _check_statistic(name: str, row: dict[str, float]) -> Check:
         f"The {name} of the data, {row['observed']:.4g}, lies {side} nearly all that the priors allow "
         f"(89 % from {row['lower']:.3g} to {row['upper']:.3g})."
     )
+    advice = "The priors and the data disagree: check the units of the data, or widen the priors."
+    if name == "sd" and likelihood in _LOOSER:
+        advice = (
+            f"Under {likelihood} the sd of a response follows from its mean: unless the priors of the mean "
+            f"are too narrow, the data vary more than this likelihood allows. {_LOOSER[likelihood]}"
+        )
     return make_check(
         "prior",
         f"prior_predictive_{name.replace(' ', '_')}",
@@ -254,5 +274,5 @@ def _check_statistic(name: str, row: dict[str, float]) -> Check:
         value=min(p, 1.0 - p),
         threshold=EXTREME_P,
         message=message if excluded else "",
-        advice="The priors and the data disagree: check the units of the data, or widen the priors.",
+        advice=advice.strip(),
     )

@@ -58,6 +58,13 @@ class Limit(NamedTuple):
     meaning: str
 
 
+class Loss(NamedTuple):
+    """What a negative log-likelihood is called, and its formula."""
+
+    name: str
+    formula: str
+
+
 @dataclass(frozen=True)
 class HeadParameter:
     """A parameter of a likelihood by PyMC's name, where it may live, and the links a formula may give it.
@@ -103,8 +110,9 @@ class Likelihood:
 
     `loss` names the negative log-likelihood and `loss_formula` writes it, N being the number of
     observations; `loss_formula_given` writes it for a parameter that is fixed, whose value takes
-    the place of `{name}`. `bounds(y)` says where the response itself leaves room for the
-    parameters, where it does: the ends of a Uniform are not inside the data.
+    the place of `{name}`, and `loss_by_row` is its name and its formula where another parameter than
+    the location differs by row, if they are not the same then. `bounds(y)` says where the response
+    itself leaves room for the parameters, where it does: the ends of a Uniform are not inside the data.
     `exists(psi)` tells where there is such a distribution, if that is more than the supports of its
     parameters: lower < upper.
 
@@ -146,6 +154,7 @@ class Likelihood:
     slopes: Mapping[str, Callable[..., Slopes]] = field(default_factory=lambda: _NOTHING)
     needs_trials: bool = False
     loss_formula_given: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    loss_by_row: Loss | None = None
     bounds: Callable[[Floats], Bounds] = lambda _y: {}
     exists: Callable[[Sequence[Floats]], NDArray[np.bool_]] | None = None
     concave: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from bayescope.distributions import (
     totals,
     vector_heads,
 )
-from bayescope.distributions.likelihood import HeadParameter, Likelihood, Limit
+from bayescope.distributions.likelihood import HeadParameter, Likelihood, Limit, Loss
 from bayescope.distributions.ordinal import CUTPOINTS, ordered_logistic, ordered_probit
 from bayescope.distributions.softmax import softmax
 from bayescope.distributions.supports import BINARY, COUNT, POSITIVE, REAL, SIMPLEX, UNIT, Support
@@ -77,6 +77,10 @@ _GAMMA_MEAN = Likelihood(
     *heads_positive.GAMMA_MEAN,
     on_link=heads_positive.GAMMA_MEAN_ON_LINK,
     loss_formula_given={"alpha": "{alpha} * sum(y / mu + log(mu)) + constant"},
+    loss_by_row=Loss(
+        "gamma negative log-likelihood",
+        "sum(alpha * (y / mu + log(mu / y)) + log(Gamma(alpha)) - alpha * log(alpha)) + constant",
+    ),
     concave=("log",),
     degenerate="alpha -> inf",
     by_name=True,
@@ -237,6 +241,10 @@ _ENTRIES = (
         "sum((log(y) - mu)^2) / (2 * sigma^2) + N * log(sigma) + constant",
         *heads_positive.LOG_NORMAL,
         loss_formula_given={"sigma": "sum((log(y) - mu)^2) / (2 * {sigma}^2) + constant"},
+        loss_by_row=Loss(
+            "weighted squared error of the logarithm, with a log penalty on the weights",
+            "sum((log(y) - mu)^2 / (2 * sigma^2) + log(sigma)) + constant",
+        ),
         concave=("identity",),
         degenerate="sigma -> 0",
         seen=np.log,
@@ -268,6 +276,10 @@ _ENTRIES = (
         "sum((y - mu)^2) / (2 * sigma^2) + N * log(sigma) + constant",
         *heads_real.NORMAL,
         loss_formula_given={"sigma": "sum((y - mu)^2) / (2 * {sigma}^2) + constant"},
+        loss_by_row=Loss(
+            "weighted squared error, with a log penalty on the weights",
+            "sum((y - mu)^2 / (2 * sigma^2) + log(sigma)) + constant",
+        ),
         concave=("identity",),
         degenerate="sigma -> 0",
     ),
@@ -280,6 +292,10 @@ _ENTRIES = (
         "sum(|y - mu|) / b + N * log(b) + constant",
         *heads_real.LAPLACE,
         loss_formula_given={"b": "sum(|y - mu|) / {b} + constant"},
+        loss_by_row=Loss(
+            "weighted absolute error, with a log penalty on the weights",
+            "sum(|y - mu| / b + log(b)) + constant",
+        ),
         concave=("identity",),
         degenerate="b -> 0",
         kinked=True,
@@ -290,8 +306,17 @@ _ENTRIES = (
         "mu",
         REAL,
         "robust error: logarithm of 1 + squared error",
-        "(nu + 1) / 2 * sum(log(1 + ((y - mu) / sigma)^2 / nu)) + N * log(sigma) + constant",
+        "(nu + 1) / 2 * sum(log(1 + ((y - mu) / sigma)^2 / nu))"
+        " + N * (log(sigma) + log(nu) / 2 - log(Gamma((nu + 1) / 2) / Gamma(nu / 2))) + constant",
         *heads_real.STUDENT_T,
+        loss_formula_given={
+            "nu": "({nu} + 1) / 2 * sum(log(1 + ((y - mu) / sigma)^2 / {nu})) + N * log(sigma) + constant"
+        },
+        loss_by_row=Loss(
+            "Student t negative log-likelihood",
+            "sum((nu + 1) / 2 * log(1 + ((y - mu) / sigma)^2 / nu)"
+            " + log(sigma) + log(nu) / 2 - log(Gamma((nu + 1) / 2) / Gamma(nu / 2))) + constant",
+        ),
         degenerate="sigma -> 0",
     ),
     Likelihood(

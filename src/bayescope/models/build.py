@@ -16,6 +16,7 @@ from bayescope.config.suggest import suggest
 from bayescope.data.checks import check_response
 from bayescope.data.design import evaluate_response
 from bayescope.data.formula import Formula
+from bayescope.data.syntax import column_of
 from bayescope.data.table import Table
 from bayescope.data.terms import INTERCEPT
 from bayescope.distributions.likelihoods import Likelihood, parametrised
@@ -120,7 +121,7 @@ def beyond_fixed(likelihood: Likelihood, response: Response, fixed: Mapping[str,
     return [
         Finding(
             f"reaches {low if value < low else high:.6g}, beyond {name} = {value:.6g}, which the model fixes",
-            response.name,
+            column_of(response.name),
         )
         for name, (low, high) in likelihood.bounds(response.occurring).items()
         if (value := fixed.get(name)) is not None and not low <= value <= high
@@ -134,7 +135,7 @@ def _without_room(model: Model) -> list[Finding]:
         Finding(
             f"leaves no value of {name} possible: by the data it is "
             f"{'at least ' if low > high else ''}{low:.6g}, by its prior at most {high:.6g}",
-            model.response.name,
+            column_of(model.response.name),
         )
         for name, low, high in zip(model.names, lower, upper, strict=True)
         if low >= high

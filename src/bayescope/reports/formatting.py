@@ -204,13 +204,18 @@ def shorten(text: str, width: int) -> str:
     return text[:head] + "…" + text[len(text) - (width - head - 1) :]
 
 
-def wrapped(sentences: Iterable[str], width: int = 80) -> list[str]:
+def wrapped(sentences: Iterable[str], width: int = 80, indent: str = "") -> list[str]:
     r"""Break sentences into lines of at most `width` columns; a word that is longer stays whole.
+
+    `indent` stands before every line of a sentence but its first.
 
     >>> wrapped(["The ranks of all unknowns stay inside."], 20)
     ['The ranks of all\nunknowns stay\ninside.']
     """
-    return [fill(text, width, break_long_words=False, break_on_hyphens=False) for text in sentences]
+    return [
+        fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        for text in sentences
+    ]
 
 
 def listing(items: Sequence[str], most: int = 8, total: int | None = None) -> str:

@@ -15,9 +15,10 @@ import numpy as np
 
 from bayescope.diagnostics.cross_entropy import cross_entropies
 from bayescope.distributions.choices import PRIORS
+from bayescope.distributions.likelihood import Loss
 from bayescope.inference.fit import Fit, Floats
 from bayescope.models.density import log_likelihood
-from bayescope.models.model import Block, Model
+from bayescope.models.model import Block, Model, Predictor
 from bayescope.models.network_bodies import networks
 from bayescope.models.prior_density import element_priors
 from bayescope.models.scales import scaled_of
@@ -39,9 +40,10 @@ def loss_view(model: Model, fits: Sequence[Fit]) -> LossView:
     """
     if model.hypotheses:
         return hypotheses_loss(model, fits)
+    loss = _loss(model)
     return LossView(
-        loss=model.likelihood.loss,
-        formula=_loss_formula(model),
+        loss=loss.name,
+        formula=loss.formula,
         penalties=tuple(_penalties(model, fits)),
         equivalents=equivalents(model, fits),
         totals={
@@ -79,19 +81,34 @@ def _single(model: Model) -> list[int]:
     return [i for i in range(len(model.names)) if i not in inside]
 
 
-def _loss_formula(model: Model) -> str:
+def _loss(model: Model) -> Loss:
+    """The name and the formula of the loss, then what the parameters in it are."""
     head = model.likelihood
-    given = [text for name, text in head.loss_formula_given.items() if name in model.fixed]
+    others = [p for p in model.predictors if p.parameter != head.location and not head.by_level]
+    varying = [p for p in others if p.matrix is not None]
     values = {name: compact(value, 6) for name, value in model.fixed.items()}
-    text = given[0].format_map(values) if given else head.loss_formula
+    given = [name for name in head.loss_formula_given if name in values and not varying][:1]
+    name, formula = head.loss_by_row if varying and head.loss_by_row else (head.loss, head.loss_formula)
+    if given:
+        formula = head.loss_formula_given[given[0]].format_map(values)
+    left = [p.parameter for p in others if p.parameter in values and p.parameter not in given]
+    return Loss(name, ",  ".join([formula, *_bodies(model, varying), *(f"{k} = {values[k]}" for k in left)]))
+
+
+def _bodies(model: Model, varying: Sequence[Predictor]) -> list[str]:
+    """Write what the location and the other parameters with a formula follow from, each by its own design."""
     location = model.location
     name = "eta" if model.likelihood.by_level else location.parameter
-    body = "" if location.matrix is None else f",  {name} = {_inverse(location.link)}"
-    if np.any(np.asarray(location.offset)):
+    first = [] if location.matrix is None else [f"{name} = {_body(location, 'X theta')}"]
+    designs = ("Z gamma", "W delta")
+    return first + [f"{p.parameter} = {_body(p, text)}" for p, text in zip(varying, designs, strict=False)]
+
+
+def _body(predictor: Predictor, design: str) -> str:
+    body = _inverse(predictor.link)
+    if np.any(np.asarray(predictor.offset)):
         body = body.replace("X theta", "X theta - offset" if "-X theta" in body else "X theta + offset")
-    if location.network is not None:
-        body = body.replace("X theta", location.network.text)
-    return text + body
+    return body.replace("X theta", predictor.network.text if predictor.network else design)
 
 
 def _inverse(link: str) -> str:

@@ -13,7 +13,7 @@ def comparison_text(rows: Sequence[ComparedModel]) -> str:
     """Write a comparison of models as aligned text; Bayes factors are of the best model against each."""
     scores = [_score(row) for row in rows if row.elpd is not None]
     evidence = [_evidence(row) for row in rows if row.log_evidence is not None]
-    models = [f"{row.run}: {plain(row.model)}" for row in rows]
+    models = wrapped([f"{row.run}: {plain(row.model)}" for row in rows], indent="    ")
     parts = (
         _table(("run", "elpd", "difference", "its se", "weight", "p_loo"), scores),
         *wrapped(advice(rows)),

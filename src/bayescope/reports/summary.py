@@ -168,8 +168,11 @@ def _shortened(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def told_apart(models: Mapping[str, ModelSummary]) -> dict[str, str]:
-    """Say in a line what each of several models is: its formula, with priors where others have it too."""
-    lines = {name: model.formula or model.notation[0] for name, model in models.items()}
+    """Say in a line what each of several is: likelihood and formula, and priors where others share both."""
+    lines = {
+        name: f"{model.likelihood} · {model.formula}" if model.formula else model.notation[0]
+        for name, model in models.items()
+    }
     return {
         name: line
         if list(lines.values()).count(line) == 1
