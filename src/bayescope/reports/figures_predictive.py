@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayescope.diagnostics.records import PredictiveCheck
-from bayescope.reports.formatting import plain, shorten, whole
+from bayescope.inference.fit import Floats
+from bayescope.reports.formatting import plain, shorten, shorten_apart, whole
 from bayescope.reports.record import RunRecord
 from bayescope.reports.style import INK, Picture, colour_of, new_figure, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_CHARACTERS = 60  # so many are as long as the axis, with room between the labels
+_MOST_SLANTED, _MOST_UPRIGHT = 15, 32
 
 
 def predictive_figure(record: RunRecord, check: PredictiveCheck, method: str) -> Picture:
@@ -64,9 +68,20 @@ def _bars(axes: Axes, check: PredictiveCheck, colour: str) -> None:
     )
     axes.set_ylim(0, None)
     axes.set_ylabel("observations")
-    names = [shorten(plain(label), 16) for label in check.labels]
-    axes.set_xticks(centres, names or [f"{centre:.0f}" for centre in centres])
+    _name_bins(axes, centres, [plain(label) for label in check.labels])
     axes.set_xlim(centres[0] - 0.8, centres[-1] + 0.8)
+
+
+def _name_bins(axes: Axes, centres: Floats, labels: Sequence[str]) -> None:
+    """Write labels side by side, at a slant where they are too long for that, and upright where too many."""
+    names = shorten_apart(labels, 24) if labels else [f"{centre:.0f}" for centre in centres]
+    if len(names) * max(map(len, names)) <= _CHARACTERS:
+        axes.set_xticks(centres, names)
+    elif len(names) <= _MOST_SLANTED:
+        axes.set_xticks(centres, names, rotation=30, ha="right", rotation_mode="anchor")
+    else:
+        step = -(-len(names) // _MOST_UPRIGHT)
+        axes.set_xticks(centres[::step], names[::step], rotation=90)
 
 
 def _histogram(axes: Axes, check: PredictiveCheck, colour: str) -> None:
