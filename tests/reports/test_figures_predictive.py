@@ -79,3 +79,18 @@ def test_of_very_many_labels_some_are_left_out(drawn):
 def test_levels_that_differ_have_different_labels(drawn, labels, expected):
     found = angles(drawn(check_of(labels)))
     assert found.keys() >= set(expected)
+
+
+@pytest.mark.parametrize("kind", ["amounts", "counts", "binary", "categories"])
+def test_the_legend_lies_on_nothing_that_is_drawn(workshop, names_nothing_covers, kind):
+    record, _ = workshop.run(["x"])
+    names = names_nothing_covers(
+        predictive_figure, record, check_of(kind=kind, counts=(40, 2, 1, 40)), "exact"
+    )
+    assert any("observed" in name for name in names)
+
+
+def test_the_first_point_of_a_rootogram_is_not_cut(workshop, drawn_figure):
+    record, _ = workshop.run(["x"])
+    figure = drawn_figure(predictive_figure, record, check_of(kind="counts", counts=(100, 9, 4)), "exact")
+    assert figure.axes[0].get_ylim()[1] > 10.3  # the root of 100, and a margin

@@ -12,7 +12,7 @@ from bayescope.diagnostics.records import PredictiveCheck
 from bayescope.inference.fit import Floats
 from bayescope.reports.formatting import plain, shorten, shorten_apart, whole
 from bayescope.reports.record import RunRecord
-from bayescope.reports.style import INK, Picture, colour_of, new_figure, picture
+from bayescope.reports.style import INK, Picture, colour_of, legend_above, new_figure, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ def predictive_figure(record: RunRecord, check: PredictiveCheck, method: str) ->
     _DRAWN[check.kind](axes, check, colour_of(method))
     what = plain(check.quantity or record.model.response)
     axes.set(xlabel=shorten(what, 60 if check.quantity else 40))
-    axes.legend(loc="best")
+    legend_above(axes)
     alt = (
         f"Observed counts of {what} and 89 % bands of {whole(check.replicates)} "
         f"data sets replicated from the posterior of {check.method}; "
@@ -106,6 +106,7 @@ def _rootogram(axes: Axes, check: PredictiveCheck, colour: str) -> None:
 
     Roots make counts of any size equally uncertain (Kleiber and Zeileis 2016, American Statistician 70(3)).
     """
+    axes.use_sticky_edges = False  # a bar begins at a point, which the top of the axes would cut
     edges = np.asarray(check.edges)
     centres, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
     expected, seen = np.sqrt(check.median), np.sqrt(check.observed)
