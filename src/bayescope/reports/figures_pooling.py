@@ -10,7 +10,7 @@ from bayescope.diagnostics.records import PooledGroup, Pooling
 from bayescope.reports.formatting import DASH, compact, plain, shorten, shorten_apart, significant
 from bayescope.reports.record import RunRecord
 from bayescope.reports.style import INK, MUTED, PRIOR, Picture, colour_of, legend_above, new_figure, picture
-from bayescope.reports.tables import TextTable, text_table
+from bayescope.reports.tables import TextTable, filled, text_table
 
 _MOST_NAMED = 60
 
@@ -46,7 +46,7 @@ def _table(view: Pooling) -> TextTable:
     ]
     numeric = "rows|no pooling|partial pooling|sd|complete pooling"
     headings = "group|rows|no pooling|partial pooling|sd|89 % interval|complete pooling"
-    return text_table(headings, rows, numeric)
+    return filled(text_table(headings, rows, numeric), 2)
 
 
 def _number(value: float | None) -> str:
