@@ -33,7 +33,7 @@ from bayescope.models.model import Model
 from bayescope.pipeline import Progress, fit_all, silent, versions
 from bayescope.preparation import located, prepare, read_config
 from bayescope.reports.sbc_report import SBCRecord, sbc_record, write_sbc_folder
-from bayescope.reports.summary import data_summary
+from bayescope.reports.summary import data_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +127,7 @@ def _study(
     with located(loaded.source):
         refuse_undrawn(model)
     config = loaded.config.model_copy(update={"inference": _recipes(loaded, methods)})
-    summary = data_summary(table, model.columns, model.response)
+    summary = data_of(table, model)
     return Study(loaded, config, written_out(model), table.fingerprint, summary)
 
 

@@ -33,7 +33,7 @@ from bayescope.models.on_disk import on_disk
 from bayescope.preparation import prepare, read_config
 from bayescope.reports.lineage import pool_data, steps_of, with_beliefs
 from bayescope.reports.record import Lineage
-from bayescope.reports.summary import data_summary
+from bayescope.reports.summary import data_of
 from bayescope.runs import Run
 from bayescope.updating import Source, plan, read_arrivals
 
@@ -97,7 +97,7 @@ def execute(
     table, model = prepare(loaded, dataframe, in_batches=True)
     prepared = time.perf_counter() - started
     known = sufficient(model)
-    data = data_summary(table, model.columns, model.response)
+    data = data_of(table, model)
     found = _Rows(model, model, table) if table.whole is None else _in_batches(model, table.whole, known)
     before = prior_predictive(found.rows, config.seed)
     for check in check_prior_predictive(before):

@@ -18,7 +18,7 @@ from bayescope.models.blueprint import blueprint
 from bayescope.models.model import Model
 from bayescope.pipeline import Progress, fit_all, silent, versions
 from bayescope.preparation import located, prepare, read_config
-from bayescope.reports.summary import data_summary
+from bayescope.reports.summary import data_of
 from bayescope.reports.tables import TRUTH
 from bayescope.runs import Run
 
@@ -73,7 +73,7 @@ def recovered(
         config,
         simulated,
         fits,
-        data_summary(simulated_table(table, model, simulated), simulated.columns, simulated.response),
+        data_of(simulated_table(table, model, simulated), simulated),
         rows=simulated,
         timings={"data and model": prepared},
         command=command,

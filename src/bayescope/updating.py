@@ -34,7 +34,7 @@ from bayescope.old_rows import old_rows, row_of
 from bayescope.reports.formatting import whole
 from bayescope.reports.lineage import root_step
 from bayescope.reports.record import DataSummary, RunRecord, Step
-from bayescope.reports.summary import data_summary
+from bayescope.reports.summary import data_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,8 +151,7 @@ def plan(
     parts = [rebuild(record.model.blueprint, arrival.table) for arrival in arrivals]
     _refuse_new_groups(arrivals, parts)
     arrived = [
-        (arrival.step, data_summary(arrival.table, part.columns, part.response))
-        for arrival, part in zip(arrivals, parts, strict=True)
+        (arrival.step, data_of(arrival.table, part)) for arrival, part in zip(arrivals, parts, strict=True)
     ]
     old, new = record.data.observations, sum(rows.observations for _, rows in arrived)
     known = [sufficient(part) for part in parts]

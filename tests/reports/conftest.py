@@ -18,6 +18,7 @@ from bayescope.inference.marginals import Draws, Normal
 from bayescope.models.model import Block, Model, Predictor, Prior, Response
 from bayescope.reports.loss import loss_view
 from bayescope.reports.record import RunRecord
+from bayescope.reports.style import house_style
 from bayescope.reports.summary import data_summary, model_summary
 
 
@@ -223,3 +224,34 @@ class Workshop:
 @pytest.fixture(scope="session")
 def workshop() -> Workshop:
     return Workshop()
+
+
+@pytest.fixture
+def drawn_figure(monkeypatch) -> Callable[..., Any]:
+    """Call a function of figures and return the figure itself, laid out, instead of its picture."""
+
+    def draw(function, *arguments):
+        kept = []
+        with monkeypatch.context() as patch, house_style():
+            patch.setattr(f"{function.__module__}.picture", lambda figure, *_, **__: kept.append(figure))
+            function(*arguments)
+            kept[0].draw_without_rendering()
+        return kept[0]
+
+    return draw
+
+
+@pytest.fixture
+def names_nothing_covers(drawn_figure) -> Callable[..., tuple[str, ...]]:
+    """Return the names in the legend of a figure, which must lie on nothing that is drawn."""
+
+    def names(function, *arguments):
+        figure = drawn_figure(function, *arguments)
+        (axes,) = figure.axes
+        legend = axes.get_legend()
+        covered = [axes.patch.get_window_extent(), axes._left_title.get_window_extent()]
+        box = legend.get_window_extent().shrunk(0.99, 0.8)
+        assert not [each for each in covered if box.overlaps(each)]
+        return tuple(text.get_text() for text in legend.get_texts())
+
+    return names

@@ -8,7 +8,9 @@ import pytest
 from bayescope.config.priors import Scaled
 from bayescope.data.table import Table
 from bayescope.models.model import Prior
-from bayescope.reports.summary import data_summary, model_summary
+from bayescope.preparation import prepare, read_config
+from bayescope.reports.columns import columns_table
+from bayescope.reports.summary import data_of, data_summary, model_summary
 
 
 def table(columns, weights=None):
@@ -99,3 +101,21 @@ def test_a_prior_in_units_of_sigma_is_summarised_by_its_text_and_by_what_it_is_a
     slope = model_summary(model).priors[0]
     assert (slope.text, slope.distribution) == ("Normal(1, 3 * sigma)", "StudentT")
     assert slope.arguments == {"nu": 4.0, "mu": 1.0, "sigma": 6.0}
+
+
+def test_numbers_that_only_name_groups_are_groups(workshop):
+    columns = {"y": [1.0, 2.0, 4.0, 3.0], "g": [1.0, 1.0, 2.5, 2.5], "h": [1.0, 2.0, 1.0, 2.0]}
+    formulas = {"mu": "y ~ log(h) + (1 | g) + (1 | h)", "sigma": "~ 1 + (1 | g)"}
+    model = {"likelihood": "Normal", "formula": formulas}
+    config = {"name": "x", "data": {"columns": columns}, "model": model, "inference": ["map"]}
+    found, built = prepare(read_config(config))
+    kinds = {column.name: column for column in data_of(found, built).columns}
+    assert {name: column.kind for name, column in kinds.items()} == {
+        "y": "number",
+        "g": "group",
+        "h": "number",
+    }
+    assert kinds["g"].mean is None
+    assert kinds["g"].levels == {"1": 2, "2.5": 2}
+    record = workshop.record(built, []).model_copy(update={"data": data_of(found, built)})
+    assert {row[0]: row[-1] for row in columns_table(record).rows} == {"y": "", "g": "2 groups", "h": ""}

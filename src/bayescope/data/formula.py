@@ -108,6 +108,13 @@ class Formula:
         return tuple(name for part in self.parts for group in part.groups for name in group.columns)
 
     @property
+    def only_grouping(self) -> frozenset[str]:
+        """The columns that make groups and are used for nothing else: numbers in them are names."""
+        nodes = [node for part in self.parts for node in (part.body, *part.offsets)]
+        effects = [group.effects for part in self.parts for group in part.groups]
+        return frozenset(self.grouping).difference(self.left_columns, _unique((*nodes, *effects)))
+
+    @property
     def has_dot(self) -> bool:
         """Tell whether `.` stands on the right side: the columns then depend on the table."""
         return any(isinstance(node, Dot) for node in walk(self.body))

@@ -7,7 +7,9 @@ import math
 from bayescope.diagnostics.records import CrossEntropy
 from bayescope.reports.formatting import number, significant
 from bayescope.reports.record import RunRecord
-from bayescope.reports.tables import TextTable, text_table
+from bayescope.reports.tables import TextTable, filled, text_table
+
+_ABOVE_MLE = " What a method has above mle is how much farther, in KL, its model is from the data."
 
 
 def cross_entropy_table(record: RunRecord) -> TextTable:
@@ -20,7 +22,7 @@ def cross_entropy_table(record: RunRecord) -> TextTable:
     else:
         numeric = "mean nll, nats|KL(data ‖ model), nats|the same in bits|perplexity"
         rows = [_against_data(row) for row in found.rows]
-    return text_table(f"method|{numeric}", rows, numeric)
+    return filled(text_table(f"method|{numeric}", rows, numeric), 2)
 
 
 def _against_mle(row: CrossEntropy, total: float) -> tuple[str, ...]:
@@ -40,9 +42,10 @@ def cross_entropy_note(record: RunRecord) -> str:
     if found is None or not found.rows:
         return ""
     if found.entropy is None:
+        with_mle = any(row.above_mle is not None for row in found.rows)
         return (
             "The mean loss estimates the cross-entropy of the data and the model; maximum likelihood makes "
-            "it least. What a method has above mle is how much farther, in KL, its model is from the data."
+            f"it least.{_ABOVE_MLE if with_mle else ''}"
         )
     bits = found.entropy / math.log(2.0)
     return (

@@ -7,7 +7,7 @@ import numpy as np
 from bayescope.diagnostics.event_calibration import EventCalibration
 from bayescope.diagnostics.pit import Pit
 from bayescope.reports.formatting import whole
-from bayescope.reports.style import FAINT, INK, MUTED, Picture, colour_of, new_figure, picture
+from bayescope.reports.style import FAINT, INK, MUTED, Picture, colour_of, legend_above, new_figure, picture
 
 
 def pit_figure(found: Pit, method: str) -> Picture:
@@ -21,7 +21,7 @@ def pit_figure(found: Pit, method: str) -> Picture:
     axes.axhline(0.0, color=MUTED, linewidth=0.8)
     axes.set(xlabel="probability predicted below the response", ylabel="seen - expected")
     axes.set_xlim(0, 1)
-    axes.legend(loc="best")
+    legend_above(axes)
     pairs = zip(found.difference, found.lower, found.upper, strict=True)
     outside = sum(not low <= value <= high for value, low, high in pairs)
     alt = (
@@ -43,7 +43,7 @@ def calibration_figure(found: EventCalibration, method: str) -> Picture:
     axes.step(found.places, found.events, color=colour, where="mid", label="isotonic frequencies")
     axes.set(xlabel="predicted probability", ylabel="frequency of events")
     axes.set(xlim=(0, 1), ylim=(0, 1))
-    axes.legend(loc="upper left")
+    legend_above(axes)
     alt = (
         f"Frequencies of events against leave-one-out probabilities: Brier score {found.brier:.4g}, of which "
         f"{found.miscalibration:.2g} is miscalibration (p = {found.p:.2g})."
@@ -66,7 +66,7 @@ def separation_figure(found: EventCalibration, method: str) -> Picture:
     axes.plot([], [], color=INK, linewidth=4, alpha=0.6, label="events")
     axes.set(xlabel="rows, by predicted probability", ylabel="probability", ylim=(0, 1))
     axes.set_xticks([])
-    axes.legend(loc="upper left")
+    legend_above(axes)
     alt = (
         "Rows in the order of their leave-one-out probability, dark where the event happened; a row with the "
         f"event has the larger probability of two in {found.auc:.1%} of pairs."

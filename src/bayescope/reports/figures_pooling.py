@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayescope.diagnostics.records import PooledGroup, Pooling
-from bayescope.reports.formatting import DASH, compact, plain, shorten, significant
+from bayescope.reports.formatting import DASH, compact, plain, shorten, shorten_apart, significant
 from bayescope.reports.record import RunRecord
-from bayescope.reports.style import INK, MUTED, PRIOR, Picture, colour_of, new_figure, picture
-from bayescope.reports.tables import TextTable, text_table
+from bayescope.reports.style import INK, MUTED, PRIOR, Picture, colour_of, legend_above, new_figure, picture
+from bayescope.reports.tables import TextTable, filled, text_table
 
 _MOST_NAMED = 60
 
@@ -46,7 +46,7 @@ def _table(view: Pooling) -> TextTable:
     ]
     numeric = "rows|no pooling|partial pooling|sd|complete pooling"
     headings = "group|rows|no pooling|partial pooling|sd|89 % interval|complete pooling"
-    return text_table(headings, rows, numeric)
+    return filled(text_table(headings, rows, numeric), 2)
 
 
 def _number(value: float | None) -> str:
@@ -70,27 +70,36 @@ def pooling_figure(view: Pooling) -> Picture:
     colour = colour_of("nuts")
     if view.complete is not None:
         axes.axhline(view.complete, color=MUTED, linewidth=1.0, linestyle="--", label="complete pooling")
-    axes.plot(places, values["unpooled"], "o", mfc="none", mec=PRIOR, ms=4.5, label="no pooling")
+    if _has_unpooled(view):
+        axes.plot(places, values["unpooled"], "o", mfc="none", mec=PRIOR, ms=4.5, label="no pooling")
     axes.vlines(places, values["lower"], values["upper"], color=colour, linewidth=1.0, alpha=0.6)
     axes.plot(places, values["partial"], "o", color=colour, ms=3.6, label="partial pooling, 89 % interval")
     if len(rows) <= _MOST_NAMED:
-        names = [f"{shorten(plain(row.group), 18)} ({compact(row.rows or 0.0)})" for row in rows]
-        axes.set_xticks(places, names, rotation=90, color=INK)
+        names = shorten_apart([plain(row.group) for row in rows], 18)
+        sizes = [f"{name} ({compact(row.rows or 0.0)})" for name, row in zip(names, rows, strict=True)]
+        axes.set_xticks(places, sizes, rotation=90, color=INK)
     else:
         ticks = np.unique(np.linspace(0, len(rows) - 1, 12).astype(int))
         axes.set_xticks(ticks, [compact(rows[i].rows or 0.0) for i in ticks])
         axes.set_xlabel("rows of the group")
     axes.set_xlim(-0.8, len(rows) - 0.2)
     axes.set_ylabel(shorten(plain(view.coefficient), 40))
-    axes.set_title(pooling_title(view))
-    axes.legend(loc="best")
+    axes.set_title(shorten(pooling_title(view), 50))
+    legend_above(axes, "right")
     return picture(figure, "pooling", pooling_title(view), _alt(view), wide=True)
 
 
+def _has_unpooled(view: Pooling) -> bool:
+    return any(row.unpooled is not None for row in view.groups)
+
+
 def _alt(view: Pooling) -> str:
+    drawn = [
+        *(["estimates without pooling"] if _has_unpooled(view) else []),
+        f"posterior means with 89 % intervals by {view.method}",
+        *(["the estimate of complete pooling as a line"] if view.complete is not None else []),
+    ]
     return (
         f"Partial pooling of {plain(view.coefficient)} over {len(view.groups)} groups of "
-        f"{plain(view.name)}, by their size: estimates without pooling, posterior means with 89 % intervals "
-        f"by {view.method}, and "
-        "the estimate of complete pooling as a line."
+        f"{plain(view.name)}, by their size: {', '.join(drawn)}."
     )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayescope.diagnostics.records import PredictiveCheck
-from bayescope.reports.formatting import plain, shorten, whole
+from bayescope.inference.fit import Floats
+from bayescope.reports.formatting import plain, shorten, shorten_apart, whole
 from bayescope.reports.record import RunRecord
-from bayescope.reports.style import INK, Picture, colour_of, new_figure, picture
+from bayescope.reports.style import INK, Picture, colour_of, legend_above, new_figure, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_CHARACTERS = 60  # so many are as long as the axis, with room between the labels
+_MOST_SLANTED, _MOST_UPRIGHT = 15, 32
 
 
 def predictive_figure(record: RunRecord, check: PredictiveCheck, method: str) -> Picture:
@@ -27,7 +31,7 @@ def predictive_figure(record: RunRecord, check: PredictiveCheck, method: str) ->
     _DRAWN[check.kind](axes, check, colour_of(method))
     what = plain(check.quantity or record.model.response)
     axes.set(xlabel=shorten(what, 60 if check.quantity else 40))
-    axes.legend(loc="best")
+    legend_above(axes)
     alt = (
         f"Observed counts of {what} and 89 % bands of {whole(check.replicates)} "
         f"data sets replicated from the posterior of {check.method}; "
@@ -64,9 +68,20 @@ def _bars(axes: Axes, check: PredictiveCheck, colour: str) -> None:
     )
     axes.set_ylim(0, None)
     axes.set_ylabel("observations")
-    names = [shorten(plain(label), 16) for label in check.labels]
-    axes.set_xticks(centres, names or [f"{centre:.0f}" for centre in centres])
+    _name_bins(axes, centres, [plain(label) for label in check.labels])
     axes.set_xlim(centres[0] - 0.8, centres[-1] + 0.8)
+
+
+def _name_bins(axes: Axes, centres: Floats, labels: Sequence[str]) -> None:
+    """Write labels side by side, at a slant where they are too long for that, and upright where too many."""
+    names = shorten_apart(labels, 24) if labels else [f"{centre:.0f}" for centre in centres]
+    if len(names) * max(map(len, names)) <= _CHARACTERS:
+        axes.set_xticks(centres, names)
+    elif len(names) <= _MOST_SLANTED:
+        axes.set_xticks(centres, names, rotation=30, ha="right", rotation_mode="anchor")
+    else:
+        step = -(-len(names) // _MOST_UPRIGHT)
+        axes.set_xticks(centres[::step], names[::step], rotation=90)
 
 
 def _histogram(axes: Axes, check: PredictiveCheck, colour: str) -> None:
@@ -91,6 +106,7 @@ def _rootogram(axes: Axes, check: PredictiveCheck, colour: str) -> None:
 
     Roots make counts of any size equally uncertain (Kleiber and Zeileis 2016, American Statistician 70(3)).
     """
+    axes.use_sticky_edges = False  # a bar begins at a point, which the top of the axes would cut
     edges = np.asarray(check.edges)
     centres, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
     expected, seen = np.sqrt(check.median), np.sqrt(check.observed)

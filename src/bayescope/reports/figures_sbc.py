@@ -23,7 +23,8 @@ def sbc_figure(rows: Sequence[Calibration], method: str) -> Picture:
     own = sorted((row for row in rows if row.method == method), key=lambda row: row.inside)[:_MOST]
     lines = math.ceil(len(own) / _COLUMNS)
     with house_style():
-        figure = new_figure(2.4 * min(len(own), _COLUMNS) + 0.6, 1.9 * lines + 0.5)
+        # a page stretches a picture to its width, and the type in it too
+        figure = new_figure(10.4, 1.9 * lines + 0.5)
         panels = figure.subplots(lines, min(len(own), _COLUMNS), squeeze=False, sharex=True, sharey=True)
         for axes, row in zip(panels.flat, own, strict=False):
             _panel(axes, row)

@@ -204,6 +204,21 @@ def shorten(text: str, width: int) -> str:
     return text[:head] + "…" + text[len(text) - (width - head - 1) :]
 
 
+def shorten_apart(texts: Sequence[str], width: int) -> list[str]:
+    """Shorten texts so that those that differ still do: a little longer than `width`, or else numbered.
+
+    >>> shorten_apart(["very dissatisfied", "very satisfied"], 9)
+    ['very d…sfied', 'very s…sfied']
+    >>> shorten_apart(["x" * 30 + "a" + "x" * 30, "x" * 30 + "b" + "x" * 30], 5)
+    ['1: xx…xx', '2: xx…xx']
+    """
+    for longer in (width, width + width // 6, width + width // 3):
+        short = [shorten(text, longer) for text in texts]
+        if len(set(short)) == len(set(texts)):
+            return short
+    return [f"{place}: {shorten(text, width)}" for place, text in enumerate(texts, start=1)]
+
+
 def wrapped(sentences: Iterable[str], width: int = 80, indent: str = "") -> list[str]:
     r"""Break sentences into lines of at most `width` columns; a word that is longer stays whole.
 

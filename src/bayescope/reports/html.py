@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bayescope.inference.fit import Fit
 from bayescope.reports import tables
 from bayescope.reports.checklist import checks_table
+from bayescope.reports.columns import columns_table
 from bayescope.reports.cross_entropy import cross_entropy_note, cross_entropy_table
 from bayescope.reports.efficiency import EFFICIENCY_NOTE, efficiency_table
 from bayescope.reports.figures import figures, is_sampler
@@ -85,6 +86,7 @@ def data_uri(picture: Picture) -> str:
 
 
 def _content(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[str, Picture]) -> dict[str, Any]:
+    shown = report_tables(record, fits)
     return {
         "record": record,
         "methods": {fit.name: fit.method if fit.method in METHOD_COLOURS else "other" for fit in fits},
@@ -113,6 +115,7 @@ def _content(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[str, Pict
         "sensitivity_note": SENSITIVITY_NOTE,
         "sensitivity_sentences": sensitivity_sentences(record),
         "prediction_note": "" if record.curve is None else curve_note(record.curve),
+        "with_signs": tables.SIGN in shown["learned"].headings,
         "sampler_tables": {
             fit.name: line_up(tables.sampler_table(shortened(record), fit.name))
             for fit in fits
@@ -120,7 +123,7 @@ def _content(record: RunRecord, fits: Sequence[Fit], pictures: Mapping[str, Pict
         },
         "tables": {
             name: table if name == "checks" else line_up(table)  # values of checks have no common unit
-            for name, table in report_tables(record, fits).items()
+            for name, table in shown.items()
         },
     }
 
@@ -130,7 +133,7 @@ def report_tables(record: RunRecord, fits: Sequence[Fit]) -> dict[str, tables.Te
     shown = shortened(record)
     return {
         "methods": tables.methods_table(fits),
-        "columns": tables.columns_table(shown),
+        "columns": columns_table(shown),
         "priors": tables.priors_table(record),
         "penalties": tables.penalties_table(record),
         "totals": tables.totals_table(record),

@@ -35,11 +35,12 @@ type PathText = Annotated[str, BeforeValidator(path_text)]
 class ColumnSummary(Record):
     """One column of the data: numbers have mean, sd, minimum, maximum; text has levels with counts.
 
-    The tail of many levels is one entry of `levels`; `distinct` counts them all.
+    The tail of many levels is one entry of `levels`; `distinct` counts them all. A column of numbers that
+    are names of groups is a `group`.
     """
 
     name: str
-    kind: Literal["number", "text", "boolean"]
+    kind: Literal["number", "text", "boolean", "group"]
     mean: float | None = None
     sd: float | None = None
     minimum: float | None = None

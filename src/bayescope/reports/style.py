@@ -122,6 +122,20 @@ def bare(axes: Axes) -> None:
     axes.spines["left"].set_visible(False)
 
 
+def legend_above(axes: Axes, side: Literal["left", "right"] = "left") -> None:
+    """Name what is drawn in a line above the axes, where it covers nothing; a title has the other side."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(
+        handles,
+        labels,
+        loc="lower left" if side == "left" else "lower right",
+        bbox_to_anchor=(float(side == "right"), 1.0),
+        ncols=max(len(labels), 1),
+        borderaxespad=0.2,
+        columnspacing=1.4,
+    )
+
+
 def plain_ticks(axis: Axis, multiples: tuple[float, ...] = (1.0,)) -> None:
     """Write the ticks of a logarithmic axis without markup, which is never read as maths here."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter

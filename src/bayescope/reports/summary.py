@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.data.formula import parse
 from bayescope.data.table import Table, Whole, fingerprint, fingerprint_of
 from bayescope.models.blueprint import blueprint
 from bayescope.models.marginal_priors import MarginalPrior, marginal_priors
@@ -87,8 +89,28 @@ def _prior(model: Model, block: Block, i: int, marginal: MarginalPrior | None) -
     )
 
 
-def data_summary(table: Table, used_columns: Iterable[str], response: Response | None = None) -> DataSummary:
-    """Describe the columns that the model uses; repeated rows count as often as they occur."""
+def data_of(table: Table, model: Model) -> DataSummary:
+    """Describe the data of a model, the numbers that only name groups as groups."""
+    return data_summary(table, model.columns, model.response, _only_grouping(model))
+
+
+def _only_grouping(model: Model) -> frozenset[str]:
+    if model.formula is None or not model.groups:
+        return frozenset()
+    others = {name: parse(text) for name, text in model.formulas.items()}
+    return replace(parse(model.formula), parameters=others).only_grouping
+
+
+def data_summary(
+    table: Table,
+    used_columns: Iterable[str],
+    response: Response | None = None,
+    groups: Collection[str] = (),
+) -> DataSummary:
+    """Describe the columns that the model uses; repeated rows count as often as they occur.
+
+    `groups` are the columns whose numbers are names.
+    """
     if table.whole is not None:
         return _whole_summary(table, table.whole)
     return DataSummary(
@@ -98,7 +120,10 @@ def data_summary(table: Table, used_columns: Iterable[str], response: Response |
         dropped=table.dropped,
         fingerprint=table.fingerprint,
         response_fingerprint="" if response is None else _response_fingerprint(response),
-        columns=tuple(_column(name, table.columns[name], table.weights) for name in used_columns),
+        columns=tuple(
+            _column(name, table.columns[name], table.weights, is_group=name in groups)
+            for name in used_columns
+        ),
     )
 
 
@@ -124,12 +149,20 @@ def _response_fingerprint(response: Response) -> str:
     return fingerprint({"response": response.values} | trials, response.weights)
 
 
-def _column(name: str, values: NDArray[Any], weights: NDArray[np.float64] | None) -> ColumnSummary:
-    if values.dtype.kind in "OUSb":
-        kind: Literal["text", "boolean"] = "boolean" if values.dtype.kind == "b" else "text"
+def _column(
+    name: str, values: NDArray[Any], weights: NDArray[np.float64] | None, *, is_group: bool
+) -> ColumnSummary:
+    kind = _kind(values, is_group=is_group)
+    if kind != "number":
         counts = _levels(values, weights)
         return ColumnSummary(name=name, kind=kind, levels=_shortened(counts), distinct=len(counts))
     return _numbers(name, np.asarray(values, dtype=np.float64), weights)
+
+
+def _kind(values: NDArray[Any], *, is_group: bool) -> Literal["number", "text", "boolean", "group"]:
+    if values.dtype.kind in "OUS":
+        return "text"
+    return "boolean" if values.dtype.kind == "b" else "group" if is_group else "number"
 
 
 def _numbers(name: str, values: NDArray[np.float64], weights: NDArray[np.float64] | None) -> ColumnSummary:
@@ -150,9 +183,15 @@ def _levels(values: NDArray[Any], weights: NDArray[np.float64] | None) -> dict[s
     """Levels with their counts, the most frequent first."""
     counts: defaultdict[str, float] = defaultdict(float)
     for value, weight in zip(values, np.ones(len(values)) if weights is None else weights, strict=True):
-        counts["(missing)" if value is None else str(value)] += float(weight)
+        counts[_level(value)] += float(weight)
     ordered = sorted(counts, key=lambda level: -counts[level])
     return {level: round(counts[level]) for level in ordered}
+
+
+def _level(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    return "(missing)" if value is None else str(value)
 
 
 def _shortened(counts: Mapping[str, int]) -> dict[str, int]:

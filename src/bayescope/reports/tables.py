@@ -11,7 +11,6 @@ from bayescope.inference.fit import Fit
 from bayescope.models.network_bodies import network_names
 from bayescope.reports.formatting import (
     DASH,
-    compact,
     decimals_for,
     duration,
     listing,
@@ -20,7 +19,7 @@ from bayescope.reports.formatting import (
     significant,
     whole,
 )
-from bayescope.reports.record import ColumnSummary, PriorSummary, RunRecord
+from bayescope.reports.record import PriorSummary, RunRecord
 
 _SCALED = ("Normal", "HalfNormal", "Exponential")  # the defaults whose scale is that of the data
 _UNIT = ("Normal(0, 2.5)", "HalfNormal(2.5)", "Exponential(1)")  # what they are where there is none
@@ -49,6 +48,20 @@ def text_table(headings: str, rows: Iterable[Sequence[str]], numeric: str = "") 
     names = tuple(headings.split("|"))
     numbers = set(numeric.split("|"))
     return TextTable(names, tuple(tuple(row) for row in rows), tuple(name in numbers for name in names))
+
+
+def filled(table: TextTable, always: int = 1) -> TextTable:
+    """Leave out the columns of numbers, after the first `always`, in which no row has one."""
+    kept = [
+        k
+        for k, numeric in enumerate(table.numeric)
+        if k < always or not numeric or any(row[k] != DASH for row in table.rows)
+    ]
+    return TextTable(
+        headings=tuple(table.headings[k] for k in kept),
+        rows=tuple(tuple(row[k] for k in kept) for row in table.rows),
+        numeric=tuple(table.numeric[k] for k in kept),
+    )
 
 
 @dataclass(frozen=True)
@@ -200,27 +213,6 @@ def _closed_forms(fits: Sequence[Fit]) -> list[str]:
     ]
 
 
-def columns_table(record: RunRecord) -> TextTable:
-    """The columns of the data that the model uses."""
-    return text_table(
-        "column|kind|mean|sd|minimum|maximum|levels",
-        [_column_row(column) for column in record.data.columns],
-        numeric="mean|sd|minimum|maximum",
-    )
-
-
-def _column_row(column: ColumnSummary) -> tuple[str, ...]:
-    levels = [f"{plain(level)} ({whole(count)})" for level, count in (column.levels or {}).items()]
-    numbers = (column.mean, column.sd, column.minimum, column.maximum)
-    return (
-        plain(column.name),
-        column.kind,
-        *(significant(value) if value is not None else "" for value in numbers[:2]),
-        *(compact(value) if value is not None else "" for value in numbers[2:]),
-        listing(levels, 6, column.distinct),
-    )
-
-
 def priors_table(record: RunRecord) -> TextTable:
     """The priors; neighbours that share one share a row. Hypotheses have theirs in their own table."""
     groups: dict[tuple[str, str], list[str]] = {}
@@ -292,6 +284,10 @@ def agreement_table(record: RunRecord) -> TextTable:
     return text_table(f"parameter|method|{numeric}", rows, numeric)
 
 
+SIGN = "P(slope > 0)"
+"""The heading over the probability that a slope is positive, where there is a slope."""
+
+
 def learned_table(record: RunRecord) -> TextTable:
     """What the data taught about each unknown: bits from prior to posterior, and the sign of a slope."""
     rows = [
@@ -304,8 +300,8 @@ def learned_table(record: RunRecord) -> TextTable:
         )
         for row in record.learned
     ]
-    numeric = "bits from prior to posterior|its error|P(slope > 0)|Monte Carlo error"
-    return text_table(f"parameter|{numeric}", rows, numeric)
+    numeric = f"bits from prior to posterior|its error|{SIGN}|Monte Carlo error"
+    return filled(text_table(f"parameter|{numeric}", rows, numeric), 2)
 
 
 def sampler_table(record: RunRecord, method: str) -> TextTable:
