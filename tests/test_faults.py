@@ -310,8 +310,11 @@ class TestKills:
             end = server.end()
             ends[end] += 1
             err = (folder / "err.txt").read_text()
-            assert end in {0, code}, err
             assert "Traceback" not in err
+            if end == -sent and not err:  # a shell's 143, too: before bayescope was loaded, nothing was begun
+                assert not (folder / "runs").exists()
+                continue
+            assert end in {0, code}, err
             assert end == 0 or "start it again to go on" in err
             whole_or_absent(folder / "runs")
             undamaged(folder / "cache")

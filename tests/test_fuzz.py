@@ -260,11 +260,11 @@ def exit_code(arguments, capsys):
 
 
 def judge(config, folder, capsys):
-    """Validate a configuration; run it where it is valid. Returns the seconds that validation took."""
+    """Validate a configuration; run it where it is valid. Returns the seconds of the processor that this took."""
     path = written(config, folder)
-    start = time.perf_counter()
+    start = time.process_time()  # other work on the machine does not make it longer
     code = exit_code(["validate", path], capsys)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert code in {0, 2, 3}
     if code == 0:
         run_quick(path)
