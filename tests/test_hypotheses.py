@@ -228,7 +228,7 @@ def test_the_command_line_validates_runs_and_prints_json(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         main(["validate", path])
     assert end.value.code == 0
-    assert "fine: Hypotheses, 1 observations" in capsys.readouterr().out
+    assert "fine: Hypotheses, 1 observation, unknowns" in capsys.readouterr().out
     with pytest.raises(SystemExit) as end:
         main(["run", path, "--json", "--quiet", "--out", str(tmp_path)])
     assert end.value.code == 0

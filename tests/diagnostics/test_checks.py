@@ -216,16 +216,24 @@ def test_an_mle_far_from_the_posterior_mean_is_as_it_should_be(exact, point):
 
 
 @pytest.mark.parametrize(
-    ("p", "verdict", "side"),
+    ("p", "verdict", "message"),
     [
-        (0.5, "pass", ""),
-        (0.005, "pass", ""),
-        (0.995, "pass", ""),
-        (0.004, "note", "above"),
-        (0.996, "note", "below"),
+        (0.5, "pass", "p = 0.5."),
+        (0.005, "pass", "p = 0.005."),
+        (0.995, "pass", "p = 0.995, 1 - p = 0.005."),
+        (
+            0.004,
+            "note",
+            "The largest gap of the data lies above that of nearly all 400 replicates: p = 0.004.",
+        ),
+        (
+            1.0,
+            "note",
+            "The largest gap of the data lies below that of nearly all 400 replicates: p = 1, 1 - p = 0.",
+        ),
     ],
 )
-def test_a_statistic_that_replicates_do_not_reach_is_noted(p, verdict, side):
+def test_a_statistic_that_replicates_do_not_reach_is_noted(p, verdict, message):
     statistic = {"observed": 1.0, "mean": 0.0, "lower": -1.0, "upper": 1.0, "p": p}
     predictive = PredictiveCheck(
         method="exact",
@@ -239,7 +247,8 @@ def test_a_statistic_that_replicates_do_not_reach_is_noted(p, verdict, side):
     )
     (found,) = check_predictive(predictive)
     assert (found.method, found.name, found.verdict) == ("exact", "predictive_largest_gap", verdict)
-    assert side in found.message
+    assert found.message == message
+    assert f"p = {found.value:.3g}" in found.message
     assert check_all([], (), [found]) == (found,)
 
 

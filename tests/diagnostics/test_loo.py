@@ -200,6 +200,13 @@ def test_a_row_that_carries_the_posterior_is_named_with_advice():
     assert (check.verdict, check.parameter) == ("note", "row 16")
     assert "StudentT" in check.advice
     assert "row 16 (k " in check.message
+    assert check.message.endswith("; its leave-one-out density is uncertain.")
+    few = run.record.loo.model_copy(update={"p_loo": 2.0})
+    [check] = check_loo(few, run.model)
+    assert check.advice == "See whether this row is right. If it is, StudentT lets it weigh less."
+    [check] = check_loo(few.model_copy(update={"beyond_limit": 2}), run.model)
+    assert check.message.endswith(" and 1 more; their leave-one-out densities are uncertain.")
+    assert check.advice == "See whether these rows are right. If they are, StudentT lets them weigh less."
 
 
 def test_no_scores_without_draws_and_none_of_hypotheses(kidiq):

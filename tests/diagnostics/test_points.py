@@ -9,7 +9,7 @@ import pytest
 
 import bayescope
 from bayescope.diagnostics import held_out as module
-from bayescope.diagnostics.held_out import _folds, held_out
+from bayescope.diagnostics.held_out import PlugInLoss, _folds, held_out
 from bayescope.diagnostics.points import Hidden, _advice
 
 
@@ -105,6 +105,24 @@ def test_advice_names_the_widest_interval_and_a_point_far_from_the_mean():
     text = _advice(rows, module.HeldOut(note="none"))
     assert text == (
         "Mle of x stands 0.8 posterior sd from the mean; a point hides most of x, which is from 0.2 to 1.8 with "
+        "89 % probability."
+    )
+
+
+@pytest.mark.parametrize(
+    ("total", "se", "written"),
+    [(172.4, 38.1, "172 ± 38"), (99.7, 9.96, "100 ± 10"), (0.0512, 0.0123, "0.051 ± 0.012")],
+)
+def test_advice_writes_a_loss_as_the_table_does(total, se, written):
+    loss = PlugInLoss(method="mle", per_observation=total / 40, total=total, se=se)
+    text = _advice([], module.HeldOut(losses=[loss]))
+    assert text == f"Predict by the posterior: mle loses {written} nats of log score."
+
+
+def test_large_numbers_are_written_whole():
+    row = Hidden(parameter="x", mean=2000.0, sd=500.0, lower=1200.4, upper=2799.6, positions={"mle": 130.0})
+    assert _advice([row], module.HeldOut(note="none")) == (
+        "Mle of x stands 130 posterior sd from the mean; a point hides most of x, which is from 1200 to 2800 with "
         "89 % probability."
     )
 

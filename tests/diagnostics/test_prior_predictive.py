@@ -39,7 +39,8 @@ def test_the_suggested_prior_passes():
 def test_a_logistic_regression_that_is_certain_of_every_row_is_noted():
     found, checks = gate(WELLS, "model.priors.coefficients=Normal(0, 100)")
     assert found.share > 0.9
-    assert "whose response is certain" in checks["prior_predictive_scale"].message
+    share = f"rows whose response is certain to within 0.001 is {100 * found.share:.0f} %."
+    assert checks["prior_predictive_scale"].message.endswith(share)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from bayescope.diagnostics.event_calibration import EventCalibration
 from bayescope.diagnostics.pit import Pit
 from bayescope.reports.figures_calibration import calibration_figure, pit_figure, separation_figure
+from bayescope.reports.style import house_style
 
 PLACES = (0.1, 0.5, 0.9)
 PIT = Pit(
@@ -30,3 +31,8 @@ EVENTS = EventCalibration(
 )
 def test_the_legend_lies_on_nothing_that_is_drawn(names_nothing_covers, draw, found, expected):
     assert names_nothing_covers(draw, found, "exact") == expected
+
+
+def test_percentages_are_written_alike():
+    with house_style():
+        assert separation_figure(EVENTS, "exact").alt.endswith("in 70.0 % of pairs.")

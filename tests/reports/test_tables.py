@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from bayescope.diagnostics.prior_predictive import PriorPredictive
 from bayescope.diagnostics.records import Learned
 from bayescope.pipeline import prepare, read_config
 from bayescope.reports.cross_entropy import cross_entropy_note, cross_entropy_table
 from bayescope.reports.html import render_html
+from bayescope.reports.prior_predictive import before_note
 from bayescope.reports.tables import learned_table, priors_table
 
 GIVEN, SCALED, DEFAULT = "given in the configuration", "default, scaled to the data", "default"
@@ -68,6 +70,12 @@ def test_a_column_without_any_number_is_left_out_and_so_is_what_explains_it(work
     record, fits = workshop.run(["x"], learned=rows_of(*signs))
     assert learned_table(record).headings == headings
     assert (SENTENCE in render_html(record, fits, {})) == ("P(slope > 0)" in headings)
+
+
+def test_a_share_is_written_as_other_percentages(workshop):
+    found = PriorPredictive(draws=1000, quantity="rows that are certain", share=0.2657, limit=0.75)
+    record, _ = workshop.run(["x"], prior_predictive=found)
+    assert before_note(record).endswith("the share of rows that are certain is 26.6 %.")
 
 
 def test_methods_are_set_against_mle_where_there_is_one(workshop):

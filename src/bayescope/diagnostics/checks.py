@@ -195,14 +195,15 @@ def check_predictive(predictive: PredictiveCheck | None) -> tuple[Check, ...]:
 def _predictive_check(predictive: PredictiveCheck, name: str, p: float) -> Check:
     side = "below" if p > 1 / 2 else "above"
     ordinary = EXTREME_P <= p <= 1 - EXTREME_P
-    message = f"The {name} of the data lies {side} that of nearly all {predictive.replicates} replicates."
+    message = f"The {name} of the data lies {side} that of nearly all {predictive.replicates} replicates: "
+    smaller = f", 1 - p = {1 - p:.3g}" if p > 1 / 2 else ""  # the value of the check
     return make_check(
         predictive.method,
         f"predictive_{name.replace(' ', '_')}",
         "pass" if ordinary else "note",
         value=min(p, 1 - p),
         threshold=EXTREME_P,
-        message=f"p = {p:.3g}." if ordinary else f"{message} p = {p:.3g}.",
+        message=f"{'' if ordinary else message}p = {p:.3g}{smaller}.",
         advice="The model does not reproduce this feature: reconsider its likelihood or predictors.",
     )
 

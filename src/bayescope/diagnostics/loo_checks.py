@@ -24,10 +24,12 @@ def check_loo(found: Loo | None, model: Model) -> tuple[Check, ...]:
     """Note rows with a Pareto k beyond the limit: the posterior would be another without them."""
     if found is None:
         return ()
+    one = found.beyond_limit == 1
     rows = ", ".join(f"{each.row} (k {each.pareto_k:.2f})" for each in found.influential)
     more = found.beyond_limit - len(found.influential)
-    named = f"row{'s' if found.beyond_limit > 1 else ''} {rows}{f' and {more} more' if more else ''}"
-    message = f"The posterior would be another without {named}; their leave-one-out densities are uncertain."
+    named = f"row{'' if one else 's'} {rows}{f' and {more} more' if more else ''}"
+    uncertain = "its leave-one-out density is" if one else "their leave-one-out densities are"
+    message = f"The posterior would be another without {named}; {uncertain} uncertain."
     return (
         make_check(
             found.method,
@@ -49,5 +51,8 @@ def _advice(found: Loo, model: Model) -> str:
     if found.p_loo is not None and found.p_loo > 2 * unknowns:
         cure = f"try {heavier}" if heavier else "reconsider the likelihood"
         return f"p_loo is {found.p_loo:.0f} with {unknowns} unknowns, so the model does not fit: {cure}."
-    look = "See whether these rows are right."
-    return f"{look} If they are, {heavier} lets them weigh less." if heavier else look
+    if found.beyond_limit == 1:
+        look, cure = "See whether this row is right.", f"If it is, {heavier} lets it weigh less."
+    else:
+        look, cure = "See whether these rows are right.", f"If they are, {heavier} lets them weigh less."
+    return f"{look} {cure}" if heavier else look

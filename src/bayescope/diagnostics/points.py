@@ -112,7 +112,7 @@ def _of_prediction(losses: HeldOut) -> str:
     lost = [loss for loss in losses.losses if (loss.total or 0.0) > 2.0 * (loss.se or 0.0)]
     if lost:
         worst = max(lost, key=lambda loss: loss.total or 0.0)
-        lost_nats = f"{worst.total:.2g} ± {worst.se:.2g} nats of log score"
+        lost_nats = f"{_written(worst.total or 0.0)} ± {_written(worst.se or 0.0)} nats of log score"
         return f"predict by the posterior: {worst.method} loses {lost_nats}"
     return "to predict with, a point is as good as the posterior here" if losses.losses else ""
 
@@ -124,7 +124,7 @@ def _of_position(rows: Sequence[Hidden]) -> str:
     distance, name, row = max(places, key=lambda place: place[0])
     if distance < FAR:
         return ""
-    return f"{name} of {row.parameter} stands {distance:.2g} posterior sd from the mean"
+    return f"{name} of {row.parameter} stands {_written(distance)} posterior sd from the mean"
 
 
 def _of_width(rows: Sequence[Hidden]) -> str:
@@ -133,6 +133,11 @@ def _of_width(rows: Sequence[Hidden]) -> str:
         return ""
     widest = max(named, key=lambda row: row.relative_width)
     return (
-        f"a point hides most of {widest.parameter}, which is from {widest.lower:.3g} to {widest.upper:.3g} "
-        "with 89 % probability"
+        f"a point hides most of {widest.parameter}, which is from {_written(widest.lower, 3)} to "
+        f"{_written(widest.upper, 3)} with 89 % probability"
     )
+
+
+def _written(value: float, digits: int = 2) -> str:
+    """Write a number to so many digits, but a large one whole: 172 and not 1.7e+02."""
+    return f"{value:.0f}" if 10**digits - 0.5 <= abs(value) < 1e7 else f"{value:.{digits}g}"

@@ -214,7 +214,8 @@ def check_prior_predictive(found: PriorPredictive | None) -> tuple[Check, ...]:
 
 
 def _check_scale(found: PriorPredictive) -> Check:
-    absurd = (found.share or 0.0) > (found.limit or 0.0)
+    share = found.share or 0.0
+    absurd = share > (found.limit or 0.0)
     reached = ""
     if found.log_reach is not None and found.log_data_reach is not None:
         reached = (
@@ -236,7 +237,7 @@ def _check_scale(found: PriorPredictive) -> Check:
         value=found.share,
         threshold=found.limit,
         parameter=found.block or None,
-        message=f"With {cause} the share of {found.quantity} is {found.share:.0%}{reached}."
+        message=f"With {cause} the share of {found.quantity} is {100 * share:.0f} %{reached}."
         if absurd
         else "",
         advice=advice,

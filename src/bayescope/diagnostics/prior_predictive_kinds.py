@@ -138,10 +138,10 @@ NUMBERS = Kind(
     _MOST_FAR, _numbers, _far, _moments,
 )  # fmt: skip
 _CHANCES = Kind(
-    f"rows whose response is certain, to within {1.0 - CERTAIN:.3f}", _MOST_CERTAIN, _chances, _certain, _rate
+    f"rows whose response is certain to within {1.0 - CERTAIN:.3f}", _MOST_CERTAIN, _chances, _certain, _rate
 )
 _CATEGORIES = Kind(
-    f"rows whose category is certain, to within {1.0 - CERTAIN:.3f}",
+    f"rows whose category is certain to within {1.0 - CERTAIN:.3f}",
     _MOST_CERTAIN, _categories, _certain, _shares,
 )  # fmt: skip
 

@@ -40,7 +40,7 @@ def draws_in_order(model: Model, draw: Callable[[], Floats], size: int) -> Risin
     share = len(kept) / size
     if share <= _LEAST_SHARE:
         raise FitError(
-            f"only {share:.0%} of the Normal approximation has its cutpoints in order.",
+            f"only {100 * share:.0f} % of the Normal approximation has its cutpoints in order.",
             "Use nuts, or put rare levels together.",
         )
     while len(kept) < size:
@@ -48,7 +48,8 @@ def draws_in_order(model: Model, draw: Callable[[], Floats], size: int) -> Risin
         kept = np.concatenate([kept, drawn[in_order(model, drawn)]])
     flag = Outcome(
         "flagged",
-        f"{1 - share:.1%} of the Normal approximation has cutpoints out of order; the draws leave that out.",
+        f"{100 * (1 - share):.1f} % of the Normal approximation has cutpoints out of order; the draws leave "
+        "that out.",
         "Use nuts.",
     )
     return Rising(kept[:size], {"share_in_order": share}, flag if 1 - share > _MOST_OUTSIDE else None)

@@ -69,6 +69,6 @@ def separation_figure(found: EventCalibration, method: str) -> Picture:
     legend_above(axes)
     alt = (
         "Rows in the order of their leave-one-out probability, dark where the event happened; a row with the "
-        f"event has the larger probability of two in {found.auc:.1%} of pairs."
+        f"event has the larger probability of two in {100 * found.auc:.1f} % of pairs."
     )
     return picture(figure, "predictive", "Separation plot", alt)

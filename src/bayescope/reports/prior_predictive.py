@@ -38,5 +38,5 @@ def before_note(record: RunRecord) -> str:
     )
     return (
         f"In {whole(found.draws)} data sets simulated from the priors alone the share of {found.quantity} is "
-        f"{found.share:.1%}.{reach}"
+        f"{100 * found.share:.1f} %.{reach}"
     )
