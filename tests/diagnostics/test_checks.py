@@ -184,6 +184,16 @@ def test_a_sampler_of_another_posterior_disagrees(exact, sampled, white_draws, m
     assert together(fits, "nuts", broken).parameter == "b"
 
 
+def test_the_advice_where_a_method_disagrees_is_for_its_kind(exact, sampled, white_draws):
+    errors = {key: {"a": 0.01, "b": 0.01} for key in ("mcse_mean", "mcse_sd")}
+    weighted = replace(exact([0.0, 0.1], [1.0, 1.0]), name="importance", method="importance", details=errors)
+    fits = [exact([0.0, 0.0], [1.0, 1.0]), weighted, sampled(white_draws + 1.0)]
+    advice = {name: together(fits, name, "agreement_of_means").advice for name in ("importance", "nuts")}
+    assert "R-hat" not in advice["importance"]
+    assert "raise `proposals`" in advice["importance"]
+    assert "R-hat" in advice["nuts"]
+
+
 def test_two_samplers_that_disagree_fail(sampled, white_draws):
     fits = [sampled(white_draws), sampled(white_draws + 0.2, name="other")]
     assert together(fits, "other", "agreement_of_means").verdict == "fail"

@@ -12,6 +12,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bayescope
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference import normal_inverse_gamma, regression
 from bayescope.inference.exact import EXACT
@@ -371,3 +372,13 @@ def test_nuts_agrees():
     sampled = METHODS["nuts"].fit(model, settings, CONTEXT)
     z = (sampled.estimate - found.estimate) / convergence(sampled.draws).mcse_mean
     assert np.abs(z).max() <= 4
+
+
+def test_weights_that_are_too_small_together_are_named_so():
+    columns = {"y": [1, 2, 4, 3], "w": [0.1, 0.1, 0.1, 0.1]}
+    priors = {"mu": "Flat()", "sigma": "HalfFlat()"}
+    model = {"likelihood": "Normal", "response": "y", "weights": "w", "priors": priors}
+    run = bayescope.run({"name": "t", "data": {"columns": columns}, "model": model, "inference": ["exact"]})
+    outcome = run.fits[0].outcome
+    assert outcome.message.startswith("rows whose weights sum to 0.4, 1 coefficient and a flat sigma: ")
+    assert "or weights that say how often" in outcome.advice

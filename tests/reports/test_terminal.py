@@ -7,7 +7,10 @@ import sys
 import pytest
 from rich.cells import cell_len
 
+import bayescope
 from bayescope.diagnostics.records import Check, Verdict
+from bayescope.reports.markdown import render_markdown
+from bayescope.reports.summary import rows_of
 from bayescope.reports.terminal import print_answers, print_verdict, render
 
 LONG_NAMES = [f"a rather long name of column {k}" for k in range(30)]
@@ -156,3 +159,20 @@ def test_the_groups_of_another_parameter_are_not_those_of_the_location(workshop)
     update = {"formula": f"{formula}, sigma ~ iq + (1 | school)", "blueprint": {"formula": formula}}
     model = record.model.model_copy(update=update)
     assert "· score ~ 2 predictors ·" in render(record.model_copy(update={"model": model}), fits, 120)
+
+
+@pytest.mark.parametrize(
+    ("weights", "size"),
+    [
+        ([0.1, 0.1, 0.1, 0.1], "4 rows whose weights sum to 0.4"),
+        ([0.5, 0.5, 0.5, 0.5], "4 rows whose weights sum to 2"),
+        ([1, 2, 1, 1], "5 observations"),
+    ],
+)
+def test_weights_that_are_no_counts_are_added_up_and_not_rounded(weights, size):
+    columns = {"y": [1, 2, 4, 3], "w": weights}
+    model = {"likelihood": "Normal", "response": "y", "weights": "w", "priors": {"sigma": 1}}
+    run = bayescope.run({"name": "t", "data": {"columns": columns}, "model": model, "inference": ["mle"]})
+    assert render(run.record, run.fits).splitlines()[0].endswith(f" · {size}")
+    assert f"; {size}; seed" in render_markdown(run.record, run.fits, {})
+    assert ("observations" in rows_of(run.record.data)) == ("observations" in size)

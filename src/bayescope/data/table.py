@@ -59,6 +59,13 @@ class Table:
         return len(self) if self.weights is None else round(float(self.weights.sum()))
 
 
+def fractional_sum(weights: NDArray[np.float64] | None) -> float | None:
+    """Add up weights of which one is no whole number, so that they count no observations; else None."""
+    if weights is None or np.array_equal(weights, np.rint(weights)):
+        return None
+    return float(weights.sum())
+
+
 @dataclass(frozen=True, eq=False)
 class Whole:
     """A file that was read in batches of rows.

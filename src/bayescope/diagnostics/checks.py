@@ -139,14 +139,19 @@ def check_agreement(column: Literal["z", "z_sd"], fit: Fit, rows: Sequence[Compa
         threshold=MAX_Z,
         parameter=worst,
         message=_agreement_message(fit.name, rows[0].reference, what, worst, value),
-        advice=_AGREEMENT_ADVICE if worst else "",
+        advice=_AGREEMENT_ADVICE[is_sampled(fit)] if worst else "",
     )
 
 
-_AGREEMENT_ADVICE = (
-    "Do not use these draws before R-hat, ESS and divergences are in order; if they are, draw more, "
-    "and if the difference stays, report it as a bug."
+_AGREEMENT_ADVICE: Mapping[bool, str] = MappingProxyType(
+    {
+        True: "Do not use these draws before R-hat, ESS and divergences are in order; if they are, "
+        "draw more, and if the difference stays, report it as a bug.",
+        False: "Weights miss what their proposals do not reach, even where Pareto k is in order: "
+        "raise `proposals`, and if the difference stays, use nuts.",
+    }
 )
+"""By whether the draws are of Markov chains, or have importance weights."""
 
 
 def _agreement_message(method: str, reference: str, what: str, worst: str | None, value: float) -> str:

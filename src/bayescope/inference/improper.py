@@ -78,11 +78,15 @@ def refuse_flat_sigma(model: Model, rows: float) -> None:
         return
     kind = "" if flat == len(coefficients) else "flat "
     given = [f"{flat} {kind}coefficient{'s'[: flat != 1]}"] if flat else []
-    parts = [f"{rows:.0f} row{'s'[: rows != 1]}", *given]
+    weighted = model.response.weights_name is not None  # equal rows are one by now: their number says nothing
+    size = f"{rows:.6g} row{'s'[: rows != 1]}"
+    if weighted:
+        size = f"rows whose weights sum to {rows:.6g}"
     name = model.names[sigma.index[0]]
+    more = "more rows, or weights that say how often each occurred" if weighted else "more rows"
     raise FitError(
-        f"{', '.join(parts)} and a flat {name}: the posterior is improper.",
-        f"Give {name} or the coefficients proper priors, or use more rows.",
+        f"{', '.join([size, *given])} and a flat {name}: the posterior is improper.",
+        f"Give {name} or the coefficients proper priors, or use {more}.",
     )
 
 

@@ -30,6 +30,7 @@ from bayescope.reports.record import RunRecord
 from bayescope.reports.sensitivity import SENSITIVITY_NOTE, sensitivity_sentences, sensitivity_table
 from bayescope.reports.shortened import left_out, shortened
 from bayescope.reports.style import METHOD_COLOURS, Picture
+from bayescope.reports.summary import rows_of, size_of
 from bayescope.reports.zeros import zeros_note, zeros_table
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def environment() -> Environment:
         "plain": plain,
         "whole": whole,
         "counted": counted,
+        "size_of": size_of,
+        "rows_of": rows_of,
         "duration": duration,
         "data_uri": data_uri,
         "code_spans": code_spans,

@@ -23,6 +23,7 @@ from bayescope.reports.record import RunRecord
 from bayescope.reports.sensitivity import SENSITIVITY_NOTE, sensitivity_sentences
 from bayescope.reports.shortened import left_out, shortened
 from bayescope.reports.style import Picture
+from bayescope.reports.summary import rows_of, size_of
 from bayescope.reports.tables import (
     TextTable,
     answers_in_words,
@@ -128,7 +129,7 @@ def _verdict(record: RunRecord, fits: Sequence[Fit], tables: _Tables) -> list[st
         f"# {escape(record.title)}",
         (
             f"{model.likelihood} model of {escape(model.response)}{formula}; "
-            f"{counted(record.data.observations, 'observation')}; seed {record.seed}."
+            f"{size_of(record.data)}; seed {record.seed}."
         ),
         f"**{record.verdict.status.upper()}.** {escape(record.verdict.sentence)}",
         *_table(tables["methods"]),
@@ -148,10 +149,9 @@ def _data(record: RunRecord, tables: _Tables) -> list[str]:
     data = record.data
     verb = "was" if data.dropped == 1 else "were"
     dropped = f" {counted(data.dropped, 'row')} with missing values {verb} dropped." if data.dropped else ""
-    also = f", {counted(data.observations, 'observation')}" if data.observations != data.rows else ""
     return _section(
         "Data",
-        [f"{escape(data.source)}: {counted(data.rows, 'row')}{also}.{dropped}", *_table(tables["columns"])],
+        [f"{escape(data.source)}: {rows_of(data)}.{dropped}", *_table(tables["columns"])],
     )
 
 

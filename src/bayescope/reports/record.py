@@ -50,11 +50,15 @@ class ColumnSummary(Record):
 
 
 class DataSummary(Record):
-    """Where the data came from and what is in the columns that the model uses."""
+    """Where the data came from and what is in the columns that the model uses.
+
+    `weight` is the sum of the rows' weights where one is no whole number; `observations` is it, rounded.
+    """
 
     source: str
     rows: int
     observations: int
+    weight: float | None = None
     dropped: int
     fingerprint: str
     response_fingerprint: str = ""

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.data.formula import parse
-from bayescope.data.table import Table, Whole, fingerprint, fingerprint_of
+from bayescope.data.table import Table, Whole, fingerprint, fingerprint_of, fractional_sum
 from bayescope.models.blueprint import blueprint
 from bayescope.models.marginal_priors import MarginalPrior, marginal_priors
 from bayescope.models.model import Block, Model, Response
 from bayescope.models.scales import scaled_of, source_of
-from bayescope.reports.formatting import compact
+from bayescope.reports.formatting import compact, counted
 from bayescope.reports.notation import element_texts, model_notation
 from bayescope.reports.notation_levels import one_for_all
 from bayescope.reports.record import ColumnSummary, DataSummary, ModelSummary, PriorSummary
@@ -117,6 +117,7 @@ def data_summary(
         source=table.source,
         rows=len(table),
         observations=table.observations,
+        weight=fractional_sum(table.weights),
         dropped=table.dropped,
         fingerprint=table.fingerprint,
         response_fingerprint="" if response is None else _response_fingerprint(response),
@@ -125,6 +126,21 @@ def data_summary(
             for name in used_columns
         ),
     )
+
+
+def size_of(data: DataSummary) -> str:
+    """Say how many observations there are; weights that are no whole numbers count none."""
+    if data.weight is None:
+        return counted(data.observations, "observation")
+    return f"{counted(data.rows, 'row')} whose weights sum to {compact(data.weight)}"
+
+
+def rows_of(data: DataSummary) -> str:
+    """Say how many rows there are, and how many observations, where that is another number."""
+    if data.weight is not None:
+        return size_of(data)
+    also = f", {size_of(data)}" if data.observations != data.rows else ""
+    return f"{counted(data.rows, 'row')}{also}"
 
 
 def _whole_summary(table: Table, whole: Whole) -> DataSummary:

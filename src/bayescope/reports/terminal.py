@@ -23,6 +23,7 @@ from bayescope.reports.formatting import compact, counted, encodable, plain, sho
 from bayescope.reports.hypotheses import hypotheses_table, learned_sentence
 from bayescope.reports.record import RunRecord
 from bayescope.reports.shortened import left_out, shortened
+from bayescope.reports.summary import size_of
 from bayescope.reports.tables import (
     answered_methods,
     answers_in_words,
@@ -110,7 +111,7 @@ def _text(parts: Sequence[RenderableType], width: int, *, colour: bool) -> str:
 
 
 def _heading(record: RunRecord) -> Text:
-    rows = counted(record.data.observations, "observation")
+    rows = size_of(record.data)
     if dropped := record.data.dropped:
         rows += f" ({counted(dropped, 'row')} with missing values dropped)"
     model = record.model
