@@ -10,6 +10,7 @@ import scipy
 from hypothesis import given
 from hypothesis import strategies as st
 
+import bayescope
 from bayescope import information
 from bayescope.diagnostics.comparison import choose_reference, compare
 from bayescope.inference.fit import Fit
@@ -149,3 +150,13 @@ def test_a_normal_that_reaches_beyond_the_posterior_has_no_finite_divergence(poi
     (row,) = compare([point([3.0], [1.0]), posterior(Gamma(9.0, 3.0), "exact", "exact")])
     assert (row.kl_nats, row.kl_error, row.kl_method) == (None, None, "")
     assert 0.0 < row.wasserstein_1_in_sd < 0.2
+
+
+def test_a_posterior_without_a_mean_has_no_distance_to_it():
+    # four rows that count as 0.4: no quadrature of its quantiles would come to an end
+    model = {"likelihood": "Normal", "response": "y", "weights": "w"}
+    model["priors"] = {"mu": "Flat()", "sigma": "HalfCauchy(1)"}
+    data = {"columns": {"y": [1, 2, 4, 3], "w": [0.1] * 4}}
+    run = bayescope.run({"name": "flat", "data": data, "model": model, "inference": ["mle", "exact"]})
+    assert "no mean and sd of mu, sigma" in run["exact"].outcome.message
+    assert {row.wasserstein_1_in_sd for row in run.record.comparison} == {None}

@@ -111,10 +111,12 @@ def _distances(
     if own is None or reference is None:
         return {}
     divergence = information.kl(own, reference)
-    distance = information.wasserstein(own, reference).value
     known = np.isfinite([divergence.value, divergence.error]).all()
     return {
-        "wasserstein_1_in_sd": finite(distance / sd0) if 0.0 < sd0 < np.inf else None,
+        # without a sd of the reference there is no unit, and its tails may be beyond any quadrature
+        "wasserstein_1_in_sd": finite(information.wasserstein(own, reference).value / sd0)
+        if 0.0 < sd0 < np.inf
+        else None,
         "kl_nats": divergence.value if known else None,
         "kl_error": divergence.error if known else None,
         "kl_method": divergence.how if known else "",
