@@ -8,6 +8,7 @@ import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bayescope
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.information import (
     bernoulli,
@@ -483,3 +484,18 @@ def test_a_text_is_sent_to_its_parser():
 def test_two_points_far_apart_have_a_distance():
     assert folded_normal_mean(1e300, 1e-10) == 1e300
     assert folded_normal_mean(0.0, 2.0) == pytest.approx(2 * math.sqrt(2 / math.pi), rel=1e-15)
+
+
+def test_the_distance_to_far_off_modes_needs_no_search_between_them():
+    y = [-10, -10.2, -9.9, 10, 10.1, 9.9]
+    model = {
+        "likelihood": "StudentT",
+        "response": "y",
+        "priors": {"nu": 1, "sigma": 1, "mu": "Normal(0, 100)"},
+    }
+    data = {"columns": {"y": y}}
+    run = bayescope.run({"name": "two", "data": data, "model": model, "inference": ["map", "grid"]})
+    (row,) = run.record.comparison
+    # half of the mass is 20 away; the sd of the two modes is 9.93
+    low = run["grid"].marginals["mu"].cdf(np.array(0.0))
+    assert row.wasserstein_1_in_sd == pytest.approx(19.9 * low / run["grid"].sd[0], rel=0.05)
