@@ -171,6 +171,9 @@ class TestRefusals:
             BayesRegressor(priors={"sgima": "HalfNormal(1)"}).fit(X, Y)
         with pytest.raises(ValueError, match="prior_scale and priors"):
             BayesRegressor(priors={"coefficients": "Normal(0, 1)"}, prior_scale=1.0).fit(X, Y)
+        for scale in (np.inf, 0.0, -1.0):
+            with pytest.raises(ValueError, match="'prior_scale' parameter"):
+                BayesRegressor(prior_scale=scale).fit(X, Y)
         with pytest.raises(ValueError, match="mpa"):
             BayesRegressor(method="mpa").fit(X, Y)
 

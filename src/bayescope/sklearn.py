@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -53,7 +54,7 @@ type Floats = NDArray[np.float64]
 _KINDS: dict[str, list[Any]] = {
     "method": [str],
     "priors": [Mapping, None],
-    "prior_scale": [Real, None],
+    "prior_scale": [Interval(Real, 0, None, closed="neither"), None],
     "standardize": ["boolean"],
     "settings": [Mapping, None],
     "random_state": ["random_state"],

@@ -78,6 +78,7 @@ def test_a_configuration_that_started_from_a_model_file_needs_it_no_more(workspa
 
 def test_a_seed_that_is_given_wins(workspace):
     assert workspace.load(seed=7).config.seed == 7
+    assert workspace.load(seed=np.int64(7)).config.seed == 7
     assert workspace.problems(seed=-1) == ["argument: seed: expected a number of at least 0, not -1"]
 
 

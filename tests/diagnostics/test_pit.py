@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy
 
 import bayescope
-from bayescope.diagnostics.pit import _band, _least_p, _null_minima, _pit, check_pit, in_words, loo_pit
+from bayescope.diagnostics.pit import (
+    _band,
+    _least_p,
+    _null_minima,
+    _observations,
+    _pit,
+    check_pit,
+    in_words,
+    loo_pit,
+)
 
 
 def normal_mean(values, sigma=1.0):
@@ -83,3 +94,42 @@ def test_categories_and_binary_responses_have_none():
     assert check_pit(None) == ()
     few = bayescope.run("configs/coin.yaml", overrides=["inference=[{exact: {draws: 2}}]"])
     assert loo_pit(few.model, few["exact"], 1) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "sd", "words"),
+    [
+        (1.5, 1.0, "too low"),
+        (-1.5, 1.0, "too high"),
+        (1.5, 2.0, "too low and too narrow"),
+        (30.0, 4.0, "too low"),
+    ],
+)
+def test_a_shift_says_nothing_of_the_width(place, sd, words):
+    u = scipy.stats.norm.cdf(place + sd * scipy.stats.norm.ppf((np.arange(200) + 0.5) / 200))
+    assert in_words(_pit("exact", u)) == f"Predictive distributions are {words}"
+
+
+def chosen(weights, rows=3):
+    model = SimpleNamespace(response=SimpleNamespace(values=np.zeros(rows), weights=np.array(weights, float)))
+    return np.bincount(_observations(model, np.random.default_rng(5)), minlength=rows)
+
+
+def test_rows_that_count_several_times_are_the_rows_written_out():
+    assert chosen([2, 0, 5]).tolist() == [2, 0, 5]
+    # of more than 1000 a sample without replacement: 500 ± sqrt(1000 / 4 / 2) of either half of 2000
+    found = chosen([1000, 0, 1000])
+    assert found.sum() == 1000
+    assert abs(found[0] - 500) < 4 * np.sqrt(1000 / 4 * (1 - 1000 / 1999))
+    # weights that are no counts, and more than NumPy draws from: within one of their share
+    assert chosen([1.5, 0.0, 4.5]).tolist() in ([1, 0, 5], [2, 0, 4])
+    assert chosen([1e12, 0.0, 3e12]).tolist() == [250, 0, 750]
+
+
+def test_a_column_of_ones_changes_no_transform_but_by_its_draws():
+    y = np.random.default_rng(9).normal(size=100).tolist()
+    model = {"likelihood": "Normal", "response": "y", "priors": {"sigma": 1}}
+    config = {"name": "ones", "data": {"columns": {"y": y}}, "model": model, "inference": ["exact"]}
+    plain = bayescope.run(config).record.pit
+    ones = config | {"data": {"columns": {"y": y, "w": [1] * 100}}, "model": model | {"weights": "w"}}
+    assert bayescope.run(ones).record.pit == plain

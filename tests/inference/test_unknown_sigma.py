@@ -12,6 +12,7 @@ import scipy.stats
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import bayescope
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.errors import FitError
 from bayescope.inference.linear_gaussian import CoefficientPrior, compress, linear_gaussian
@@ -278,3 +279,13 @@ def test_an_accuracy_out_of_reach_is_an_error():
         solve(
             np.ones((3, 1)), np.array([0.1, 0.4, 0.2]), [0.0], [1.0], sigma_prior("HalfFlat"), tolerance=1e-20
         )
+
+
+def test_a_density_that_rounding_hides_is_refused():
+    # y - x / 2 is 5e89 in one row, and sigma ~ Exponential(1): the log density is -1e59 at its mode
+    columns = {"y": [0.0] * 8, "x": [0.0] * 7 + [1e90]}
+    model = {"likelihood": "Normal", "formula": "y ~ x", "priors": {"coefficients": 0.5}}
+    config = {"name": "far", "data": {"columns": columns}, "model": model, "inference": ["exact"]}
+    (found,) = bayescope.run(config).fits
+    assert found.outcome.status == "failed"
+    assert "rounding hides its shape" in found.outcome.message

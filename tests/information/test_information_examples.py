@@ -116,6 +116,11 @@ def test_forward_kl_covers_both_modes_and_reverse_sits_on_one():
     assert sitting["sigma"] == pytest.approx(sd, abs=0.01)
 
 
+def test_one_parameter_may_be_named_by_itself():
+    found = fisher_information(normal(0, 2), n=10, of="mu")
+    np.testing.assert_allclose(found, fisher_information(normal(0, 2), n=10, of=["mu"]))
+
+
 def test_fisher_information_and_the_bound_on_the_variance():
     row = EXAMPLES["fisher_information"]
     assert {"Bernoulli(p), n", "Normal mean, sigma known, n", "bound"} == set(row)

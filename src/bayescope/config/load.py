@@ -187,7 +187,7 @@ def _load(
         message = "expected a mapping of keys: name, data, model, inference"
         raise ConfigError([Problem((), message, positions.get(())), *document.problems])
     if changes.seed is not None:
-        data["seed"], positions[("seed",)] = changes.seed, Where("argument")
+        data["seed"], positions[("seed",)] = _plain(changes.seed, ("seed",), problems), Where("argument")
     filled = _fill_in(data, positions, directory, document.file)
     more = list(filled.problems)
     recipes = read_recipes(data["inference"], directory, methods) if "inference" in data else None

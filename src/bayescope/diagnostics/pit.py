@@ -9,7 +9,6 @@ randomised form). Their empirical cdf is compared with bands that hold everywher
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import numpy as np
@@ -30,15 +29,16 @@ LEVEL = 0.99
 _PLACES = 50
 _SIMULATIONS = 2000
 _MOST_ROWS = 1000
+_LARGEST_COUNT = 10**9  # of what NumPy draws from without replacement
 _MOST_DRAWS = 500
-_TOLD = 0.03  # a tenth of the sd of a uniform number
+_TOLD, _WIDTH_TOLD = 0.03, 0.1  # a tenth of the sd of a uniform number, and of a Normal's
 
 
 class Pit(Record):
     """The empirical cdf of the transforms less that of the uniform, at `places`, with its band.
 
     `p` is the probability of a curve that leaves the pointwise bands as far, `mean` and `sd` are those of the
-    transforms: 1/2 and 0.289 where all is well.
+    transforms: 1/2 and 0.289 where all is well. `width` is the sd of what a Normal makes of them, 1 then.
     """
 
     method: str
@@ -50,6 +50,7 @@ class Pit(Record):
     p: float
     mean: float
     sd: float
+    width: float | None = None
 
 
 def loo_pit(model: Model, fit: Fit, seed: int) -> Pit | None:
@@ -69,16 +70,23 @@ def loo_pit(model: Model, fit: Fit, seed: int) -> Pit | None:
         y, weights = part.model.response.values[:, np.newaxis], np.exp(part.log_weights)
         below, equal = (np.sum(weights * event, axis=1) for event in (drawn < y, drawn == y))
         parts.append(below + rng.uniform(size=len(below)) * equal)
-    return _pit(fit.name, np.clip(np.concatenate(parts), 0.0, 1.0))
+    return _pit(fit.name, np.clip(np.concatenate(parts), 0.0, 1.0), len(thetas))
 
 
 def _observations(model: Model, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Choose rows, in proportion to how often they occur."""
+    """Choose rows as often as they occur, at most 1000: of more a sample without replacement."""
     size, weights = len(model.response.values), model.response.weights
     if weights is None:
         return np.arange(size) if size <= _MOST_ROWS else np.sort(rng.choice(size, _MOST_ROWS, replace=False))
+    if np.array_equal(weights, np.round(weights)) and weights.sum() < _LARGEST_COUNT:
+        counts = weights.astype(np.int64)
+        if counts.sum() > _MOST_ROWS:
+            counts = rng.multivariate_hypergeometric(counts, _MOST_ROWS, method="marginals")
+        return np.repeat(np.arange(size), counts)
     count = max(1, min(_MOST_ROWS, round(float(weights.sum()))))
-    return np.sort(rng.choice(size, count, p=weights / weights.sum()))
+    places = (np.arange(count) + rng.random()) / count  # systematic: a row's number is off by less than one
+    cumulative = np.cumsum(weights)
+    return np.minimum(np.searchsorted(cumulative / cumulative[-1], places, side="right"), size - 1)
 
 
 def _responses(model: Model, rng: np.random.Generator, thetas: Floats) -> Floats:
@@ -94,7 +102,7 @@ def _responses(model: Model, rng: np.random.Generator, thetas: Floats) -> Floats
     return model.likelihood.sample(rng, model.response.trials, psi).T
 
 
-def _pit(method: str, u: Floats) -> Pit:
+def _pit(method: str, u: Floats, draws: int = _MOST_DRAWS) -> Pit:
     grid = np.arange(1, _PLACES) / _PLACES
     counts = (u[:, np.newaxis] <= grid).sum(axis=0)
     least = _null_minima(len(u))
@@ -110,7 +118,18 @@ def _pit(method: str, u: Floats) -> Pit:
         p=float(np.mean(least <= _least_p(counts, len(u)))),
         mean=float(u.mean()),
         sd=float(u.std()),
+        width=_width(u, 0.5 / draws),
     )
+
+
+def _width(u: Floats, least: float) -> float | None:
+    """Return the sd of the transforms on the scale of a Normal, where a shift leaves it; 1 where all is well.
+
+    None where most are nearer to one end than draws can tell.
+    """
+    if max(np.mean(u <= least), np.mean(u >= 1.0 - least)) > 0.5:
+        return None
+    return float(scipy.special.ndtri(np.clip(u, least, 1.0 - least)).std())
 
 
 def _least_p(counts: NDArray[np.int64], size: int) -> Floats:
@@ -164,7 +183,7 @@ def check_pit(found: Pit | None) -> tuple[Check, ...]:
 
 def in_words(found: Pit) -> str:
     """Say how the predictive distributions are wrong: their place, their width, or both."""
-    shift, spread = found.mean - 0.5, found.sd - 1.0 / math.sqrt(12.0)
+    shift, width = found.mean - 0.5, 1.0 if found.width is None else found.width
     words = ["too low" if shift > 0 else "too high"] if abs(shift) > _TOLD else []
-    words += ["too narrow" if spread > 0 else "too wide"] if abs(spread) > _TOLD else []
+    words += ["too narrow" if width > 1.0 else "too wide"] if abs(width - 1.0) > _WIDTH_TOLD else []
     return f"Predictive distributions are {' and '.join(words) or 'of another shape than the data'}"

@@ -147,7 +147,7 @@ def integrate(
     """Integrate exp(log_density) and its products with exp(k tau), k in `powers`, over (lower, upper).
 
     `log_density` must be near 0 at its peak, so that its exponential is a double. Returns None when
-    a tail is so heavy that it does not end within reach of doubles.
+    a tail is so heavy that it does not end within reach of doubles, or rounding errors hide the peak.
     """
     grid = scan_grid(lower, upper)
     values = log_density(grid)
@@ -158,8 +158,8 @@ def integrate(
         tilted = _tilt(log_density, power)
         found = modes(tilted, grid, values + power * grid)
         found = [mode for mode in found if value_at(tilted, mode) > value_at(tilted, found[0]) - CUT]
-        reached = _cut(tilted, grid, found, (math.isinf(lower), math.isinf(upper)))
-        if reached is None:
+        reached = found and _cut(tilted, grid, found, (math.isinf(lower), math.isinf(upper)))
+        if not reached:
             return None
         bounds.append(reached)
         peaks += found

@@ -141,10 +141,7 @@ def _quadrature(
 ) -> Quadrature:
     quadrature = integrate(log_density, *bounds, powers, tolerance)
     if quadrature is None:
-        raise FitError(
-            "The tails of the posterior of sigma are too heavy to integrate.",
-            "Give sigma a prior with lighter tails, or sample with nuts.",
-        )
+        raise _no_integral()
     return quadrature
 
 
@@ -163,8 +160,18 @@ def _at_the_mode(at: Callable[[float], LinearGaussian], prior: SigmaPrior) -> Li
     log_density, bounds = _log_posterior(rough, prior), _log_bounds(rough, prior)
     _require_proper(prior, log_density, bounds)
     grid = scan_grid(*bounds)
-    mode = modes(log_density, grid, log_density(grid))[0]
-    return at(float(np.clip(rough.origin * math.exp(mode), prior.lower, prior.upper)))
+    found = modes(log_density, grid, log_density(grid))
+    if not found:
+        raise _no_integral()
+    return at(float(np.clip(rough.origin * math.exp(found[0]), prior.lower, prior.upper)))
+
+
+def _no_integral() -> FitError:
+    return FitError(
+        "The posterior of sigma cannot be integrated: its tails are too heavy, or the terms of its log "
+        "density so large that rounding hides its shape.",
+        "Give sigma a prior with lighter tails that allows what the data show, or the data in other units.",
+    )
 
 
 def _log_bounds(model: LinearGaussian, prior: SigmaPrior) -> tuple[float, float]:

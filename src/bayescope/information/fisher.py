@@ -51,7 +51,7 @@ INFORMATION: Mapping[str, Callable[..., Any]] = MappingProxyType(
 
 
 @_quiet
-def fisher_information(model: Named, n: int = 1, of: Sequence[str] = ()) -> Floats:
+def fisher_information(model: Named, n: int = 1, of: str | Sequence[str] = ()) -> Floats:
     """Return the Fisher information of n independent observations, shape (k, k).
 
     The k parameters are the arguments of the distribution, or those named in `of`, the others
@@ -72,7 +72,7 @@ def fisher_information(model: Named, n: int = 1, of: Sequence[str] = ()) -> Floa
         known = ", ".join(INFORMATION)
         raise ValueError(f"the Fisher information of {model.distribution} is not known; known are {known}")
     matrix = np.asarray(INFORMATION[model.distribution](*model.arguments.values()), dtype=np.float64)
-    names = list(model.arguments)
+    names, of = list(model.arguments), [of] if isinstance(of, str) else of
     if not set(of) <= set(names) or (of and len(names) != len(matrix)):
         raise ValueError(
             f"'of' must name arguments of {model.distribution} that are numbers: {', '.join(names)}"
@@ -81,7 +81,7 @@ def fisher_information(model: Named, n: int = 1, of: Sequence[str] = ()) -> Floa
     return np.asarray(n * matrix[np.ix_(chosen, chosen)])
 
 
-def cramer_rao_bound(model: Named, n: int = 1, of: Sequence[str] = ()) -> Floats:
+def cramer_rao_bound(model: Named, n: int = 1, of: str | Sequence[str] = ()) -> Floats:
     """Return the least variance of an unbiased estimator of each parameter, shape (k,).
 
     Var >= diag(I^-1), I = `fisher_information(model, n, of)` (Cramer, Mathematical Methods of Statistics,
