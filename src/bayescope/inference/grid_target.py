@@ -15,6 +15,7 @@ from bayescope.inference.log_densities import log_likelihoods, log_priors
 from bayescope.inference.newton import minimise
 from bayescope.inference.objective import Objective
 from bayescope.inference.point_problem import PointProblem
+from bayescope.inference.rounding import refuse_rounding, rounding
 from bayescope.inference.starts import plain_start, starts
 from bayescope.inference.transforms import Transform, unconstrained
 from bayescope.models import prior_density
@@ -70,7 +71,7 @@ def locate(target: Target) -> tuple[Floats, Floats, Floats]:
     stay. The moments are those of p^2, twice its covariance: they exist under Cauchy tails, and a
     Normal density has its own.
 
-    Raises FitError where no start has a density.
+    Raises FitError where no start has a density, or rounding blurs it over a whole sd.
     """
     ends = _climb(target)
     heights = target.log_density(ends)
@@ -83,6 +84,7 @@ def locate(target: Target) -> tuple[Floats, Floats, Floats]:
     modes = ends[heights >= heights.max() - _MOST_NATS]
     centre = ends[int(np.argmax(heights))]
     covariance = _curvature(target, centre)
+    refuse_rounding(rounding(target.log_density, centre, np.linalg.cholesky(covariance)))
     for _ in range(_ROUNDS):
         following, spread = _match(target, centre, covariance)
         ratio = np.linalg.eigvals(np.linalg.solve(covariance, spread)).real
