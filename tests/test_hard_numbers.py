@@ -33,6 +33,7 @@ IMPROPER = (
 TOO_MANY = "grid is for at most 3 unknowns"
 NO_CLOSED_FORM = "has no closed form"
 BLURRED = "rounding moves their sum by .* nats, and it falls by half a nat in a whole sd"
+TOO_CLOSE = "p is so close to an end of its range that double precision does not tell it from its neighbours"
 AT_THE_END = "mass closer to an end of its range than double precision can tell"
 WHOLE = "an answer of its own"  # finite; what it approximates is not the truth of the case
 PERFECT = dict.fromkeys([*POINTS, "laplace", "importance"], EXACT_FIT) | dict.fromkeys(
@@ -200,6 +201,7 @@ CASES = {
     "1e7 flips": coin(7_000_000, 3_000_000),
     "1e7 heads": coin(10_000_000, 0),
     "1e12 heads": coin(10**12, 0, grid=AT_THE_END),
+    "1e14 heads": coin(10**14, 0, grid=AT_THE_END, laplace=TOO_CLOSE, importance=TOO_CLOSE),
     "1e15 tails": coin(0, 10**15),
     "1e15 flips": coin(7 * 10**14, 3 * 10**14, grid="Rounding moves the log density by 0.0.* nats"),
     "counts of 1e15": counts([10**15, 10**15 + 10**7, 10**15 - 10**7]),

@@ -350,3 +350,11 @@ def test_a_marginal_is_shown_as_it_is_written():
     shown = {"p": Beta(np.float64(8), np.float64(6)), "mu": Normal(np.float64(0.5), 2.0), "lam": Gamma(12, 5)}
     assert repr(shown) == "{'p': Beta(8, 6), 'mu': Normal(0.5, 2), 'lam': Gamma(12, 5)}"
     assert repr(Draws(np.zeros((2, 5)))) == "10 draws"
+
+
+def test_draws_that_are_but_a_few_doubles_apart_have_a_density():
+    # a probability next to 1: 40 doubles lie between the ends, fewer than the bins that the kernel asks for
+    values = 1.0 - np.spacing(0.5) * np.random.default_rng(1).integers(0, 40, (4, 250))
+    found = Draws(values)
+    assert values.min() <= found.mode <= values.max()
+    assert np.isfinite(found.pdf(np.array([found.mean]))).all()

@@ -271,7 +271,9 @@ class Draws(StoredMarginal):
         quarter, three_quarters = np.quantile(ordered, [0.25, 0.75])
         spread = min(self.sd, (three_quarters - quarter) / 1.349) or self.sd
         bandwidth = 0.9 * spread * ordered.size ** (-0.2) or 1.0
-        bins = int(np.clip(50 * (ordered[-1] - ordered[0]) / bandwidth, 1, 20_000))
+        reach = ordered[-1] - ordered[0]
+        doubles = reach / np.spacing(np.abs(ordered[[0, -1]]).max())  # so many lie between the ends
+        bins = int(np.clip(50 * reach / bandwidth, 1, np.clip(doubles / 4, 1, 20_000)))
         counts, edges = np.histogram(ordered, bins=bins)
         held = np.flatnonzero(counts)
         centers = 0.5 * (edges[held] + edges[held + 1])

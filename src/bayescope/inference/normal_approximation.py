@@ -33,6 +33,7 @@ from bayescope.models.network_bodies import networks
 type Floats = NDArray[np.float64]
 
 NEAR_KINK = 2.0  # sds
+_COARSE = 1e-3  # sds between neighbouring doubles, of which draws are made
 _LARGE_COUNTS = 1e12  # with their logarithms, 0.01 nats are lost
 
 
@@ -199,8 +200,8 @@ def _settled(solution: Solution) -> Solution:
 def _refuse_ends(model: Model, transform: Transform, best: Solution) -> None:
     """Refuse a search that ended so close to an end of a range that doubles are too far apart there."""
     theta, slopes = transform.inverse(best.theta), np.abs(transform.derivatives(best.theta)[0])
-    coarse = np.spacing(np.abs(theta)) > NEAR_MODE * slopes
-    if best.status == "converged" or not coarse.any():
+    coarse = np.spacing(np.abs(theta)) > (_COARSE if best.status == "converged" else NEAR_MODE) * slopes
+    if not coarse.any():
         return
     names = ", ".join(named(model.names, coarse))
     raise FitError(
