@@ -118,7 +118,8 @@ def approximate(
     transform = Transform(*prior_density.prior_bounds(model))
     solutions = _search(problem, transform, settings, start)
     best = min(solutions, key=lambda solution: solution.value)
-    _refuse_ends(model, transform, best)
+    if best.status != "converged":
+        _refuse_ends(model, transform, best, NEAR_MODE)
     refuse_unconverged(best, settings, "the mode in the unconstrained space")
     _refuse_kinks(model, best)
     hessian = unconstrained(problem.objective.derivatives, transform, best.theta)[2]
@@ -128,6 +129,7 @@ def approximate(
             "the posterior has no strict mode in the unconstrained space: it is flat or a saddle there.",
             "Give every parameter a proper prior, or rescale the predictors.",
         )
+    _refuse_ends(model, transform, best, _COARSE * np.sqrt(np.diag(spread)))
     theta = transform.inverse(best.theta)
     jacobian = float(np.sum(transform.log_jacobian(best.theta)))
     log_joint = problem.log_likelihood(theta) + prior_density.log_prior(model, theta) + jacobian
@@ -197,10 +199,10 @@ def _settled(solution: Solution) -> Solution:
     return replace(solution, status="converged") if near else solution
 
 
-def _refuse_ends(model: Model, transform: Transform, best: Solution) -> None:
-    """Refuse a search that ended so close to an end of a range that doubles are too far apart there."""
+def _refuse_ends(model: Model, transform: Transform, best: Solution, step: Floats | float) -> None:
+    """Refuse a mode so close to an end of a range that doubles are farther apart there than `step` in z."""
     theta, slopes = transform.inverse(best.theta), np.abs(transform.derivatives(best.theta)[0])
-    coarse = np.spacing(np.abs(theta)) > (_COARSE if best.status == "converged" else NEAR_MODE) * slopes
+    coarse = np.spacing(np.abs(theta)) > step * slopes
     if not coarse.any():
         return
     names = ", ".join(named(model.names, coarse))
