@@ -332,24 +332,20 @@ def recover(  # noqa: PLR0917  typer makes options of them
 @app.command()
 def validate(configs: Configs, overrides: Overrides = []) -> None:  # noqa: B006
     """Check configuration, data and model; fit nothing."""
+    from bayescope.config.counts import counted
     from bayescope.preparation import prepare, read_config
 
     def check(path: Path) -> None:
         loaded = read_config(path, overrides=overrides)
         table, model = prepare(loaded, in_batches=True)
         methods = ", ".join(recipe.name for recipe in loaded.config.inference)
-        dropped = f" ({_counted(table.dropped, 'row')} dropped: missing values)" if table.dropped else ""
+        dropped = f" ({counted(table.dropped, 'row')} dropped: missing values)" if table.dropped else ""
         say(
-            f"{path}: fine: {model.likelihood.name}, {_counted(table.observations, 'observation')}{dropped}, "
+            f"{path}: fine: {model.likelihood.name}, {counted(table.observations, 'observation')}{dropped}, "
             f"unknowns: {len(model.names)}, methods: {methods}"
         )
 
     for_each(configs, check)
-
-
-def _counted(count: float, noun: str) -> str:
-    """Write how many there are, as reports do, which `validate` need not load."""
-    return f"{count:,.0f} {noun}{'' if count == 1 else 's'}"
 
 
 @app.command()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.config.counts import whole
 from bayescope.config.load import load_data
 from bayescope.config.schema import DataConfig
 from bayescope.data.evaluate import REPORTED_AT_MOST, capped
@@ -31,7 +32,6 @@ from bayescope.models.blueprint import rebuild
 from bayescope.models.model import Model
 from bayescope.models.stack import stack
 from bayescope.old_rows import old_rows, row_of
-from bayescope.reports.formatting import whole
 from bayescope.reports.lineage import root_step
 from bayescope.reports.record import DataSummary, RunRecord, Step
 from bayescope.reports.summary import data_of

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from bayescope import library
 from bayescope.config.suggest import suggest
 from bayescope.distributions.likelihoods import LIKELIHOODS
-from bayescope.errors import BayescopeError
 
 _OTHER_NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -44,7 +43,7 @@ def meant_by(name: str) -> str:
     folded = _folded(name)
     if known := {**_OTHER_NAMES, **{_folded(each): each for each in LIKELIHOODS}}.get(folded):
         return f"; did you mean '{known}'?"
-    if model := {_folded(each): each for each in _models()}.get(folded):
+    if model := {_folded(each): each for each in library.models()}.get(folded):
         return f"; `{model}` is a model: write `use: {model}`"
     return suggest(name, LIKELIHOODS, "known")
 
@@ -52,10 +51,3 @@ def meant_by(name: str) -> str:
 def _folded(name: str) -> str:
     """Leave out what the spellings of a name differ in: capitals, spaces, dashes."""
     return re.sub(r"[\s_-]", "", name).casefold()
-
-
-def _models() -> tuple[str, ...]:
-    try:
-        return tuple(library.models())
-    except BayescopeError:
-        return ()  # an installation without its library still has the table of likelihoods

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
+from bayescope.config.counts import counted
 from bayescope.data.columns import MISSING_WORDS
 from bayescope.errors import DataError, Finding
 
@@ -114,8 +115,8 @@ def _explain_csv(path: Path, source: str, error: Exception) -> NoReturn:
 
     def note(row: Any) -> str:
         if row.actual_columns != row.expected_columns:
-            names = _counted(row.expected_columns, "column name")
-            message = f"{_counted(row.actual_columns, 'value')} in a row, but {names}"
+            names = counted(row.expected_columns, "column name")
+            message = f"{counted(row.actual_columns, 'value')} in a row, but {names}"
             widths.add(row.actual_columns)
             ragged.append(Finding(message, row=None if row.number is None else row.number - 1))
         return "skip"
@@ -129,7 +130,7 @@ def _explain_csv(path: Path, source: str, error: Exception) -> NoReturn:
     except (pa.ArrowInvalid, UnicodeDecodeError):
         refuse(source, f"this file cannot be read as CSV: {first_line(error)}")
     if len(ragged) > 1 and len(widths) == 1 and read.num_rows == 0:
-        line, rows = ",".join(read.column_names)[:60], f"rows of {_counted(max(widths), 'value')}"
+        line, rows = ",".join(read.column_names)[:60], f"rows of {counted(max(widths), 'value')}"
         advice = "remove what stands above them"
         refuse(source, f"the first line ({line}) is not the column names of {rows}; {advice}")
     if len(ragged) > _LISTED_AT_MOST:
@@ -137,10 +138,6 @@ def _explain_csv(path: Path, source: str, error: Exception) -> NoReturn:
     raise DataError(
         ragged or [Finding(f"this file cannot be read as CSV: {first_line(error)}")], source
     ) from None
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _starts_as_utf16(path: Path) -> bool:

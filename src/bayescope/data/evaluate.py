@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.config.counts import counted
 from bayescope.data.calls import SPLINES
 from bayescope.data.disguised import disguised, examples
 from bayescope.data.splines import learn_spline, spline_basis
@@ -71,7 +72,7 @@ def capped(findings: list[Finding], total: int, column: str | None) -> list[Find
     """Keep the first findings of a column and say how many more rows there are."""
     kept = findings[:REPORTED_AT_MOST]
     more = total - len(kept)
-    return [*kept, Finding(f"... and {more:,} more row{'s' * (more > 1)}", column)] if more > 0 else kept
+    return [*kept, Finding(f"... and {counted(more, 'more row')}", column)] if more > 0 else kept
 
 
 def evaluate(node: Node, scope: Scope) -> Floats:

@@ -76,8 +76,7 @@ def stream(config: Any, base_dir: Path, spec: ModelConfig, formula: Formula | No
         columns = _columns(formula, tuple(numeric))
         if not all(numeric.get(name) for name in columns) or size_in_memory(path, len(columns)) < limit:
             return None
-        shown = path.relative_to(base_dir).as_posix() if path.is_relative_to(base_dir) else str(path)
-        shown = path_text(shown)
+        shown = path_text(path.relative_to(base_dir) if path.is_relative_to(base_dir) else path)
         batches = partial(_batches, path, columns, shown, config.missing, spec)
         return _collected(columns, shown, spec, batches)
     except NotInBatches:

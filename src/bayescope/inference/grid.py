@@ -30,7 +30,7 @@ from bayescope.inference.map_refusals import refuse_improper
 from bayescope.inference.method import Context, Method
 from bayescope.inference.network_refusals import refuse_network
 from bayescope.inference.no_evidence import evidence_note
-from bayescope.inference.rounding import refuse_rounding, rounding
+from bayescope.inference.rounding import rounding
 from bayescope.inference.settings import GridSettings
 from bayescope.models.model import Model
 from bayescope.models.prior_density import kinks
@@ -142,7 +142,6 @@ def _refuse_rounding(target: Target, frame: Frame, settings: GridSettings) -> No
     lost = rounding(partial(frame.log_density, target), np.zeros(size), np.eye(size))
     error = lost / math.sqrt(settings.max_points)
     if error > settings.tolerance:
-        refuse_rounding(lost)
         raise FitError(
             f"Rounding moves the log density by {lost:.2g} nats, so large are its terms, and the means over "
             f"{settings.max_points:,} points (max_points) by {error:.2g}, not {settings.tolerance:.2g}.",

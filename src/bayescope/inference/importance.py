@@ -203,20 +203,28 @@ def _outcome(found: NormalApproximation, weights: ImportanceWeights, tails: Floa
     names = np.array(found.problem.model.names)
     size, limit = len(weights.log_weights), pareto_k_limit(len(weights.log_weights))
     worth = f"(effective sample size {weights.ess:.0f} of {size})"
-    doubts = {
-        "The tail of the weights has no shape, so nothing tells whether they can be trusted.": (
-            weights.pareto_k == math.inf
+    doubts = (
+        (
+            weights.pareto_k == math.inf,
+            "The tail of the weights has no shape, so nothing tells whether they can be trusted.",
         ),
-        f"Pareto k is {tails.max():.2f}, above {limit:.2f}: the tails of the posterior are so heavy that "
-        f"a few draws carry the sd of {', '.join(names[tails > limit])}.": tails.max() > limit,
-        f"Pareto k is {weights.pareto_k:.2f}, above {limit:.2f}: a few draws carry the answer {worth}.": (
-            not weights.reliable
+        (
+            tails.max() > limit,
+            (
+                f"Pareto k is {tails.max():.2f}, above {limit:.2f}: the tails of the posterior are so heavy "
+                f"that a few draws carry the sd of {', '.join(names[tails > limit])}."
+            ),
         ),
-        f"The posterior has {found.modes} modes, and the draws come from around the highest of them.": (
-            found.modes > 1
+        (
+            not weights.reliable,
+            f"Pareto k is {weights.pareto_k:.2f}, above {limit:.2f}: a few draws carry the answer {worth}.",
         ),
-    }
-    doubt = next((message for message, holds in doubts.items() if holds), None)
+        (
+            found.modes > 1,
+            f"The posterior has {found.modes} modes, and the draws come from around the highest of them.",
+        ),
+    )
+    doubt = next((message for holds, message in doubts if holds), None)
     return Outcome() if doubt is None else Outcome("flagged", doubt, _ADVICE)
 
 

@@ -21,6 +21,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.config.counts import counted
 from bayescope.distributions.distributions import DISTRIBUTIONS
 from bayescope.distributions.links import LINKS
 from bayescope.errors import FitError
@@ -77,11 +78,9 @@ def refuse_flat_sigma(model: Model, rows: float) -> None:
     if spread[0] + (rows - flat) / 2 > 0:
         return
     kind = "" if flat == len(coefficients) else "flat "
-    given = [f"{flat} {kind}coefficient{'s'[: flat != 1]}"] if flat else []
+    given = [counted(flat, f"{kind}coefficient")] if flat else []
     weighted = model.response.weights_name is not None  # equal rows are one by now: their number says nothing
-    size = f"{rows:.6g} row{'s'[: rows != 1]}"
-    if weighted:
-        size = f"rows whose weights sum to {rows:.6g}"
+    size = f"rows whose weights sum to {rows:.6g}" if weighted else counted(rows, "row")
     name = model.names[sigma.index[0]]
     more = "more rows, or weights that say how often each occurred" if weighted else "more rows"
     raise FitError(

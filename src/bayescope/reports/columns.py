@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bayescope.reports.formatting import compact, counted, listing, plain, significant, whole
+from bayescope.config.counts import counted, whole
+from bayescope.reports.formatting import compact, listing, plain, significant
 from bayescope.reports.record import ColumnSummary, RunRecord
 from bayescope.reports.tables import TextTable, text_table
 

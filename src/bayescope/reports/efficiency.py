@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bayescope.config.counts import whole
 from bayescope.inference.fit import Fit
 from bayescope.reports.figures import is_sampler
-from bayescope.reports.formatting import DASH, significant, whole
+from bayescope.reports.formatting import DASH, significant
 from bayescope.reports.record import RunRecord
 from bayescope.reports.tables import TextTable, text_table
 

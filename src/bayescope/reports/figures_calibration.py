@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayescope.config.counts import whole
 from bayescope.diagnostics.event_calibration import EventCalibration
 from bayescope.diagnostics.pit import Pit
-from bayescope.reports.formatting import whole
 from bayescope.reports.style import FAINT, INK, MUTED, Picture, colour_of, legend_above, new_figure, picture
 
 

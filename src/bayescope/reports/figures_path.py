@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayescope.config.counts import whole
 from bayescope.inference.path import Path
-from bayescope.reports.formatting import compact, plain, shorten, whole
+from bayescope.reports.formatting import compact, plain, shorten
 from bayescope.reports.style import (
     INK,
     METHOD_COLOURS,

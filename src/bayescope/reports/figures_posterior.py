@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayescope.config.counts import whole
 from bayescope.diagnostics.records import Estimate
 from bayescope.distributions.choices import PRIORS
 from bayescope.inference.fit import Fit, Floats
-from bayescope.reports.formatting import plain, shorten, significant, whole
+from bayescope.reports.formatting import plain, shorten, significant
 from bayescope.reports.record import PriorSummary, RunRecord
 from bayescope.reports.style import (
     FAINT,

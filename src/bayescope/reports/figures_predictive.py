@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayescope.config.counts import whole
 from bayescope.diagnostics.records import PredictiveCheck
 from bayescope.inference.fit import Floats
-from bayescope.reports.formatting import plain, shorten, shorten_apart, whole
+from bayescope.reports.formatting import plain, shorten, shorten_apart
 from bayescope.reports.record import RunRecord
 from bayescope.reports.style import INK, Picture, colour_of, legend_above, new_figure, picture
 

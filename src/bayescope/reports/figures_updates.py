@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayescope.config.counts import whole
 from bayescope.inference.fit import Fit
 from bayescope.reports.figures_posterior import prior_density
-from bayescope.reports.formatting import DASH, plain, shorten, significant, whole
+from bayescope.reports.formatting import DASH, plain, shorten, significant
 from bayescope.reports.record import Belief, RunRecord, Step
 from bayescope.reports.style import (
     INK,

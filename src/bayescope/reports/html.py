@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bayescope.config.counts import counted, whole
 from bayescope.inference.fit import Fit
 from bayescope.reports import tables
 from bayescope.reports.checklist import checks_table
@@ -19,7 +20,7 @@ from bayescope.reports.figures import figures, is_sampler
 from bayescope.reports.figures_curve import curve_note
 from bayescope.reports.figures_pooling import POOLING_NOTE, pooling_tables
 from bayescope.reports.figures_updates import updates_table
-from bayescope.reports.formatting import aligned, code_spans, counted, duration, plain, whole
+from bayescope.reports.formatting import aligned, code_spans, duration, plain
 from bayescope.reports.hypotheses import HYPOTHESES_NOTE, hypotheses_table, learned_sentence
 from bayescope.reports.loo import loo_note, loo_table
 from bayescope.reports.mode_shift import mode_shifts

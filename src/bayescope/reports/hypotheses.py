@@ -7,20 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bayescope.config.counts import whole
 from bayescope.diagnostics.hypotheses import HypothesesView, HypothesisRow
 from bayescope.inference.fit import Fit
 from bayescope.inference.hypotheses import weigh
 from bayescope.models.model import Model
-from bayescope.reports.formatting import (
-    DASH,
-    compact,
-    decimals_for,
-    number,
-    plain,
-    shorten,
-    significant,
-    whole,
-)
+from bayescope.reports.formatting import DASH, compact, decimals_for, number, plain, shorten, significant
 from bayescope.reports.record import LossView, Penalty, RunRecord, Step
 from bayescope.reports.style import (
     INK,

@@ -6,9 +6,10 @@ import csv
 import io
 from pathlib import Path
 
+from bayescope.config.counts import whole
 from bayescope.diagnostics.loo import Loo
 from bayescope.errors import RunFolderError
-from bayescope.reports.formatting import number, plain, whole
+from bayescope.reports.formatting import number, plain
 from bayescope.reports.record import RunRecord
 from bayescope.reports.tables import TextTable, text_table
 

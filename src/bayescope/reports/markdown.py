@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from bayescope.config.counts import counted, whole
 from bayescope.inference.fit import Fit
 from bayescope.reports.cross_entropy import cross_entropy_note
 from bayescope.reports.efficiency import EFFICIENCY_NOTE
 from bayescope.reports.figures import is_sampler
 from bayescope.reports.figures_curve import curve_note
 from bayescope.reports.figures_pooling import POOLING_NOTE, pooling_tables
-from bayescope.reports.formatting import code_spans, counted, plain, whole
+from bayescope.reports.formatting import code_spans, plain
 from bayescope.reports.html import figures_by_section, report_tables
 from bayescope.reports.hypotheses import HYPOTHESES_NOTE, learned_sentence
 from bayescope.reports.loo import loo_note

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bayescope.config.counts import whole
 from bayescope.config.priors import Scaled, Value
 from bayescope.data.terms import INTERCEPT
 from bayescope.distributions.distributions import DISTRIBUTIONS
@@ -14,7 +15,7 @@ from bayescope.distributions.ordinal import CUTPOINTS
 from bayescope.models.hypotheses import prior_probabilities
 from bayescope.models.model import Block, Grouping, Model, Predictor, Response
 from bayescope.models.networks import ACTIVATIONS, Network
-from bayescope.reports.formatting import compact, listing, plain, whole
+from bayescope.reports.formatting import compact, listing, plain
 from bayescope.reports.notation_levels import class_lines, class_terms, one_for_all, order_lines
 
 _MOST_TERMS = 6

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
+from bayescope.config.counts import whole
 from bayescope.inference.path import Path
 from bayescope.reports.beside import Identity, html, identity_json, table_lines, write_folder
 from bayescope.reports.figures_path import configured_strength, path_figure
-from bayescope.reports.formatting import compact, listing, number, plain, significant, whole, wrapped
+from bayescope.reports.formatting import compact, listing, number, plain, significant, wrapped
 from bayescope.reports.html import line_up
 from bayescope.reports.style import Picture
 from bayescope.reports.tables import TextTable, text_table

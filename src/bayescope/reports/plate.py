@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayescope.reports.formatting import plain, whole
+from bayescope.config.counts import whole
+from bayescope.reports.formatting import plain
 from bayescope.reports.plate_nodes import (
     CHARACTER,
     GAP,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bayescope.config.counts import whole
 from bayescope.diagnostics.points import Hidden
-from bayescope.reports.formatting import number, plain, significant, whole
+from bayescope.reports.formatting import number, plain, significant
 from bayescope.reports.record import RunRecord
 from bayescope.reports.tables import TextTable, text_table
 

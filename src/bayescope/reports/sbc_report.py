@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from bayescope.config.counts import whole
 from bayescope.config.schema import RunConfig
 from bayescope.diagnostics.calibration import BAND, LEVELS, Calibration, calibrate, outside
 from bayescope.errors import FitError
 from bayescope.models.model import Model
 from bayescope.reports.beside import Identity, html, identity, identity_json, table_lines, write_folder
 from bayescope.reports.figures_sbc import sbc_figure
-from bayescope.reports.formatting import listing, plain, whole, wrapped
+from bayescope.reports.formatting import listing, plain, wrapped
 from bayescope.reports.html import line_up
 from bayescope.reports.record import DataSummary
 from bayescope.reports.style import Picture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
+from bayescope.config.counts import whole
 from bayescope.data.terms import INTERCEPT
-from bayescope.reports.formatting import whole
 from bayescope.reports.record import RunRecord
 
 MOST = 100

@@ -10,13 +10,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bayescope.config.counts import counted
 from bayescope.data.formula import parse
 from bayescope.data.table import Table, Whole, fingerprint, fingerprint_of, fractional_sum
 from bayescope.models.blueprint import blueprint
 from bayescope.models.marginal_priors import MarginalPrior, marginal_priors
 from bayescope.models.model import Block, Model, Response
 from bayescope.models.scales import scaled_of, source_of
-from bayescope.reports.formatting import compact, counted
+from bayescope.reports.formatting import compact
 from bayescope.reports.notation import element_texts, model_notation
 from bayescope.reports.notation_levels import one_for_all
 from bayescope.reports.record import ColumnSummary, DataSummary, ModelSummary, PriorSummary

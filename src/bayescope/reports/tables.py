@@ -6,19 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from bayescope.config.counts import whole
 from bayescope.diagnostics.records import Estimate
 from bayescope.inference.fit import Fit
 from bayescope.models.network_bodies import network_names
-from bayescope.reports.formatting import (
-    DASH,
-    decimals_for,
-    duration,
-    listing,
-    number,
-    plain,
-    significant,
-    whole,
-)
+from bayescope.reports.formatting import DASH, decimals_for, duration, listing, number, plain, significant
 from bayescope.reports.record import PriorSummary, RunRecord
 
 _SCALED = ("Normal", "HalfNormal", "Exponential")  # the defaults whose scale is that of the data

@@ -16,10 +16,11 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bayescope.config.counts import counted
 from bayescope.diagnostics.records import Check
 from bayescope.inference.fit import Fit
 from bayescope.reports.checklist import check_lines, check_name
-from bayescope.reports.formatting import compact, counted, encodable, plain, shorten
+from bayescope.reports.formatting import compact, encodable, plain, shorten
 from bayescope.reports.hypotheses import hypotheses_table, learned_sentence
 from bayescope.reports.record import RunRecord
 from bayescope.reports.shortened import left_out, shortened

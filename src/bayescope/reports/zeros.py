@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bayescope.reports.formatting import DASH, number, plain, significant, whole
+from bayescope.config.counts import whole
+from bayescope.reports.formatting import DASH, number, plain, significant
 from bayescope.reports.record import RunRecord
 from bayescope.reports.tables import TextTable
 
