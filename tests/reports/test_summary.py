@@ -119,3 +119,5 @@ def test_numbers_that_only_name_groups_are_groups(workshop):
     assert kinds["g"].levels == {"1": 2, "2.5": 2}
     record = workshop.record(built, []).model_copy(update={"data": data_of(found, built)})
     assert {row[0]: row[-1] for row in columns_table(record).rows} == {"y": "", "g": "2 groups", "h": ""}
+    numbers = workshop.record(built, []).model_copy(update={"data": data_summary(found, ["y", "h"])})
+    assert columns_table(numbers).headings == ("column", "kind", "mean", "sd", "minimum", "maximum")

@@ -5,16 +5,17 @@ from __future__ import annotations
 from bayescope.config.counts import counted, whole
 from bayescope.reports.formatting import compact, listing, plain, significant
 from bayescope.reports.record import ColumnSummary, RunRecord
-from bayescope.reports.tables import TextTable, text_table
+from bayescope.reports.tables import TextTable, filled, text_table
 
 
 def columns_table(record: RunRecord) -> TextTable:
     """The columns of the data that the model uses."""
-    return text_table(
+    table = text_table(
         "column|kind|mean|sd|minimum|maximum|levels",
         [_column_row(column) for column in record.data.columns],
         numeric="mean|sd|minimum|maximum",
     )
+    return filled(table, 2)
 
 
 def _column_row(column: ColumnSummary) -> tuple[str, ...]:

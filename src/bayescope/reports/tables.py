@@ -43,11 +43,11 @@ def text_table(headings: str, rows: Iterable[Sequence[str]], numeric: str = "") 
 
 
 def filled(table: TextTable, always: int = 1) -> TextTable:
-    """Leave out the columns of numbers, after the first `always`, in which no row has one."""
+    """Leave out the columns, after the first `always`, in which no row says anything."""
     kept = [
         k
-        for k, numeric in enumerate(table.numeric)
-        if k < always or not numeric or any(row[k] != DASH for row in table.rows)
+        for k in range(len(table.headings))
+        if k < always or any(row[k] not in {DASH, ""} for row in table.rows)
     ]
     return TextTable(
         headings=tuple(table.headings[k] for k in kept),
