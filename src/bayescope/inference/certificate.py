@@ -36,7 +36,7 @@ def has_maximum(found: Evaluation, chosen: NDArray[np.intp]) -> bool:
 
     False where this does not prove it. `found` is an evaluation with a Hessian.
     """
-    information = -found.hessian[np.ix_(chosen, chosen)]
+    information = -found.hessian[chosen][:, chosen]
     square = information.diagonal()
     if not (np.isfinite(information).all() and (square > 0).all() and found.least > 0):
         return False

@@ -82,7 +82,7 @@ def minimise(
             following = _descend(objective, current)
             better = following is not None and following.residual < current.residual / 2
             if not better and not current.fresh and current.residual > tolerance:
-                following = _descend(objective, _evaluate(objective, current.theta))
+                following = _descend(objective, iterate_at(objective, current.theta))
             if following is None or (current.residual <= tolerance and not better):
                 return _solution(objective, current, iteration, tolerance, "stalled")
             current = following
@@ -93,7 +93,7 @@ def minimise(
 
 def _first(objective: Objective, start: Floats, curvature: Known | None) -> Iterate:
     if curvature is None or objective.slopes is None:
-        return _evaluate(objective, start)
+        return iterate_at(objective, start)
     found = _by_slopes(objective.slopes, objective, start, curvature.hessian)
     return replace(found, bend=curvature.bend, settled=False)
 
@@ -104,7 +104,8 @@ def _by_slopes(slopes: Slopes, objective: Objective, theta: Floats, hessian: Flo
     return Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual, fresh=False)
 
 
-def _evaluate(objective: Objective, theta: Floats, step: float = np.nan, bend: float = np.nan) -> Iterate:
+def iterate_at(objective: Objective, theta: Floats, step: float = np.nan, bend: float = np.nan) -> Iterate:
+    """Evaluate F at `theta`, shape (d,), with all derivatives; `step` and `bend` as of `Iterate`."""
     smooth, gradient, hessian = objective.derivatives(theta)
     residual = kkt_residual(objective, theta, gradient, hessian.diagonal())
     return Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual, step, bend)
@@ -153,7 +154,7 @@ def _line_search(objective: Objective, current: Iterate, target: Floats) -> Iter
         step = 0.5**halving
         trial = target if halving == 0 else current.theta + step * move
         if objective.value(trial) + objective.penalty(trial) <= current.total + 1e-4 * step * predicted:
-            following = _evaluate(objective, trial)
+            following = iterate_at(objective, trial)
             if np.isfinite(following.residual) or following.total == -np.inf:
                 return following
     return None
@@ -183,7 +184,7 @@ def _follow(objective: Objective, current: Iterate, target: Floats) -> Iterate:
     bend = 2 * step / current.step**2 if current.fresh and current.step**2 > 0 else current.bend
     settled = current.settled and (not current.fresh or bend * step <= objective.slack)
     if objective.slopes is None or not (settled or _goes_on(objective, current, step, bend)):
-        return _evaluate(objective, target, step if current.fresh else np.nan, bend)
+        return iterate_at(objective, target, step if current.fresh else np.nan, bend)
     found = _by_slopes(objective.slopes, objective, target, current.hessian)
     hessian = found.hessian if settled else _secant(found.hessian, move, found.gradient - current.gradient)
     return replace(found, hessian=hessian, step=step, bend=bend, settled=settled)

@@ -78,12 +78,12 @@ def wald_covariance(hessian: Floats, free: Flags) -> Floats | None:
     covariance = np.full(hessian.shape, np.nan)
     if not free.any():
         return covariance
-    block = hessian[np.ix_(free, free)]
+    block = hessian[free][:, free]
     diagonal = block.diagonal()
-    if not np.all(diagonal > 0):
+    if not (diagonal > 0).all():
         return None
     scale = np.sqrt(diagonal)
-    scales = np.outer(scale, scale)
+    scales = scale * scale[:, np.newaxis]
     _, inverse, failed = scipy.linalg.lapack.dposv(block / scales, np.eye(len(block)))
     if failed or not np.isfinite(inverse).all():
         return None

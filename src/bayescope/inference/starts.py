@@ -13,6 +13,7 @@ from bayescope.distributions.links import LINKS
 from bayescope.distributions.supports import REAL, UNIT
 from bayescope.inference.absolute_error import least_absolute
 from bayescope.inference.conjugate import Conjugate, mode, of_model
+from bayescope.inference.discriminant import towards_discriminant
 from bayescope.inference.network_starts import network_starts
 from bayescope.inference.newton import Solution
 from bayescope.inference.normal_statistics import design_matrix
@@ -116,11 +117,14 @@ def _mean_and_sd(model: Model) -> tuple[float, float]:
 
 def inside_box(theta: Floats, lower: Floats, upper: Floats) -> Floats:
     """Move elements on or beyond a bound to its inside (1 % of the range, or of the bound, or of 1)."""
+    within = (theta > lower) & (theta < upper)
+    if within.all():
+        return theta
     only = np.abs(np.where(np.isfinite(lower), lower, upper))  # of an open range
     size = np.where((only > 0) & np.isfinite(only), only, 1.0)
     width = np.where(np.isfinite(upper - lower), upper - lower, size)
     nearest = np.clip(theta, lower + 0.01 * width, upper - 0.01 * width)
-    return np.where((theta > lower) & (theta < upper), theta, nearest)
+    return np.where(within, theta, nearest)
 
 
 def prior_medians(model: Model, theta: Floats) -> Floats:
@@ -152,7 +156,7 @@ def searches(problem: PointProblem, settings: PointSettings) -> list[Solution]:
         return [
             problem.minimise(inside_box(middle, problem.objective.lower, problem.objective.upper), settings)
         ]
-    start = _from_few_rows(problem, plain_start(problem))
+    start = _near(problem, plain_start(problem))
     return [problem.minimise(start.theta, settings, start.curvature)]
 
 
@@ -167,7 +171,7 @@ def starts(problem: PointProblem) -> list[Floats]:
     if networks(problem.model):
         return network_starts(problem, plain)
     if _is_convex(problem):
-        return [_from_few_rows(problem, plain).theta]
+        return [_near(problem, plain).theta]
     box = problem.objective.lower, problem.objective.upper
     found = [plain, *(inside_box(start, *box) for start in _robust(problem, plain))]
     if not problem.prior:
@@ -181,6 +185,12 @@ def starts(problem: PointProblem) -> list[Floats]:
     centre = np.where(problem.positive, plain, prior_medians(problem.model, plain))
     centre[ordered_positions(problem.model)] = plain[ordered_positions(problem.model)]
     return [*found, *(inside_box(start, *box) for start in (towards, centre) if np.isfinite(start).all())]
+
+
+def _near(problem: PointProblem, start: Floats) -> Start:
+    """A start near the mode of a convex problem: by few of its rows, or by the discriminant function."""
+    found = _from_few_rows(problem, start)
+    return found if found.curvature else Start(towards_discriminant(problem, start))
 
 
 def _from_few_rows(problem: PointProblem, start: Floats) -> Start:
