@@ -288,6 +288,16 @@ def test_a_file_where_the_folder_should_be_is_told_before_anything_is_fitted(com
     assert "Invalid value for '--out': dir 'coin.yaml' is a file." in err
 
 
+@pytest.mark.parametrize("verb", ["run", "recover", "sbc", "path", "update"])
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_fitted(command, verb):
+    command("run", "coin.yaml", "-q", coin=COIN)
+    Path("new.csv").write_text("flip\n1\n")
+    given = (*Path("runs").iterdir(), "new.csv") if verb == "update" else ("coin.yaml",)
+    code, out, err = command(verb, *given, "--out", "coin.yaml/deeper")
+    assert (code, out) == (1, "")
+    assert err == "coin.yaml/deeper: cannot be written: Not a directory.\n"
+
+
 def test_compare_prints_bayes_factors_best_first(command):
     fair = COIN.replace("name: coin", "name: fair").replace(
         "response: flip", 'response: flip, priors: {p: "Beta(500, 500)"}'

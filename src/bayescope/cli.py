@@ -31,6 +31,7 @@ from bayescope.console import (
     say,
     show_answers,
     update_command,
+    writable,
 )
 from bayescope.errors import BayescopeError, ConfigError, Problem, StrictError
 
@@ -55,7 +56,9 @@ Overrides = Annotated[
         "--set", metavar="KEY=VALUE", help="Override a key: --set 'model.priors.sigma=HalfNormal(1)'."
     ),
 ]
-Out = Annotated[Path, typer.Option(file_okay=False, help="Folder to make the run's folder in.")]
+Out = Annotated[
+    Path, typer.Option(file_okay=False, callback=writable, help="Folder to make the run's folder in.")
+]
 Seed = Annotated[int | None, typer.Option(min=0, help="Replace the seed of the configuration.")]
 Json = Annotated[bool, typer.Option("--json", help="Print run.json instead of the tables.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
@@ -146,6 +149,7 @@ def update(  # noqa: PLR0917  typer makes options of them
     from bayescope import pipeline, runs
 
     before = runs.load(run_dir)
+    beside = writable(Path(os.path.relpath(run_dir.resolve().parent)) if out is None else out)
     with progress_line(quiet) as progress:
         finished = pipeline.update(
             before,
@@ -157,8 +161,7 @@ def update(  # noqa: PLR0917  typer makes options of them
             cache=None if no_cache else pipeline.open_cache(),
             show=show_answers(progress, as_json=as_json),
         )
-    beside = Path(os.path.relpath(run_dir.resolve().parent))
-    save_run(finished, beside if out is None else out, as_json=as_json)
+    save_run(finished, beside, as_json=as_json)
     judge([finished], strict=strict)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayescope.config.paths import shell_line
-from bayescope.errors import BayescopeError, StrictError
+from bayescope.errors import BayescopeError, RunFolderError, StrictError
 
 if TYPE_CHECKING:
     from bayescope.assembly import Show
@@ -42,6 +42,22 @@ def show_answers(progress: Callable[[str], None], *, as_json: bool) -> Show:
         print_answers(record, fits, sys.stdout)
 
     return unseen if as_json else show
+
+
+def writable(out: Path) -> Path:
+    """Return the folder `out`, which need not be there yet, if something can be written to it.
+
+    Raises:
+        RunFolderError: it cannot, which is better said before a fit than after.
+    """
+    above = (out.absolute(), *out.absolute().parents)
+    probe = next(folder for folder in above if folder.exists()) / f".bayescope-{os.getpid()}"
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise RunFolderError(f"{out}: cannot be written: {error.strerror or error}.") from None
+    return out
 
 
 def save_run(finished: Run, out: Path, *, as_json: bool) -> None:
