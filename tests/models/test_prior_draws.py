@@ -61,6 +61,8 @@ def test_correlated_effects_have_the_correlation_that_was_drawn():
     [corr] = [name for name in model.names if ".corr" in name]
     assert abs(np.mean(found - column[corr])) < 4 * np.std(found - column[corr]) / np.sqrt(4000)
     assert abs(np.mean(column[corr] ** 2) - 1 / 5) < 0.02  # Beta(2, 2) on (-1, 1)
+    for effect in (first, second):  # of unit variance whatever the correlation is
+        assert abs(np.mean(effect**2) - 1) < 4 * np.sqrt(2 / effect.size)
 
 
 def test_lkj_of_three_effects_has_its_marginals():
