@@ -361,7 +361,10 @@ def compare(
     from bayescope.runs import compare_models
 
     rows = compare_models(run_dirs)
-    say(json.dumps([row.model_dump() for row in rows], indent=2) if as_json else comparison_text(rows))
+    if as_json:
+        say(json.dumps([json.loads(row.model_dump_json()) for row in rows], indent=2))
+    else:
+        say(comparison_text(rows))
 
 
 @app.command()

@@ -159,3 +159,17 @@ def test_radon_agrees_with_pymc_by_hand():
     assert [row.parameter for row in ours][3:-1] == [f"county[{name}]" for name in counties]
     for row, mean, error in zip(ours, theirs["mean"], theirs["mcse_mean"], strict=True):
         assert abs(row.estimate - mean) < 4 * np.hypot(row.mcse_mean, error), row.parameter
+
+
+@pytest.mark.parametrize("likelihood", ["Normal", "Bernoulli"])
+def test_a_point_knows_no_interval_of_the_mean_whatever_groups_are_beside(likelihood):
+    columns = DATA | {"y": (np.asarray(DATA["y"]) > 0).astype(float)} if likelihood == "Bernoulli" else DATA
+    priors = {"g.sd": 0.8} | ({"sigma": 0.5} if likelihood == "Normal" else {})
+    model = {"likelihood": likelihood, "formula": "y ~ x + (1 | g)", "priors": priors}
+    run = bayescope.run(
+        {"name": "groups", "data": {"columns": columns}, "model": model, "inference": ["map"]}
+    )
+    rows = run.predict({"x": [0.0, 0.0], "g": ["g1", "new"]}, kind="interval")
+    name = "mean" if likelihood == "Normal" else "p"
+    assert rows[[f"{name}_lower", f"{name}_upper"]].isna().all(axis=None)
+    assert rows[name].notna().all()

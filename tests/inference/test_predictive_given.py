@@ -6,6 +6,7 @@ import scipy
 
 from bayescope.distributions.likelihoods import LIKELIHOODS
 from bayescope.inference.predictive_given import given
+from bayescope.inference.predictive_heads import student_t
 
 VALUES = {
     "UNIT": [[0.3], [0.7]],
@@ -101,3 +102,16 @@ class TestEveryLikelihood:
             fourth = np.mean((draws - draws.mean(axis=1, keepdims=True)) ** 4, axis=1)
             error = np.sqrt((fourth - sd**4) / 20_000) / (2 * sd)
             assert (np.abs(draws.std(axis=1) - sd) <= 4.5 * error).all()
+
+
+def test_the_mean_of_student_t_is_its_centre_where_tails_leave_none():
+    """One draw with nu below 1 among many would else take the mean from all; brms and rstanarm do so, too."""
+    nu, mu, sigma = np.array([[0.5], [1.0], [30.0]]), np.array([[1.0, 2.0]] * 3), np.ones((3, 1))
+    component = given(LIKELIHOODS["StudentT"], None, (nu, mu, sigma))
+    np.testing.assert_array_equal(component.mean, mu)
+    assert np.isnan(component.sd[:1]).all() | np.isinf(component.sd[:1]).all()
+
+
+def test_a_student_t_of_one_degree_of_freedom_has_no_mean():
+    found = student_t(np.array([[0.5], [1.0], [3.0]]), np.full((3, 1), -20.0), np.ones((3, 1))).mean
+    np.testing.assert_array_equal(found[:, 0], [np.nan, np.nan, -20.0])

@@ -114,6 +114,35 @@ def test_binomial_counts_are_fitted_as_one_row_a_trial(workshop):
     assert sentence.endswith("Fit it on one row for each trial.")
 
 
+def test_weights_count_beside_trials_and_in_the_scale_of_columns():
+    rng = np.random.default_rng(5)
+    x, n, w = rng.normal(size=40), rng.integers(1, 6, 40), rng.choice([0.0, 0.5, 1.0, 2.0], 40)
+    columns = {"h": rng.binomial(n, 0.4), "n": n, "w": w, "x": x}
+    model = {
+        "likelihood": "Binomial",
+        "formula": "h / n ~ x",
+        "weights": "w",
+        "standardize": True,
+        "priors": {"Intercept": "Flat()", "coefficients": "Normal(0, 0.5)"},
+    }
+    run = bayescope.run({"name": "w", "data": {"columns": columns}, "model": model, "inference": ["map"]})
+    [sentence] = run.record.loss.equivalents
+    assert sentence.endswith(
+        "Scale the columns by `StandardScaler()` first. Fit it on one row for each trial. "
+        "Pass `w` as sample_weight, to the scaler, too."
+    )
+    X = StandardScaler().fit(x[:, None], sample_weight=w).transform(x[:, None])
+    rows = [
+        (row, y, weight)
+        for row, h, k, weight in zip(X, columns["h"], n, w, strict=True)
+        for y in [1] * h + [0] * (k - h)
+    ]
+    fitted = call(sentence).fit(
+        [row for row, _, _ in rows], [y for _, y, _ in rows], sample_weight=[v for *_, v in rows]
+    )
+    assert run["map"].estimate == pytest.approx([fitted.intercept_[0], fitted.coef_[0, 0]], rel=1e-6)
+
+
 def test_a_penalised_intercept_is_said_to_differ(workshop):
     X, y = data()
     model = workshop.regression(X, y, ["a", "b", "c"], intercept=normal(10), slopes=normal(1))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from bayescope.information import perplexity
 
@@ -16,9 +17,40 @@ def finite(value: float | None) -> float | None:
 
 
 class Record(BaseModel):
-    """A part of run.json: frozen, no unknown fields; nan and inf are written as such and read back."""
+    """A part of run.json: frozen, no unknown fields.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    JSON has no nan and inf: they are the texts "NaN", "Infinity" and "-Infinity" there, and read back.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+def plain_json(value: Any) -> Any:
+    """Return plain data with each number that JSON has not as {"float": "nan"}: no text can be taken for it.
+
+    >>> plain_json({"y": [1.0, float("nan")]})
+    {'y': [1.0, {'float': 'nan'}]}
+    """
+    if isinstance(value, Mapping):
+        return {key: plain_json(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_json(part) for part in value]
+    return {"float": str(value)} if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _from_plain_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        text = value.get("float") if len(value) == 1 else None
+        if text in {"nan", "inf", "-inf"}:
+            return float(text)
+        return {key: _from_plain_json(part) for key, part in value.items()}
+    return [_from_plain_json(part) for part in value] if isinstance(value, list) else value
+
+
+PlainData = Annotated[
+    dict[str, Any], BeforeValidator(_from_plain_json), PlainSerializer(plain_json, when_used="json")
+]
+"""What is in no record's own fields: a configuration, data, a model without its rows."""
 
 
 class Estimate(Record):

@@ -209,7 +209,7 @@ def _probability_intervals(predictive: Predictive, tail: float, size: int) -> Fl
     if predictive.expected is not None:
         quantiles = [predictive.expected.quantile(np.full(size, q)) for q in (tail, 1.0 - tail)]
         return np.broadcast_to(np.stack(quantiles)[:, np.newaxis, :], shape)
-    if len(predictive.weights) == 1:
+    if predictive.point:
         return np.full(shape, np.nan)
     codes = np.arange(size, dtype=np.float64)[:, np.newaxis, np.newaxis]
     each = np.moveaxis(np.exp(predictive.component.log_density(codes)), 0, -1)

@@ -42,6 +42,7 @@ class Predictive:
         chains: for components that are posterior draws, the number of chains they come from; else 0.
         expected: the distributions of E(y | theta) over the posterior, averaged by the same weights;
             None: E(y | theta) is the mean of each component. Of categories, of their probabilities.
+        point: whether all components have the same theta, which is taken for known.
     """
 
     text: tuple[str, ...]
@@ -51,6 +52,7 @@ class Predictive:
     moments: int = 2
     chains: int = 0
     expected: Component | None = None
+    point: bool = False
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -138,7 +140,7 @@ class Predictive:
         if self.expected is not None:
             return replace(self, component=self.expected, expected=None).interval(probability)
         tail, means = 0.5 * (1.0 - probability), self.component.mean
-        if len(self.weights) == 1:
+        if self.point:
             return np.full(len(self), np.nan), np.full(len(self), np.nan)
         lower, upper = weighted_quantiles(means, self.weights, (tail, 1.0 - tail))
         return np.broadcast_to(lower, len(self)), np.broadcast_to(upper, len(self))

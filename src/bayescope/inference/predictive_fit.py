@@ -159,6 +159,7 @@ def _averaged(fit: Fit, model: Model) -> Predictive | VectorPredictive:
         weights=np.full(len(thetas), 1.0 / len(thetas)),
         draw=responses(model, _picked(thetas)),
         chains=chains,
+        point=fit.kind == "point",
     )
 
 

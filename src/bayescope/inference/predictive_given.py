@@ -11,7 +11,7 @@ import scipy
 from numpy.typing import NDArray
 
 from bayescope.distributions.likelihoods import LIKELIHOODS, Likelihood
-from bayescope.inference.predictive_heads import Categories, Component, Counted, Normals, Scipy
+from bayescope.inference.predictive_heads import Categories, Centred, Component, Counted, Normals, Scipy
 
 type Floats = NDArray[np.float64]
 type Frozen = Callable[..., Any]
@@ -34,7 +34,6 @@ _FROZEN: Mapping[tuple[str, ...], Frozen] = MappingProxyType(
         ("LogNormal", "mu", "sigma"): lambda _, mu, sigma: scipy.stats.lognorm(sigma, scale=np.exp(mu)),
         ("Beta", "mu", "nu"): lambda _, mu, nu: scipy.stats.beta(mu * nu, (1.0 - mu) * nu),
         ("Laplace", "mu", "b"): lambda _, mu, b: scipy.stats.laplace(mu, b),
-        ("StudentT", "nu", "mu", "sigma"): lambda _, nu, mu, sigma: scipy.stats.t(nu, mu, sigma),
         ("Uniform", "lower", "upper"): lambda _, lower, upper: scipy.stats.uniform(lower, upper - lower),
     }
 )
@@ -70,6 +69,7 @@ _OWN: Mapping[str, Callable[..., Component]] = MappingProxyType(
     {
         "Categorical": lambda _, p: Categories(p[:, np.newaxis, :]),
         "Normal": lambda _, mu, sigma: Normals(mu, sigma),
+        "StudentT": lambda _, nu, mu, sigma: Centred(scipy.stats.t(nu), mu, sigma),
         "ZeroInflatedPoisson": _zero_inflated,
     }
 )

@@ -96,7 +96,7 @@ class Normals:
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """location + scale Z for a continuous distribution Z of SciPy, shapes (K, n); a scale may be 0."""
+    """location + scale Z for a symmetric distribution Z of SciPy, shapes (K, n); a scale may be 0."""
 
     standard: Any
     location: Floats
@@ -105,8 +105,9 @@ class Moved:
 
     @property
     def mean(self) -> Floats:
-        """Means, by SciPy's of Z."""
-        return np.asarray(self.location + self.scale * self.standard.mean())
+        """Means, by SciPy's of Z; nan where that is inf, for Z is symmetric."""
+        middle = np.asarray(self.standard.mean())
+        return np.asarray(self.location + self.scale * np.where(np.isfinite(middle), middle, np.nan))
 
     @property
     def sd(self) -> Floats:
@@ -124,6 +125,15 @@ class Moved:
     def quantile(self, q: Floats) -> Floats:
         """Inverse of `cdf`."""
         return np.asarray(self.location + self.scale * self.standard.ppf(q))
+
+
+class Centred(Moved):
+    """The same, of a likelihood: its mean is its centre, which it has where tails leave no mean, too."""
+
+    @property
+    def mean(self) -> Floats:
+        """The locations."""
+        return self.location
 
 
 def _standardised(y: Floats, center: Floats, scale: Floats) -> Floats:

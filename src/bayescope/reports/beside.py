@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bayescope.config.schema import RunConfig
+from bayescope.diagnostics.records import plain_json
 from bayescope.models.model import Model
 from bayescope.reports.html import environment, line_up, stylesheet
 from bayescope.reports.record import DataSummary
@@ -78,7 +79,8 @@ def write_folder(
     with replacing(destination, f"{kind}.json") as folder:
         for name, file in files.items():
             (folder / name).write_bytes(file if isinstance(file, bytes) else file.encode())
-        text = json.dumps({**content, "files": hashes(folder)}, indent=2, ensure_ascii=False, default=str)
+        data = plain_json({**content, "files": hashes(folder)})
+        text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=str)
         (folder / f"{kind}.json").write_text(text + "\n", encoding="utf-8")
 
 

@@ -66,11 +66,14 @@ def _is_plain_regression(model: Model) -> bool:
 
 def _data_note(model: Model) -> str:
     """Say what to call it on, where that is not the rows and columns of the data as they are."""
-    columns = _columns_note(model)
+    note = _columns_note(model)
     if model.response.trials is not None:
-        return columns + " Fit it on one row for each trial."
+        note += " Fit it on one row for each trial."
     name = model.response.weights_name  # weights without a name are not the user's: rows made from statistics
-    return columns if name is None else f"{columns} Pass `{plain(name)}` as sample_weight."
+    if name is None:
+        return note
+    to_both = ", to the scaler, too" if "StandardScaler" in note else ""
+    return f"{note} Pass `{plain(name)}` as sample_weight{to_both}."
 
 
 def _columns_note(model: Model) -> str:

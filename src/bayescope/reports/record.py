@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -20,6 +20,7 @@ from bayescope.diagnostics.records import (
     CrossEntropies,
     Estimate,
     Learned,
+    PlainData,
     Pooling,
     PredictiveCheck,
     Record,
@@ -101,7 +102,7 @@ class ModelSummary(Record):
     notes: tuple[str, ...]
     effects: tuple[str, ...] = ()  # the unknowns that are effects of groups: they have tables of their own
     # the model without its rows: bayescope.models.blueprint
-    blueprint: dict[str, Any] = Field(default_factory=dict)
+    blueprint: PlainData = Field(default_factory=dict)
 
 
 class Penalty(Record):
@@ -156,7 +157,7 @@ class Step(Record):
     observations: int
     total: int
     fingerprint: str
-    data: dict[str, Any] | None = None
+    data: PlainData | None = None
     directory: PathText = ""
     row: int | None = None
     method: str = ""
@@ -187,7 +188,7 @@ class RunRecord(Record):
     title: str
     created: str
     command: str
-    config: dict[str, Any]
+    config: PlainData
     seed: int
     versions: dict[str, str]
     timings: dict[str, float]
@@ -211,7 +212,7 @@ class RunRecord(Record):
     evidence: dict[str, float] = Field(default_factory=dict)  # log evidence by method, nats
     verdict: Verdict = UNCHECKED
     directory: PathText = ""
-    statistics: dict[str, Any] | None = None
+    statistics: PlainData | None = None
     lineage: Lineage | None = None
     curve: CurveView | None = None  # predictions along a single numeric predictor
     pooling: tuple[Pooling, ...] = ()

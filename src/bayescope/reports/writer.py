@@ -210,7 +210,7 @@ def _write_record(record: RunRecord, fits: Sequence[Fit], folder: Path) -> None:
     """Write run.json last: it holds the hashes of all the others, and ends with that of its own text."""
     data = json.loads(record.model_dump_json())
     data = {"format": _FORMAT, **data, "fits": [fit.name for fit in fits], "files": hashes(folder)}
-    text = json.dumps(data, indent=2, ensure_ascii=False).removesuffix("\n}")
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
     (folder / _RECORD).write_text(text + _end(text), encoding="utf-8")
 
 
