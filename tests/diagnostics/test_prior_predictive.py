@@ -6,6 +6,7 @@ import pytest
 
 import bayescope
 from bayescope.diagnostics.prior_predictive import (
+    PriorPredictive,
     check_prior_predictive,
     prior_predictive,
     size_text,
@@ -162,3 +163,32 @@ def test_a_fixed_slope_is_no_column_to_centre():
     model = {"likelihood": "Normal", "formula": "y ~ known + year", "priors": {"known": 0.1}}
     config = {"name": "years", "data": {"columns": columns}, "model": model, "inference": ["mle"]}
     assert gate(config)[0].far == ["year"]
+
+
+EXPOSED = {
+    "E": [5, 20, 40, 60, 80, 95, 33, 71],
+    "x": [-1, 0.3, 1.2, -0.4, 0.8, -1.5, 0.1, 0.6],
+    "y": [1, 2, 5, 5, 9, 6, 3, 8],
+}
+
+
+@pytest.mark.parametrize("priors", [{}, {"coefficients": "Normal(0, 0.1)"}, {"Intercept": "Normal(0, 0.1)"}])
+def test_an_exposure_that_is_added_as_it_is_is_told_from_wide_priors(priors):
+    def check(offset):
+        model = {"likelihood": "Poisson", "formula": f"y ~ x + offset({offset})", "priors": priors}
+        config = {"name": "x", "data": {"columns": EXPOSED}, "model": model, "inference": ["map"]}
+        found = prior_predictive(prepare(read_config(config))[1], 0)
+        return check_prior_predictive(found)[0]
+
+    note = check("E")
+    assert note.verdict == "note"
+    assert note.message.startswith("With the offset the share of ")
+    assert "offset(log(exposure))" in note.advice
+    assert check("log(E)").verdict == "pass"
+
+
+def test_a_default_prior_is_not_to_be_left_out_for_the_default():
+    found = PriorPredictive(draws=9, quantity="rows", share=0.5, limit=0.1, block="x", prior="Normal(0, 9)")
+    assert check_prior_predictive(found)[0].advice.endswith("or leave its line out for the default.")
+    default = found.model_copy(update={"default": True})
+    assert check_prior_predictive(default)[0].advice == "Give x a narrower prior."

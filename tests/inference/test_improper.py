@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
+import bayescope
 from bayescope.errors import FitError, NotApplicable
 from bayescope.inference.improper import least_squares, refuse_improper_spread, unknown_sigma
 from bayescope.inference.map import MAP
@@ -289,3 +292,21 @@ def test_a_shape_that_its_prior_bounds_has_a_posterior_of_equal_rows(prior):
     check(model)
     fit = METHODS["laplace"].fit(model, METHODS["laplace"].settings(), Context(seed=1))
     assert fit.estimate[0] == pytest.approx(np.log(0.3), abs=0.1)
+
+
+@pytest.mark.parametrize("method", ["map", "laplace"])
+@pytest.mark.parametrize("likelihood", ["Gamma", "Beta"])
+def test_a_density_that_tends_to_a_number_at_a_perfect_fit_has_no_mode(likelihood, method):
+    """Four rows: the likelihood rises as size^2, and the default HalfCauchy falls as size^-2."""
+    y = [3.0, 6.0, 12.0, 24.0] if likelihood == "Gamma" else [0.1, 0.2, 0.36, 0.5625]
+    x = [1, 2, 3, 4] if likelihood == "Gamma" else [math.log(p / (1 - p)) for p in y]
+    run = bayescope.run(
+        {
+            "name": "perfect",
+            "data": {"columns": {"x": x, "y": y}},
+            "model": {"likelihood": likelihood, "formula": "y ~ x"},
+            "inference": [{method: {"tolerance": 1e-5}}],
+        }
+    )
+    assert run[method].outcome.status == "failed"
+    assert "mode does not exist" in run[method].outcome.message

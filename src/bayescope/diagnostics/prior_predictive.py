@@ -10,6 +10,7 @@ the context of the likelihood, Entropy 19(10).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -62,7 +63,9 @@ class PriorPredictive(Record):
             `log_data_reach`, that of the largest in the data; None where the response is no amount.
         block: the line of priors that does most of it, and its `prior`; empty where all is well or fixed.
         suggestion: a narrower prior under which all is well; empty if there is none.
-        far: the predictors whose distance from 0 made the prior, a default, so wide.
+        default: whether that prior is the default.
+        far: the predictors whose distance from 0 made it so wide.
+        offset: whether an offset is absurd with every unknown at the middle of its prior.
         statistics: name -> {"observed", "lower", "median", "upper", "p"} of simulated data sets.
     """
 
@@ -77,7 +80,9 @@ class PriorPredictive(Record):
     block: str = ""
     prior: str = ""
     suggestion: str = ""
+    default: bool = False
     far: list[str] = Field(default_factory=list)
+    offset: bool = False
     statistics: dict[str, dict[str, float]] = Field(default_factory=dict)
 
 
@@ -152,24 +157,33 @@ def _statistics(kind: Kind, model: Model, responses: Floats) -> dict[str, dict[s
 def _blame(model: Model, kind: Kind, rng: np.random.Generator, thetas: Floats) -> dict[str, Any]:
     """Name the line of priors without whose spread least is absurd, and a width of it that is enough.
 
-    Nothing is named where no unknown has a scale of its own, as where every value is fixed.
+    Nothing is named where no unknown has a scale of its own, as where every value is fixed, or where all
+    of them do not matter beside an offset.
     """
     thetas = thetas[:_FEW]
 
-    def share(block: Block, factor: float) -> float:
+    def share(blocks: Sequence[Block], factor: float) -> float:
         varied = thetas.copy()
-        own = slice(block.start, block.stop)
-        varied[:, own] = _shrunk(block.prior, thetas[:, own], factor)
+        for block in blocks:
+            own = slice(block.start, block.stop)
+            varied[:, own] = _shrunk(block.prior, thetas[:, own], factor)
         return float(np.mean(kind.absurd(model, kind.simulate(model, rng, varied).judged)))
 
     blocks = [block for block in model.blocks if scaled_of(block.prior.arguments) is None][:_MOST_BLOCKS]
     if not blocks:
         return {}
-    worst = min(blocks, key=lambda block: share(block, 0.0))
-    enough = (factor for factor in _FACTORS if share(worst, factor) <= kind.limit / 2)
-    narrower = _narrowed(worst.prior, next(enough, 0.0))
-    far = _far(model) if worst.origin == "default" else []
-    return {"block": worst.name, "prior": str(worst.prior), "suggestion": str(narrower or ""), "far": far}
+    if np.any(model.location.offset) and share(blocks, 0.0) > kind.limit:
+        return {"offset": True}
+    worst = min(blocks, key=lambda block: share([block], 0.0))
+    enough = (factor for factor in _FACTORS if share([worst], factor) <= kind.limit / 2)
+    narrower, default = _narrowed(worst.prior, next(enough, 0.0)), worst.origin == "default"
+    return {
+        "block": worst.name,
+        "prior": str(worst.prior),
+        "suggestion": str(narrower or ""),
+        "default": default,
+        "far": _far(model) if default else [],
+    }
 
 
 def _far(model: Model) -> list[str]:
@@ -221,15 +235,18 @@ def _check_scale(found: PriorPredictive) -> Check:
         reached = (
             f", reaching {size_text(found.log_reach)} where the data reach {size_text(found.log_data_reach)}"
         )
-    cause = found.prior or "the values that are fixed"
+    cause = found.prior or ("the offset" if found.offset else "the values that are fixed")
     advice = "Check the values that the model fixes, and the units of the data."
-    if found.far:
+    if found.offset:
+        advice = "Check the offset: on the scale of the link, that of an exposure is offset(log(exposure))."
+    elif found.far:
         why = f"It is the default, so wide because {', '.join(found.far)} is far from 0"
         advice = f"{why}: write `center()` around it, or `standardize: true`."
     elif found.suggestion:
         advice = f"Narrow it: {found.block}: {found.suggestion}."
     elif found.block:
-        advice = f"Give {found.block} a narrower prior, or leave its line out for the default."
+        instead = "" if found.default else ", or leave its line out for the default"
+        advice = f"Give {found.block} a narrower prior{instead}."
     return make_check(
         "prior",
         "prior_predictive_scale",

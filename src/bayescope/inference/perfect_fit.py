@@ -25,11 +25,12 @@ _SLACK = 1e-6  # nats
 
 
 def refuse_unbounded_fit(model: Model, *, logarithm: bool) -> None:
-    """Refuse a posterior density that is infinite at a perfect fit. Raises FitError.
+    """Refuse a posterior density that rises without end to a perfect fit. Raises FitError.
 
-    With `logarithm` it is the density of log s, as a Laplace approximation has it.
+    It may tend to infinity there, or to a number. With `logarithm` it is the density of log s, as a Laplace
+    approximation has it.
     """
-    if _growth(model, 0, logarithm=logarithm) > 0 and degenerate(model):
+    if _growth(model, 0, logarithm=logarithm) > -_SLACK and degenerate(model):
         refuse_perfect_fit(model, "the posterior mode does not exist", model.likelihood.degenerate)
 
 
