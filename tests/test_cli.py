@@ -392,6 +392,17 @@ def test_rows_of_an_update_may_come_from_a_file_whose_name_is_not_utf8(command):
     assert (code, step["source"], step["data"]["path"]) == (0, r"caf\xe9.csv", r"caf\xe9.csv")
 
 
+def test_compare_refuses_a_density_beside_a_probability(command):
+    normal = COIN.replace("name: coin", "name: normal").replace(
+        "use: coin, response: flip",
+        'likelihood: Normal, response: flip, priors: {mu: "Normal(0, 1)", sigma: 1}',
+    )
+    command("run", "coin.yaml", "normal.yaml", coin=COIN, normal=normal)
+    code, out, err = command("compare", *sorted(Path("runs").iterdir()))
+    assert (code, out) == (1, "")
+    assert re.search(r"normal-\w+: a density of numbers; coin-\w+: a probability", err)
+
+
 def test_compare_refuses_different_data(command):
     more = COIN.replace("[1, 0, 1, 1]", "[1, 0, 1, 0]").replace("name: coin", "name: other")
     command("run", "coin.yaml", "more.yaml", coin=COIN, more=more)

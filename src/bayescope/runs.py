@@ -17,6 +17,7 @@ from bayescope.diagnostics.evidence import (
     compare_evidence,
     refuse_comparison,
     require_same_data,
+    require_same_measure,
 )
 from bayescope.diagnostics.model_comparison import compare_scores
 from bayescope.diagnostics.records import Check, ComparisonRow, Estimate
@@ -224,10 +225,11 @@ def compare_models(folders: Sequence[str | Path]) -> tuple[ComparedModel, ...]:
     Each where all runs have it; the best by scores comes first, else the best by evidence.
 
     Raises:
-        BayescopeError: the runs are of different data, or have neither in common.
+        BayescopeError: the runs are of different data, have different units, or neither in common.
     """
     runs = {Path(folder).name: load(folder) for folder in folders}
     require_same_data({name: run.record.data.response_fingerprint for name, run in runs.items()})
+    require_same_measure({name: run.record.model.likelihood for name, run in runs.items()})
     scores = {name: run.record.loo for name, run in runs.items() if run.record.loo is not None}
     evidence = {name: value for name, run in runs.items() if (value := _evidence(run)) is not None}
     unscored, unknown = ([name for name in runs if name not in known] for known in (scores, evidence))

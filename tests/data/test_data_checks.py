@@ -135,6 +135,48 @@ BAD_TABLES = {
             )
         ],
     ),
+    "timestamps as text": (
+        "y ~ x + z + t",
+        {
+            "y": [1, 2],
+            "x": ["2024-01-01 00:00:00.000000", "2024-01-02 00:00:00.000000"],
+            "z": ["2024-01-01T00:00:00Z", "2024-01-02T10:30:00+02:00"],
+            "t": ["1:30", "2:45:10.5"],
+        },
+        [
+            f"column '{name}': holds {what} written as text ({shown}); make them numbers (such as {unit}), or write "
+            f"C({name}) for categories"
+            for name, what, shown, unit in (
+                (
+                    "x",
+                    "dates",
+                    "'2024-01-01 00:00:00.000000', '2024-01-02 00:00:00.000000'",
+                    "days since a start",
+                ),
+                ("z", "dates", "'2024-01-01T00:00:00Z', '2024-01-02T10:30:00+02:00'", "days since a start"),
+                ("t", "times", "'1:30', '2:45:10.5'", "minutes"),
+            )
+        ],
+    ),
+    "a dash among numbers with decimal commas": (
+        "y ~ x",
+        {"y": [1, 2, 3], "x": ["-1,23", "0,87", "-"]},
+        [
+            (
+                "column 'x': holds numbers written as text ('-1,23', '0,87', '-'); write plain numbers, such as 1200 or "
+                "0.5, or C(x) for categories"
+            )
+        ],
+    ),
+    "numbers in two writings": (
+        "y ~ x + C(z)",
+        {"y": [1, 2, 3], "x": [1, 2.5, "NaN"], "z": [1, "1", 1.0]},
+        [
+            f"column '{name}': holds numbers beside text that is a number or stands for none ({text!r}), which a model "
+            "cannot use; make it numbers (such as years, or days since a start) or text"
+            for name, text in (("x", "NaN"), ("z", "1"))
+        ],
+    ),
     "bools among numbers": (
         "y ~ x",
         {"y": [1, 2, 3], "x": [1, True, 3]},

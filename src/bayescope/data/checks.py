@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from bayescope.data.coding import Level, mostly_numbers, strangers
 from bayescope.data.collinear import DesignFinding, check_design
+from bayescope.data.columns import as_number
 from bayescope.data.disguised import disguised, examples
-from bayescope.data.evaluate import REPORTED_AT_MOST, as_number, capped, not_numbers
+from bayescope.data.evaluate import REPORTED_AT_MOST, capped, not_numbers
 from bayescope.data.syntax import Call, Name, column_of, to_text
 from bayescope.data.table import LARGEST_EXACT, Table, is_exact, is_missing, make_table
 from bayescope.distributions.supports import BINARY, Support
@@ -28,6 +29,7 @@ _CATEGORIES = "for categories use `likelihood: Categorical`"
 _DISGUISED = {
     "numbers": "; write plain numbers, such as 1200 or 0.5, or {levels} for categories",
     "dates": "; make them numbers (such as days since a start), or write {levels} for categories",
+    "times": "; make them numbers (such as minutes), or write {levels} for categories",
 }
 _MERGED = (
     "is a level beyond 2^53, where different numbers are read as one (whole numbers with missing values "

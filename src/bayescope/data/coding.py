@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.data.evaluate import REPORTED_AT_MOST, Scope, as_number, capped
+from bayescope.data.columns import as_number
+from bayescope.data.evaluate import REPORTED_AT_MOST, Scope, capped
 from bayescope.data.table import is_missing
 from bayescope.errors import Finding
 

@@ -29,7 +29,8 @@ def from_values(values: Sequence[Any]) -> Column:
     """Turn Python values into a column.
 
     Whole numbers become int64; numbers with a missing value (None, NaN, pandas' NA and NaT) or a fraction,
-    float64; bools, bool; text, and any mixture of text, numbers and bools, text.
+    float64; bools, bool; text, and any mixture of text, numbers and bools, text. Where all text of a mixture
+    is a number, or says that there is none, nobody knows which is meant: it is unusable.
     """
     if any(issubclass(kind, np.generic) for kind in {*map(type, values)}):
         values = [_of_python(value) if isinstance(value, np.generic) else value for value in values]
@@ -49,7 +50,26 @@ def from_values(values: Sequence[Any]) -> Column:
         return Column(
             _objects([None if value is None else str(value) for value in values]), _plural(strange[0])
         )
-    return Column(_objects([None if value is None else _as_text(value) for value in values]))
+    texts = [value for value in values if isinstance(value, str)]
+    doubtful = texts and kinds & {int, float, Decimal} and all(map(_stands_for_number, texts))
+    return Column(
+        _objects([None if value is None else _as_text(value) for value in values]),
+        f"numbers beside text that is a number or stands for none ({texts[0]!r})" if doubtful else "",
+    )
+
+
+def as_number(value: Any) -> float | None:
+    """Return the number that a value of an object column stands for, or None; 1_000 is one in Python only."""
+    if isinstance(value, str) and "_" in value:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _stands_for_number(text: str) -> bool:
+    return text.strip() in MISSING_WORDS or as_number(text) is not None
 
 
 def _is_missing(value: object) -> bool:

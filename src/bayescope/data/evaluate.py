@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bayescope.config.counts import counted
 from bayescope.data.calls import SPLINES
+from bayescope.data.columns import as_number
 from bayescope.data.disguised import disguised, examples
 from bayescope.data.splines import learn_spline, spline_basis
 from bayescope.data.syntax import Binary, Call, Name, Node, Number, Sum, names, to_text
@@ -119,16 +120,6 @@ def column(name: str, scope: Scope) -> Floats:
     found = [Finding(text, name, int(scope.table.rows[i])) for text, i in zip(words, bad, strict=False)]
     scope.findings.extend(capped(found, len(bad), name))
     return np.where(np.isfinite(values), values, 1.0)
-
-
-def as_number(value: Any) -> float | None:
-    """Return the number that a value of an object column stands for, or None; 1_000 is one in Python only."""
-    if isinstance(value, str) and "_" in value:
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
 
 
 def not_numbers(name: str, values: NDArray[Any], rows: NDArray[np.int64]) -> list[Finding]:

@@ -15,6 +15,7 @@ from typing import NoReturn
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from bayescope.config.hypothesis_rules import response_kind
 from bayescope.errors import BayescopeError
 
 
@@ -88,6 +89,21 @@ def require_same_data(responses: Mapping[str, str]) -> None:
         raise BayescopeError(
             f"{', '.join(others)} and {first} are of different data (the fingerprints of their responses "
             "differ): models can be compared on the same rows only"
+        )
+
+
+def require_same_measure(likelihoods: Mapping[str, str]) -> None:
+    """Refuse to compare a density with a probability; `likelihoods` has the name of each run's.
+
+    Raises:
+        BayescopeError: naming the runs on either side.
+    """
+    densities = [run for run, name in likelihoods.items() if response_kind(name) == "numbers"]
+    masses = [run for run in likelihoods if run not in densities]
+    if densities and masses:
+        raise BayescopeError(
+            f"{', '.join(densities)}: a density of numbers; {', '.join(masses)}: a probability of whole numbers "
+            "or categories: they have different units, and can be compared neither by scores nor by evidence"
         )
 
 
