@@ -102,8 +102,8 @@ def require_same_measure(likelihoods: Mapping[str, str]) -> None:
     masses = [run for run in likelihoods if run not in densities]
     if densities and masses:
         raise BayescopeError(
-            f"{', '.join(densities)}: a density of numbers; {', '.join(masses)}: a probability of whole numbers "
-            "or categories: they have different units, and can be compared neither by scores nor by evidence"
+            f"{', '.join(densities)}: a density of numbers; {', '.join(masses)}: a probability of whole "
+            "numbers or categories: they have different units, and neither scores nor evidence compare them"
         )
 
 
