@@ -190,7 +190,7 @@ def starts(problem: PointProblem) -> list[Floats]:
 def _near(problem: PointProblem, start: Floats) -> Start:
     """A start near the mode of a convex problem: by few of its rows, or by the discriminant function."""
     found = _from_few_rows(problem, start)
-    return found if found.curvature else Start(towards_discriminant(problem, start))
+    return found if found.curvature is not None else Start(towards_discriminant(problem, start))
 
 
 def _from_few_rows(problem: PointProblem, start: Floats) -> Start:
