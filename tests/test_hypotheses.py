@@ -12,7 +12,7 @@ from scipy import stats
 import bayescope
 from bayescope import library
 from bayescope.cli import main
-from bayescope.errors import NotApplicable
+from bayescope.errors import BayescopeError, NotApplicable
 from bayescope.models.graph import compile_graph
 from bayescope.pipeline import prepare, read_config
 from bayescope.reports.terminal import render
@@ -221,6 +221,22 @@ def test_runs_of_the_same_response_compare_by_their_evidence(tmp_path):
     rows = compare_models(folders)
     assert rows[0].bayes_factor == 1.0
     assert rows[1].bayes_factor == pytest.approx(0.5 / 0.059, rel=1e-12)
+
+
+def test_hypotheses_about_numbers_are_not_compared_with_a_probability(tmp_path):
+    data = {"columns": {"y": [1, 0, 1]}}
+    models = {
+        "numbers": {"response": "y", "hypotheses": {"a": "Normal(0, 1)", "b": "Normal(1, 1)"}},
+        "flips": {"response": "y", "likelihood": "Bernoulli", "priors": {"p": "Beta(1, 1)"}},
+    }
+    folders = [
+        bayescope.run(
+            {"name": name, "data": data, "model": model, "inference": ["exact"]}, out=tmp_path
+        ).folder
+        for name, model in models.items()
+    ]
+    with pytest.raises(BayescopeError, match=r"numbers-\w+: a density of numbers; flips-\w+: a probability"):
+        compare_models(folders)
 
 
 def test_the_command_line_validates_runs_and_prints_json(tmp_path, capsys):

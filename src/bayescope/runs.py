@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from bayescope.assembly import run_folder_name
+from bayescope.config.hypotheses import parse_hypothesis
 from bayescope.diagnostics.comparison import choose_reference
 from bayescope.diagnostics.evidence import (
     ComparedModel,
@@ -229,7 +230,7 @@ def compare_models(folders: Sequence[str | Path]) -> tuple[ComparedModel, ...]:
     """
     runs = {Path(folder).name: load(folder) for folder in folders}
     require_same_data({name: run.record.data.response_fingerprint for name, run in runs.items()})
-    require_same_measure({name: run.record.model.likelihood for name, run in runs.items()})
+    require_same_measure({name: _likelihood(run) for name, run in runs.items()})
     scores = {name: run.record.loo for name, run in runs.items() if run.record.loo is not None}
     evidence = {name: value for name, run in runs.items() if (value := _evidence(run)) is not None}
     unscored, unknown = ([name for name in runs if name not in known] for known in (scores, evidence))
@@ -245,6 +246,13 @@ def compare_models(folders: Sequence[str | Path]) -> tuple[ComparedModel, ...]:
         )
         for row in by_scores or by_evidence.values()
     )
+
+
+def _likelihood(run: Run) -> str:
+    """The likelihood of a run; of one that weighs hypotheses that of the first, for all are of one kind."""
+    model = run.record.model
+    written = next(iter(model.blueprint.get("hypotheses", {}).values()), None)
+    return model.likelihood if written is None else parse_hypothesis(written).likelihood
 
 
 def _evidence(run: Run) -> float | None:
