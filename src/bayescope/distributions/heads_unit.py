@@ -17,6 +17,8 @@ from bayescope.distributions.gamma_functions import log_beta
 from bayescope.distributions.heads import Floats, Head, matrix, quiet, stacked, weighed
 from bayescope.distributions.likelihood import Together
 
+_LARGEST_ODDS = 1e9  # against an outcome that occurred: 32 of them multiply to no more than a double holds
+
 
 @quiet
 def outcomes(successes: Any, failures: Any, p: Any) -> Floats:
@@ -135,45 +137,47 @@ def _derivatives_on_cloglog(y: Floats, trials: Floats | None, psi: tuple[Any]) -
 @quiet
 def _together_on_logit(y: Floats, trials: Floats | None, weights: Floats | None, eta: Floats) -> Together:
     """Compute everything from e = exp(-|eta|) alone: p and 1 - p are 1 / (1 + e) and e / (1 + e)."""
-    if trials is None:
-        return _flips_on_logit(y, weights, eta)
+    quick = _flips_on_logit(y, weights, eta) if trials is None else None
+    if quick is not None:
+        return quick
     e = np.exp(-np.abs(eta))
     larger = np.reciprocal(1.0 + e)
     smaller = e * larger
     positive = eta > 0.0
     p, q = np.where(positive, larger, smaller), np.where(positive, smaller, larger)
-    failures = trials - y
+    n = _trials(trials)
+    failures = n - y
     linear = y * np.minimum(eta, 0.0) - failures * np.maximum(eta, 0.0)
-    log_density = linear - trials * np.log1p(e) + _log_ways(y, trials)
-    return weighed(log_density, y * q - failures * p, -trials * (smaller * larger), weights, trials)
+    log_density = linear - n * np.log1p(e) + _log_ways(y, trials)
+    return weighed(log_density, y * q - failures * p, -n * (smaller * larger), weights, n)
 
 
-def _flips_on_logit(y: Floats, weights: Floats | None, eta: Floats) -> Together:
+def _flips_on_logit(y: Floats, weights: Floats | None, eta: Floats) -> Together | None:
     """Of single trials, by the margin m: eta with the sign of the outcome, whose probability is that of m.
 
-    log p = min(m, 0) - log(1 + e),   e = exp(-|m|)
+    log p = -log(1 + e),   e = exp(-m);   None where e is so large that products of it overflow.
     """
-    sign = 2.0 * y - 1.0
-    margin = sign * eta
-    e = np.abs(margin)
+    sign = 2.0 * y
+    sign -= 1.0
+    e = sign * eta
     np.negative(e, out=e)
     np.exp(e, out=e)
+    if not e.max(initial=0.0) <= _LARGEST_ODDS:
+        return None
     whole = 1.0 + e
-    larger = np.reciprocal(whole)
-    smaller = e * larger
-    first = np.where(margin > 0.0, smaller, larger)
+    p = np.reciprocal(whole)
+    first = e * p
+    second = first * p
     first *= sign
-    second = smaller * larger
     least = float(second.min(initial=np.inf))
     np.negative(second, out=second)
-    linear = np.minimum(margin, 0.0)
     if weights is not None:
-        return weighed(linear - np.log1p(e), first, second, weights)
-    return Together(float(linear.sum()) - _sum_log1p(e, whole), first, second, least)
+        return weighed(-np.log1p(e), first, second, weights)
+    return Together(-_sum_log1p(e, whole), first, second, least)
 
 
 def _sum_log1p(e: Floats, whole: Floats) -> float:
-    """Sum log(1 + e) for 0 <= e <= 1 by the logarithms of products of 32; each row is right to eps.
+    """Sum log(1 + e) for e <= 1e9 by the logarithms of products of 32; each row is right to eps.
 
     `whole` is 1 + e. Where the sum is so small that this loses digits, by log1p.
     """

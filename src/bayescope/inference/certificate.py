@@ -20,6 +20,7 @@ regression", Electronic Journal of Statistics 4.
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from bayescope.models.density import Evaluation
@@ -42,7 +43,7 @@ def has_maximum(found: Evaluation, chosen: NDArray[np.intp]) -> bool:
         return False
     scale = np.sqrt(square)
     scaled = information / scale / scale[:, np.newaxis]
-    if not np.linalg.eigvalsh(scaled)[0] > _LEAST_EIGENVALUE:
-        return False
+    scaled.flat[:: len(scaled) + 1] -= _LEAST_EIGENVALUE  # what is left is still positive definite
     slope = found.gradient[chosen] / scale
-    return float(slope @ np.linalg.solve(scaled, slope)) < _ROOM * found.least
+    _, step, failed = scipy.linalg.lapack.dposv(scaled, slope)
+    return not failed and float(slope @ step) < _ROOM * found.least

@@ -39,7 +39,7 @@ from bayescope.sampling.importance import (
     pareto_k_limit,
     resample,
 )
-from bayescope.sampling.pareto import smooth_tails
+from bayescope.sampling.pareto import tail_shapes
 
 type Floats = NDArray[np.float64]
 
@@ -160,8 +160,7 @@ def _tails(deviation: Floats, log_ratios: Floats) -> Floats:
     The weights may be bounded, and the variance yet carried by a few draws far out, or by none so far.
     """
     with np.errstate(divide="ignore"):
-        terms = (log_ratios + 2.0 * np.log(np.abs(each)) for each in deviation.T)
-        return np.array([smooth_tails(each[np.newaxis], 0.5)[1][0] for each in terms])
+        return tail_shapes(log_ratios + 2.0 * np.log(np.abs(deviation.T)), r_eff=0.5)
 
 
 def _error(deviation: Floats, weights: ImportanceWeights) -> Floats:

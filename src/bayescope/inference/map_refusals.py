@@ -33,7 +33,7 @@ def refuse_no_mode(model: Model, what: str) -> None:
     """Refuse models that have no mode that could be searched for. Raises NotApplicable, or FitError."""
     refuse_free_spread(model, what)
     refuse_absent_level(model, what)
-    prior_density.kinks(model)  # which every search needs
+    prior_density.refuse_moving_kinks(model)
     if networks(model):
         refuse_network_mode(model, prior=True)
 

@@ -28,7 +28,7 @@ type Floats = NDArray[np.float64]
 
 _ERROR = 1e-10  # of a block's log-likelihood
 _MOST = 14  # terms
-_BLOCK = 4096, 2**19  # rows, and rows x draws: with fewer, threads wait for each other between two operations
+_BLOCK = 4096, 2**18  # rows, and rows x draws: two such arrays in single precision stay in a core's cache
 _SINGLE = float(np.finfo(np.float32).eps)
 
 _quiet = np.errstate(all="ignore")
@@ -62,7 +62,7 @@ def _expanded(
     for count in (of.trials, of.weights):
         times = times if count is None else times * count
     terms = (times * expansion.terms(eta, _MOST)).astype(np.float32)
-    single, curvature = white.astype(np.float32), -at_centre.second.astype(np.float32)
+    single = white.astype(np.float32)
     allowed = _ERROR * abs(at_centre.value)
     total = partial(rows.likelihood.totals[link], of.values, of.trials, of.weights)
 
@@ -73,11 +73,12 @@ def _expanded(
     def sums(z: Floats) -> Floats:
         own = single @ z.T.astype(np.float32)
         power = own * own
-        largest, spread = np.sqrt(power.max(axis=0)), curvature @ power
+        half = 0.5 * np.einsum("sd,sd->s", z @ hessian, z)
+        largest, spread = np.sqrt(power.max(axis=0)), -2.0 * half
         near = known(largest, spread, _MOST)
         worst = largest[near].max(initial=0.0), spread[near].max(initial=0.0)
         degree = 2 + np.count_nonzero(~known(*worst, np.arange(2, _MOST)))
-        odd, even = z @ gradient, at_centre.value + 0.5 * np.einsum("sd,sd->s", z @ hessian, z)
+        odd, even = z @ gradient, at_centre.value + half
         for k in range(3, degree + 1):
             power *= own
             part = even if k % 2 == 0 else odd

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescope.inference.objective import Floats, Iterate, Known, Objective, Slopes, kkt_residual
+from bayescope.inference.objective import Floats, Iterate, Known, Objective, Slopes, largest_violation, units
 from bayescope.inference.quadratic_model import model_minimum
 
 type Flags = NDArray[np.bool_]
@@ -75,7 +75,8 @@ def minimise(
     for the first steps.
     """
     with np.errstate(all="ignore"):
-        current = _first(objective, np.clip(start, objective.lower, objective.upper), curvature)
+        within = np.minimum(np.maximum(start, objective.lower), objective.upper)
+        current = _first(objective, within, curvature)
         for iteration in range(max_iterations):
             if current.residual <= enough:
                 return _solution(objective, current, iteration, tolerance, "stalled")
@@ -100,15 +101,17 @@ def _first(objective: Objective, start: Floats, curvature: Known | None) -> Iter
 
 def _by_slopes(slopes: Slopes, objective: Objective, theta: Floats, hessian: Floats) -> Iterate:
     smooth, gradient = slopes(theta)
-    residual = kkt_residual(objective, theta, gradient, hessian.diagonal())
-    return Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual, fresh=False)
+    unit = units(objective, hessian.diagonal())
+    residual = largest_violation(objective, theta, gradient, unit)
+    return Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, unit, residual, fresh=False)
 
 
 def iterate_at(objective: Objective, theta: Floats, step: float = np.nan, bend: float = np.nan) -> Iterate:
     """Evaluate F at `theta`, shape (d,), with all derivatives; `step` and `bend` as of `Iterate`."""
     smooth, gradient, hessian = objective.derivatives(theta)
-    residual = kkt_residual(objective, theta, gradient, hessian.diagonal())
-    return Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, residual, step, bend)
+    unit = units(objective, hessian.diagonal())
+    residual = largest_violation(objective, theta, gradient, unit)
+    return Iterate(theta, smooth + objective.penalty(theta), gradient, hessian, unit, residual, step, bend)
 
 
 def _solution(

@@ -65,14 +65,15 @@ class Known(NamedTuple):
 class Iterate:
     """A point; `step` is the length in sds of the step that led to it, not a number for a start.
 
-    The Hessian of one that is not `fresh` was found before; if it is `settled`, so near that it can stay.
-    `bend` is how much of itself it changes in a step of one sd, where that is known.
+    `unit` is what `units` gives. The Hessian of one that is not `fresh` was found before; if it is `settled`,
+    so near that it can stay. `bend` is how much of itself it changes in a step of one sd, if that is known.
     """
 
     theta: Floats
     total: float
     gradient: Floats
     hessian: Floats
+    unit: Floats
     residual: float
     step: float = np.nan
     bend: float = np.nan
@@ -87,7 +88,12 @@ def kkt_residual(objective: Objective, theta: Floats, gradient: Floats, curvatur
     and `curvature` (the diagonal of H) are those of f, shape (d,). For a log density and a
     coordinate without a kink it is the Newton step of that coordinate in its conditional sds.
     """
-    return float(violations(objective, theta, gradient, units(objective, curvature)).max(initial=0.0))
+    return largest_violation(objective, theta, gradient, units(objective, curvature))
+
+
+def largest_violation(objective: Objective, theta: Floats, gradient: Floats, unit: Floats) -> float:
+    """Return `kkt_residual` where the `units` are known, shape (d,)."""
+    return float(violations(objective, theta, gradient, unit).max(initial=0.0))
 
 
 def units(objective: Objective, curvature: Floats) -> Floats:
@@ -98,7 +104,11 @@ def units(objective: Objective, curvature: Floats) -> Floats:
 
 def violations(objective: Objective, theta: Floats, gradient: Floats, unit: Floats) -> Floats:
     """Return what `kkt_residual` is the largest of, shape (d,)."""
-    return np.asarray(np.abs(subgradient(objective, theta, gradient)) / unit)
+    if objective.bounded or objective.smooth:
+        return np.asarray(np.abs(subgradient(objective, theta, gradient)) / unit)
+    side = np.sign(theta - objective.location)
+    excess = np.abs(gradient + objective.weight * side) - objective.weight * (side == 0)
+    return np.asarray(np.maximum(excess, 0.0) / unit)
 
 
 def subgradient(objective: Objective, theta: Floats, gradient: Floats) -> Floats:

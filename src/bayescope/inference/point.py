@@ -78,7 +78,9 @@ def wald_covariance(hessian: Floats, free: Flags) -> Floats | None:
     covariance = np.full(hessian.shape, np.nan)
     if not free.any():
         return covariance
-    block = hessian[free][:, free]
+    index = np.flatnonzero(free)
+    place = index[:, np.newaxis], index
+    block = hessian[place]
     diagonal = block.diagonal()
     if not (diagonal > 0).all():
         return None
@@ -88,7 +90,7 @@ def wald_covariance(hessian: Floats, free: Flags) -> Floats | None:
     if failed or not np.isfinite(inverse).all():
         return None
     inverse = inverse / scales
-    covariance[np.ix_(free, free)] = (inverse + inverse.T) / 2
+    covariance[place] = (inverse + inverse.T) / 2
     return covariance
 
 

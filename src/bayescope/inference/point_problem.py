@@ -46,8 +46,8 @@ class PointProblem:
         self.prior = prior
         self.plain = plain
         self.evaluated: Evaluation | None = None  # the last with a Hessian
-        self._known: tuple[Floats, float] | None = None  # the last theta with its log-likelihood
-        self._last: tuple[Floats, Derivatives] | None = None  # the last theta with all derivatives
+        self._known: tuple[bytes, float] | None = None  # the last theta with its log-likelihood
+        self._last: tuple[bytes, Derivatives] | None = None  # the last theta with all derivatives
 
     @cached_property
     def normal(self) -> NormalStatistics | None:
@@ -58,15 +58,20 @@ class PointProblem:
     def objective(self) -> Objective:
         """The negative log density in theta itself."""
         model = self.model
-        lower, upper = prior_density.prior_bounds(model) if self.prior else density.likelihood_bounds(model)
+        box = self._likelihood_bounds
+        lower, upper = prior_density.within_prior(model, *box) if self.prior else box
         nothing = np.zeros(len(model.names))
         location, weight = prior_density.kinks(model) if self.prior else (nothing, nothing)
         return Objective(self._value, self._derivatives, lower, upper, location, weight, self._slopes_alone)
 
     @cached_property
+    def _likelihood_bounds(self) -> tuple[Floats, Floats]:
+        return density.likelihood_bounds(self.model)
+
+    @cached_property
     def positive(self) -> Flags:
         """Elements of theta that the solver sees by their logarithm."""
-        lower, upper = density.likelihood_bounds(self.model)
+        lower, upper = self._likelihood_bounds
         return np.asarray((lower == 0) & np.isinf(upper))
 
     @cached_property
@@ -102,7 +107,7 @@ class PointProblem:
     def _evaluate(self, theta: Floats, order: int) -> Evaluation:
         """One pass over the rows, remembered."""
         found = density.evaluate(self.model, theta, order=order)
-        self._known = theta.copy(), found.value
+        self._known = theta.tobytes(), found.value
         if order == 2:
             self.evaluated = found
         return found
@@ -113,8 +118,9 @@ class PointProblem:
 
     def _derivatives(self, theta: Floats) -> Derivatives:
         """Differentiate, but not again where the last search of a path ended and the next begins."""
-        if self._last is None or not np.array_equal(self._last[0], theta):
-            self._last = theta.copy(), self._differentiate(theta)
+        place = theta.tobytes()
+        if self._last is None or self._last[0] != place:
+            self._last = place, self._differentiate(theta)
         return self._last[1]
 
     def _differentiate(self, theta: Floats) -> Derivatives:
@@ -131,8 +137,9 @@ class PointProblem:
         """Return log p(y | theta) in nats."""
         if self.normal is not None:
             return self.normal.log_likelihood(theta)
-        if not (self._known and np.array_equal(self._known[0], theta)):
-            self._known = theta.copy(), density.log_likelihood(self.model, theta)
+        place = theta.tobytes()
+        if not (self._known and self._known[0] == place):
+            self._known = place, density.log_likelihood(self.model, theta)
         return self._known[1]
 
     @cached_property
@@ -162,7 +169,9 @@ class PointProblem:
         if not len(chosen) or (self.evaluated is not None and has_maximum(self.evaluated, chosen)):
             return True
         # where the search ended; its last Hessian may be of a place before
-        return self._known is not None and has_maximum(self._evaluate(self._known[0], order=2), chosen)
+        if self._known is None:
+            return False
+        return has_maximum(self._evaluate(np.frombuffer(self._known[0]), order=2), chosen)
 
     def minimise(self, start: Floats, settings: PointSettings, curvature: Known | None = None) -> Solution:
         """Solve from `start`; theta of the solution is in the model's own parameters.

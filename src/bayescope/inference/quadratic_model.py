@@ -8,24 +8,28 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
-from bayescope.inference.objective import Floats, Iterate, Objective, units, violations
+from bayescope.inference.objective import Floats, Iterate, Objective, violations
 
 _ROUNDS = 500
 
 
 def model_minimum(objective: Objective, current: Iterate, damping: float) -> Floats | None:
     """Minimise the damped quadratic model of f at `current` plus the kinks, over the box."""
-    square = np.abs(current.hessian.diagonal())
-    square = np.where(square > 0, square, 1.0)
     curvature = current.hessian
     if damping:
-        curvature = curvature + np.diag(damping * square)
+        curvature = curvature + np.diag(damping * _squares(current.hessian))
     if (curvature.diagonal() > 0).all():
         target = _solve_model(objective, current, curvature)
         if target is not None:
             return target
-    scales = np.outer(np.sqrt(square), np.sqrt(square))
+    size = np.sqrt(_squares(current.hessian))
+    scales = np.outer(size, size)
     return _solve_model(objective, current, _positive_definite(curvature / scales) * scales)
+
+
+def _squares(hessian: Floats) -> Floats:
+    square = np.abs(hessian.diagonal())
+    return np.where(square > 0, square, 1.0)
 
 
 def _positive_definite(matrix: Floats) -> Floats:
@@ -45,19 +49,27 @@ def _solve_model(objective: Objective, current: Iterate, curvature: Floats) -> F
 
     None: the curvature is not positive definite on the free coordinates.
     """
+    if objective.smooth:
+        move = _solved(curvature, current.gradient)
+        return None if move is None else current.theta - move
     target = max(1e-3 * current.residual, 1e-13)
-    unit = units(objective, curvature.diagonal())
-    theta: Floats = current.theta.copy()
+    theta, gradient = current.theta, current.gradient
     for _ in range(_ROUNDS):
-        solved = _solve_free(objective, current, curvature, theta)
-        if solved is None or objective.smooth:  # without kinks and bounds it is the minimum
-            return solved
+        solved = _solve_free(objective, curvature, theta, gradient)
+        if solved is None:
+            return None
         theta = solved
         gradient = current.gradient + curvature @ (theta - current.theta)
-        violation = violations(objective, theta, gradient, unit)
+        violation = violations(objective, theta, gradient, current.unit)
         if violation.max() <= target or not _sweep(objective, curvature, theta, gradient, violation):
             break
     return theta
+
+
+def _solved(curvature: Floats, slope: Floats) -> Floats | None:
+    """Solve curvature x = slope; None where the curvature is not positive definite."""
+    _, solved, failed = scipy.linalg.lapack.dposv(curvature, slope)
+    return None if failed or not np.isfinite(solved).all() else solved
 
 
 def _sweep(
@@ -82,10 +94,11 @@ def _sweep(
     return moved
 
 
-def _solve_free(objective: Objective, current: Iterate, curvature: Floats, theta: Floats) -> Floats | None:
+def _solve_free(objective: Objective, curvature: Floats, theta: Floats, gradient: Floats) -> Floats | None:
     """Minimise the model exactly over the coordinates off their kinks and bounds, signs kept.
 
-    A coordinate that would cross its kink or bound stops there and is no longer free.
+    `gradient` is that of the model at `theta`, without the kinks. A coordinate that would cross its kink or
+    bound stops there and is no longer free.
     """
     theta = theta.copy()
     for _ in range(len(theta) + 1):
@@ -94,20 +107,20 @@ def _solve_free(objective: Objective, current: Iterate, curvature: Floats, theta
             free = free & (theta > objective.lower) & (theta < objective.upper)
         if not free.any():
             return theta
-        gradient = current.gradient + curvature @ (theta - current.theta)
-        slope = (gradient + objective.weight * np.sign(theta - objective.location))[free]
-        direction = np.zeros(len(theta))
-        _, solved, failed = scipy.linalg.lapack.dposv(curvature[free][:, free], slope)
-        if failed or not np.isfinite(solved).all():
+        slope = gradient + objective.weight * np.sign(theta - objective.location)
+        solved = _solved(curvature[free][:, free], slope[free])
+        if solved is None:
             return None
+        direction = np.zeros(len(theta))
         direction[free] = -solved
-        if objective.smooth:
-            return theta + direction
         fraction, stop, place = _first_stop(objective, theta, direction)
-        theta = theta + fraction * direction
         if stop < 0:
+            theta += direction
             return theta
+        before = theta.copy()
+        theta += fraction * direction
         theta[stop] = place
+        gradient = gradient + curvature @ (theta - before)
     return theta
 
 

@@ -52,7 +52,7 @@ def plain_start(problem: PointProblem) -> Floats:
     theta = np.zeros(len(model.names))
     location = model.location
     with np.errstate(all="ignore"):
-        eta = float(LINKS[location.link].apply(mean)) - float(np.mean(location.offset))
+        eta = float(LINKS[location.link].apply(mean)) - float(np.asarray(location.offset).mean())
     theta[_constant_column(model, location)] = eta if math.isfinite(eta) else 0.0
     for predictor in model.predictors:
         if predictor is not location and predictor.matrix is None and len(predictor.index) == 1:
@@ -108,7 +108,7 @@ def _mean_and_sd(model: Model) -> tuple[float, float]:
     weight = np.ones_like(y) if response.weights is None else response.weights
     if response.trials is not None:
         return float((weight @ y + 0.5) / (weight @ response.trials + 1)), 1.0
-    if np.all((y == 0) | (y == 1)):
+    if (y * y == y).all():  # 0 and 1
         return float((weight @ y + 0.5) / (weight.sum() + 1)), 1.0
     centre = float(np.average(y, weights=weight))
     spread = math.sqrt(float(np.average((y - centre) ** 2, weights=weight)))

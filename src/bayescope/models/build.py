@@ -37,6 +37,7 @@ from bayescope.models.model import Block, Model, Predictor, Response
 from bayescope.models.network_bodies import NOTE
 from bayescope.models.networks import Network
 from bayescope.models.prior_density import prior_bounds
+from bayescope.models.rows import laid_out
 from bayescope.models.scales import resolve_scales
 from bayescope.models.vectors import known_matrices, numbers_and_priors, read_vectors
 from bayescope.models.weak_columns import refuse, weak_columns
@@ -288,7 +289,7 @@ def linear_predictor(
     return Predictor(
         parameter=parameter,
         link=link,
-        matrix=matrix if matrix is None or not known else np.ascontiguousarray(matrix[:, free]),
+        matrix=None if matrix is None else laid_out(matrix[:, free] if known else matrix),
         index=np.array([index[labels[i]] for i in free], dtype=np.intp),
         columns=labels,
         offset=offset,

@@ -32,6 +32,7 @@ from bayescope.models.rows import parts
 type Floats = NDArray[np.float64]
 type Number = Floats | float
 
+_FEW_NUMBERS = 2**14  # in a matrix: half the work is then not worth the preparation
 _FEW_ROWS = 1024  # what is made of them is read again while it is in the nearest cache
 
 _quiet = np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")
@@ -293,7 +294,8 @@ def _cross(left: Predictor, right: Predictor, values: Floats) -> Floats:
         return np.tile(_project(right, values), (len(left.index), 1))
     if right.matrix is None:
         return np.tile(_project(left, values)[:, np.newaxis], (1, len(right.index)))
-    if left is right and not (values > 0).any():  # half the work: minus the squares of sqrt(-values) X
+    many = left.matrix.size > _FEW_NUMBERS
+    if many and left is right and not (values > 0).any():  # half the work: minus squares of sqrt(-values) X
         total, root = np.zeros((len(left.index), len(left.index))), np.sqrt(-values)[:, np.newaxis]
         for start in range(0, len(root), _FEW_ROWS):
             scaled = left.matrix[start : start + _FEW_ROWS] * root[start : start + _FEW_ROWS]
@@ -307,9 +309,8 @@ def likelihood_bounds(model: Model) -> tuple[Floats, Floats]:
 
     The response narrows the support of a parameter that is an end of its range (Uniform).
     """
-    sizes = [len(block.labels) for block in model.blocks]
-    lower = np.repeat([block.support.lower for block in model.blocks], sizes).astype(np.float64)
-    upper = np.repeat([block.support.upper for block in model.blocks], sizes).astype(np.float64)
+    lower = np.array([block.support.lower for block in model.blocks for _ in block.labels], dtype=np.float64)
+    upper = np.array([block.support.upper for block in model.blocks for _ in block.labels], dtype=np.float64)
     bounds = model.likelihood.bounds(model.response.occurring) if len(model.response.occurring) else {}
     for predictor in model.predictors:
         if predictor.parameter in bounds:

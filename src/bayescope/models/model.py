@@ -213,7 +213,7 @@ class Model:
         """Labels of the unknowns in the order of theta."""
         return tuple(label for block in self.blocks for label in block.labels)
 
-    @property
+    @cached_property
     def location(self) -> Predictor:
         """The predictor of the likelihood's location parameter."""
         return next(p for p in self.predictors if p.parameter == self.likelihood.location)

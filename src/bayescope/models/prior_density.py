@@ -31,8 +31,9 @@ def log_prior(model: Model, theta: Floats) -> float:
     """Compute log p(theta), nats, constants included (0 for a flat prior); -inf outside of its support."""
     return float(
         sum(
-            np.sum(distribution.log_density(theta[block.start : block.stop], *arguments))
+            distribution.log_density(theta[block.start : block.stop], *arguments).sum()
             for block, distribution, arguments in _priors(model, theta)
+            if distribution.name != "Flat"
         )
         + log_coupling(model, theta)
         + log_constraints(model)
@@ -64,6 +65,8 @@ def smooth_prior(model: Model) -> Callable[[Floats], tuple[float, Floats, Floats
     ]
     normal = _normal_part(size, [(b, known) for b, d, known in parts if known and d.name == "Normal"])
     parts = [part for part in parts if part[2] is None or part[1].name != "Normal"]
+    if not parts:
+        return normal
 
     @_quiet
     def derivatives(theta: Floats) -> tuple[float, Floats, Floats]:
@@ -96,7 +99,10 @@ def _normal_part(
     mu, rate = mu[index], rate[index]
 
     def derivatives(theta: Floats) -> tuple[float, Floats, Floats]:
-        gradient, z = np.zeros(size), (theta[index] - mu) * rate
+        gradient = np.zeros(size)
+        if not len(index):
+            return 0.0, gradient, hessian.copy()
+        z = (theta[index] - mu) * rate
         gradient[index] = -z * rate
         return constant - 0.5 * float(z @ z), gradient, hessian.copy()
 
@@ -148,30 +154,40 @@ def kinks(model: Model) -> tuple[Floats, Floats]:
     Raises:
         NotApplicable: the weight of a kink is not a number, as in Laplace(0, 2 * sigma).
     """
+    refuse_moving_kinks(model)
     size = len(model.names)
     location, weight = np.zeros(size), np.zeros(size)
     for block, distribution, arguments in _priors(model, np.full(size, np.nan)):
         if distribution.kink is not None:
-            _refuse_moving_kink(block)
             part = slice(block.start, block.stop)
             location[part], weight[part] = distribution.kink(*arguments)
     return location, weight
 
 
-def _refuse_moving_kink(block: Block) -> None:
-    scaled = scaled_of(block.prior.arguments)
-    if scaled is not None:
-        raise NotApplicable(
-            f"the prior of {block.name} is {block.prior}: how sharp its kink is changes with the unknown "
-            f"{scaled.parameter}, and the density has no derivatives there.",
-            f"Fix {scaled.parameter}.",
-            nuts="for the posterior of this model",
-        )
+def refuse_moving_kinks(model: Model) -> None:
+    """Refuse priors without a density in closed form, or whose kink is of an unknown weight.
+
+    Raises NotApplicable.
+    """
+    refuse_open_priors(model)
+    for block in model.blocks:
+        scaled = scaled_of(block.prior.arguments)
+        if scaled is not None and PRIORS[block.prior.distribution].kink is not None:
+            raise NotApplicable(
+                f"the prior of {block.name} is {block.prior}: how sharp its kink is changes with the unknown "
+                f"{scaled.parameter}, and the density has no derivatives there.",
+                f"Fix {scaled.parameter}.",
+                nuts="for the posterior of this model",
+            )
 
 
 def prior_bounds(model: Model) -> tuple[Floats, Floats]:
     """Return where each unknown may live by the likelihood and its prior: lower and upper ends, each (d,)."""
-    lower, upper = likelihood_bounds(model)
+    return within_prior(model, *likelihood_bounds(model))
+
+
+def within_prior(model: Model, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+    """Narrow `lower` and `upper` ends, each of shape (d,), to the support of the prior."""
     supports = [PRIORS[name].support(arguments) for name, arguments in element_priors(model)]
     return (
         np.maximum(lower, [support.lower for support in supports]),
@@ -181,8 +197,8 @@ def prior_bounds(model: Model) -> tuple[Floats, Floats]:
 
 def flat_elements(model: Model) -> NDArray[np.bool_]:
     """Mark the elements of theta whose prior is flat, shape (d,)."""
-    flat = [block.prior.distribution in ("Flat", "HalfFlat") for block in model.blocks]
-    return np.repeat(flat, [len(block.labels) for block in model.blocks])
+    flat = ((block.prior.distribution in ("Flat", "HalfFlat"), block) for block in model.blocks)
+    return np.array([is_flat for is_flat, block in flat for _ in block.labels], dtype=bool)
 
 
 def element_priors(model: Model, theta: Floats | None = None) -> tuple[tuple[str, dict[str, Any]], ...]:

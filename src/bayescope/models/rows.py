@@ -60,6 +60,14 @@ def _give_back(model: Model) -> None:
             mapped.madvise(mmap.MADV_DONTNEED)
 
 
+def laid_out(matrix: Floats) -> Floats:
+    """Lay a design matrix, shape (n, k), out column by column if all rows stay in the cache; else it is kept.
+
+    Its columns are then scaled and added up in one go each, which numbers beside each other are not.
+    """
+    return np.asfortranarray(matrix) if len(matrix) <= rows_at_once(matrix.shape[1]) else matrix
+
+
 def rows_at_once(columns: int) -> int:
     """Return how many rows of so many numbers stay in the cache."""
     return min(max(_NUMBERS // max(columns, 1), 512), 8192)

@@ -13,6 +13,7 @@ Yao & Gabry (2024), Pareto Smoothed Importance Sampling, JMLR 25(72); the fit is
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,25 @@ def smooth_tails(log_ratios: Floats, r_eff: float = 1.0) -> tuple[Floats, Floats
     ratio is no number), and they are as they were.
     """
     log_weights = log_ratios - log_ratios.max(axis=1, keepdims=True)
+    tails = _tails(log_weights, r_eff)
+    np.put_along_axis(log_weights, tails.places, tails.smoothed, axis=1)
+    log_weights -= np.log(np.exp(log_weights).sum(axis=1, keepdims=True))
+    return log_weights, tails.k
+
+
+@_quiet
+def tail_shapes(log_ratios: Floats, r_eff: float = 1.0) -> Floats:
+    """Return the k of `smooth_tails`, shape (n,), without smoothing anything."""
+    return _tails(log_ratios - log_ratios.max(axis=1, keepdims=True), r_eff).k
+
+
+class _Tails(NamedTuple):
+    places: NDArray[np.intp]  # of the largest weights of each row, rising, shape (n, M)
+    smoothed: Floats  # their logarithms, as they are where they need no smoothing, or have no fit
+    k: Floats
+
+
+def _tails(log_weights: Floats, r_eff: float) -> _Tails:
     size = tail_size(log_weights.shape[1], r_eff)
     places = np.argpartition(log_weights, -size - 1, axis=1)[:, -size - 1 :]
     tail = np.take_along_axis(log_weights, places, axis=1)
@@ -57,10 +77,8 @@ def smooth_tails(log_ratios: Floats, r_eff: float = 1.0) -> tuple[Floats, Floats
     smoothed = np.minimum(np.log(_quantiles(size, k, sigma, cutoff)), 0.0)
     flat = tail[:, -1] - tail[:, 1] <= ROUNDING
     unfitted = ~flat & ~(np.isfinite(k) & np.isfinite(smoothed).all(axis=1) & (cutoff[:, 0] > 0.0))
-    keep = (flat | unfitted)[:, np.newaxis]
-    np.put_along_axis(log_weights, places[:, 1:], np.where(keep, tail[:, 1:], smoothed), axis=1)
-    log_weights -= np.log(np.exp(log_weights).sum(axis=1, keepdims=True))
-    return log_weights, np.where(flat, -np.inf, np.where(unfitted, np.inf, k))
+    kept = np.where((flat | unfitted)[:, np.newaxis], tail[:, 1:], smoothed)
+    return _Tails(places[:, 1:], kept, np.where(flat, -np.inf, np.where(unfitted, np.inf, k)))
 
 
 @_quiet
