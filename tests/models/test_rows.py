@@ -48,6 +48,14 @@ def test_each_of_every_fifth_row_counts_five_times(weights, counted):
     assert few.response.weights.tolist() == counted
 
 
+@pytest.mark.parametrize(("size", "by_column"), [(8192, True), (8193, False)])
+def test_a_design_that_stays_in_the_cache_has_its_columns_side_by_side(size, by_column):
+    matrix = np.arange(2.0 * size).reshape(size, 2)
+    found = rows.laid_out(matrix)
+    assert found.flags.f_contiguous == by_column
+    np.testing.assert_array_equal(found, matrix)
+
+
 @pytest.mark.parametrize(("columns", "size"), [(0, 8192), (32, 8192), (64, 4096), (512, 512), (9000, 512)])
 def test_a_block_has_a_quarter_of_a_million_numbers_but_not_too_few_rows_nor_too_many(columns, size):
     assert rows.rows_at_once(columns) == size

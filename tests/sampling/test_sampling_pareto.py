@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bayescope.sampling.pareto import fit_tails, smooth_tails, tail_size
+from bayescope.sampling.pareto import fit_tails, smooth_tails, tail_shapes, tail_size
 
 
 @pytest.mark.parametrize("r_eff", [1.0, 0.5])
@@ -34,6 +34,12 @@ def test_equal_weights_need_no_smoothing():
     log_weights, k = smooth_tails(np.full((1, 50), -3.0))
     assert k.tolist() == [-np.inf]
     np.testing.assert_allclose(log_weights, -np.log(50), rtol=1e-14)
+
+
+def test_shapes_alone_are_those_of_the_smoothed_weights():
+    log_ratios = np.random.default_rng(4).standard_t(4, size=(3, 400))
+    log_ratios[1] = 0.0
+    np.testing.assert_array_equal(tail_shapes(log_ratios, 0.5), smooth_tails(log_ratios, 0.5)[1])
 
 
 @pytest.mark.parametrize("worst", [np.nan, np.inf])
