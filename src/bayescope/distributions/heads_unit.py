@@ -7,6 +7,7 @@ for Modelling Rates and Proportions, J. Appl. Stat. 31(7), 2004.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -182,10 +183,9 @@ def _sum_log1p(e: Floats, whole: Floats) -> float:
     `whole` is 1 + e. Where the sum is so small that this loses digits, by log1p.
     """
     rows = len(e) // 32 * 32
-    if not rows or not e.sum() > 1e-3 * len(e):
-        return float(np.log1p(e).sum())
     products = np.multiply.reduce(whole[:rows].reshape(32, -1), axis=0)
-    return float(np.log(products).sum() + np.log1p(e[rows:]).sum())
+    total = float(np.log(products).sum()) + math.log(np.multiply.reduce(whole[rows:]))
+    return total if total > 1e-3 * len(e) else float(np.log1p(e).sum())
 
 
 def _binomial_sample(rng: np.random.Generator, trials: Floats | None, psi: tuple[Any]) -> Floats:

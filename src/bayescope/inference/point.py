@@ -78,7 +78,7 @@ def wald_covariance(hessian: Floats, free: Flags) -> Floats | None:
     covariance = np.full(hessian.shape, np.nan)
     if not free.any():
         return covariance
-    index = np.flatnonzero(free)
+    index = free.nonzero()[0]
     place = index[:, np.newaxis], index
     block = hessian[place]
     diagonal = block.diagonal()

@@ -85,9 +85,9 @@ class PointProblem:
         return limits
 
     @cached_property
-    def smooth_prior(self) -> Callable[[Floats], Derivatives]:
-        """The smooth part of log p(theta), with its derivatives."""
-        return prior_density.smooth_prior(self.model)
+    def smooth_prior(self) -> Callable[[Floats], Derivatives] | None:
+        """The smooth part of log p(theta), with its derivatives; None where there is nothing smooth in it."""
+        return prior_density.smooth_prior(self.model) if self.prior else None
 
     @property
     def _slopes_alone(self) -> Callable[[Floats], tuple[float, Floats]] | None:
@@ -99,7 +99,7 @@ class PointProblem:
             value, gradient, _, _ = self._evaluate(theta, order=1)
         else:
             value, gradient, _ = self.normal.derivatives(theta)
-        if self.prior:
+        if self.smooth_prior is not None:
             smooth, slope, _ = self.smooth_prior(theta)
             value, gradient = value + smooth, gradient + slope
         return -value, -gradient
@@ -114,7 +114,7 @@ class PointProblem:
 
     def _value(self, theta: Floats) -> float:
         value = self.log_likelihood(theta)
-        return -value - (self.smooth_prior(theta)[0] if self.prior else 0.0)
+        return -value - (0.0 if self.smooth_prior is None else self.smooth_prior(theta)[0])
 
     def _derivatives(self, theta: Floats) -> Derivatives:
         """Differentiate, but not again where the last search of a path ended and the next begins."""
@@ -128,7 +128,7 @@ class PointProblem:
             value, gradient, hessian, _ = self._evaluate(theta, order=2)
         else:
             value, gradient, hessian = self.normal.derivatives(theta)
-        if self.prior:
+        if self.smooth_prior is not None:
             smooth, slope, curvature = self.smooth_prior(theta)
             value, gradient, hessian = value + smooth, gradient + slope, hessian + curvature
         return -value, -gradient, -hessian

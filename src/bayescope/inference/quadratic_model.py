@@ -80,7 +80,7 @@ def _sweep(
     Only of those farthest from their condition: of all that violate it, most would be put back.
     """
     diagonal, moved = curvature.diagonal(), False
-    for j in np.flatnonzero(violation > violation.max() / 2):
+    for j in (violation > violation.max() / 2).nonzero()[0]:
         centre, threshold = objective.location[j], objective.weight[j] / diagonal[j]
         free = theta[j] - gradient[j] / diagonal[j]
         if threshold > 0:

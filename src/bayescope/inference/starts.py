@@ -105,7 +105,7 @@ def _mean_and_sd(model: Model) -> tuple[float, float]:
     """Mean and sd of the response on the scale of its location; a share is kept off 0 and 1."""
     response = model.response
     y = model.likelihood.seen(response.values)
-    weight = np.ones_like(y) if response.weights is None else response.weights
+    weight = np.ones(y.shape) if response.weights is None else response.weights
     if response.trials is not None:
         return float((weight @ y + 0.5) / (weight @ response.trials + 1)), 1.0
     if (y * y == y).all():  # 0 and 1

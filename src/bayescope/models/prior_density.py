@@ -50,11 +50,15 @@ def smooth_prior_derivatives(model: Model, theta: Floats) -> tuple[float, Floats
     Raises:
         NotApplicable: the unknowns sum to 1 (Categorical), or effects of groups are correlated.
     """
-    return smooth_prior(model)(theta)
+    found, size = smooth_prior(model), len(theta)
+    return (0.0, np.zeros(size), np.zeros((size, size))) if found is None else found(theta)
 
 
-def smooth_prior(model: Model) -> Callable[[Floats], tuple[float, Floats, Floats]]:
-    """Return `smooth_prior_derivatives` as a function of theta; what does not depend on it is done once."""
+def smooth_prior(model: Model) -> Callable[[Floats], tuple[float, Floats, Floats]] | None:
+    """Return `smooth_prior_derivatives` as a function of theta; what does not depend on it is done once.
+
+    None: they are zero everywhere.
+    """
     refuse_simplex(model)
     _refuse_correlations(model)
     size, unknown = len(model.names), np.full(len(model.names), np.nan)
@@ -63,6 +67,8 @@ def smooth_prior(model: Model) -> Callable[[Floats], tuple[float, Floats, Floats
         for block, distribution, arguments in _priors(model, unknown)
         if distribution.kink is None and distribution.name != "Flat"  # which adds nothing anywhere
     ]
+    if not parts:
+        return None
     normal = _normal_part(size, [(b, known) for b, d, known in parts if known and d.name == "Normal"])
     parts = [part for part in parts if part[2] is None or part[1].name != "Normal"]
     if not parts:
@@ -99,10 +105,7 @@ def _normal_part(
     mu, rate = mu[index], rate[index]
 
     def derivatives(theta: Floats) -> tuple[float, Floats, Floats]:
-        gradient = np.zeros(size)
-        if not len(index):
-            return 0.0, gradient, hessian.copy()
-        z = (theta[index] - mu) * rate
+        gradient, z = np.zeros(size), (theta[index] - mu) * rate
         gradient[index] = -z * rate
         return constant - 0.5 * float(z @ z), gradient, hessian.copy()
 
