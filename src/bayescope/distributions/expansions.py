@@ -22,8 +22,9 @@ from bayescope.distributions.likelihood import Expansion
 type Floats = NDArray[np.float64]
 type Integers = NDArray[np.int64] | int
 
-_RADIUS = 2.0  # of a circle around eta; the poles of the logistic function are farther, at i pi
-_GROWTH = math.exp(_RADIUS) / math.cos(_RADIUS / 2.0) ** 2  # of c'' on it, in units of c''(eta)
+_MOST = 15  # orders of derivatives with a bound
+_PROBABILITIES = np.linspace(0.0, 1.0, 2001)
+_BETWEEN = 1.01  # a polynomial of degree 13 exceeds its values there by no more (Markov's inequality)
 
 
 @cache
@@ -48,14 +49,18 @@ def _logistic_terms(eta: Floats, most: int) -> Floats:
     return np.asarray(found)
 
 
-def _logistic_left_out(largest: Floats, most: Integers) -> Floats:
-    """Bound c^(k) / k!, on a circle of radius r (Cauchy): e^r / cos(r / 2)^2 / (r^(k-2) k (k-1)) of c''.
+@cache
+def _logistic_bounds() -> Floats:
+    """The largest |c^(k) / c''| / k! over all eta, for k = 3, ...: the quotient is a polynomial in p."""
+    quotients = (
+        Polynomial(each).trim() // Polynomial([0.0, 1.0, -1.0]) for each in _logistic_polynomials(_MOST)
+    )
+    return np.array([_BETWEEN * np.abs(quotient(_PROBABILITIES)).max() for quotient in quotients])
 
-    |c''(x + iy)| <= c''(x) / cos(y / 2)^2, and c''(eta + x) <= c''(eta) e^|x|.
-    """
-    ratio = largest / _RADIUS
-    bound = _GROWTH * ratio ** (most - 1) / (most * (most + 1) * (1.0 - ratio))
-    return np.where(ratio < 1.0, bound, np.inf)
+
+def _logistic_left_out(largest: Floats, most: Integers) -> Floats:
+    """Bound the next term by the supremum of its derivative, and c''(eta + x) by c''(eta) e^|x| (Lagrange)."""
+    return np.asarray(_logistic_bounds()[np.asarray(most) - 2] * np.exp(largest) * largest ** (most - 1))
 
 
 def _exponential_terms(eta: Floats, most: int) -> Floats:

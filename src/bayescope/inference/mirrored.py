@@ -12,6 +12,7 @@ they are correlated.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -45,7 +46,11 @@ def mirrored_log_likelihoods(problem: PointProblem, centre: Floats, factor: Floa
     if expansion is None or location.matrix is None or location.network is not None:
         deviations = z @ factor.T
         return log_likelihoods(problem, np.concatenate([centre + deviations, centre - deviations]))
-    return over_rows(model, partial(_expanded, expansion, centre, factor), z, _BLOCK).ravel()
+    near_first = np.argsort(np.square(z).sum(axis=1))  # draws of one block then need as many terms
+    sums = over_rows(model, partial(_expanded, expansion, centre, factor), z[near_first], _BLOCK)
+    found = np.empty_like(sums)
+    found[:, near_first] = sums
+    return found.ravel()
 
 
 @_quiet
@@ -74,9 +79,13 @@ def _expanded(
         own = single @ z.T.astype(np.float32)
         power = own * own
         half = 0.5 * np.einsum("sd,sd->s", z @ hessian, z)
-        largest, spread = np.sqrt(power.max(axis=0)), -2.0 * half
-        near = known(largest, spread, _MOST)
-        worst = largest[near].max(initial=0.0), spread[near].max(initial=0.0)
+        spread = -2.0 * half
+        worst = math.sqrt(power.max()), spread.max()  # of all draws: of each alone it takes longer
+        near = np.full(len(z), bool(known(*worst, _MOST)))
+        if not near.all():
+            largest = np.sqrt(power.max(axis=0))
+            near = known(largest, spread, _MOST)
+            worst = largest[near].max(initial=0.0), spread[near].max(initial=0.0)
         degree = 2 + np.count_nonzero(~known(*worst, np.arange(2, _MOST)))
         odd, even = z @ gradient, at_centre.value + half
         for k in range(3, degree + 1):
