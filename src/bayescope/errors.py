@@ -24,6 +24,19 @@ class BayescopeError(Exception):
     exit_code = 1
 
 
+def interrupt_behind(error: BaseException) -> BaseException | None:
+    """Return the interrupt (Ctrl-C, SIGTERM) that `error` was raised from or during, if there is one.
+
+    Compiled code that is interrupted ends in a SystemError.
+    """
+    seen: list[BaseException] = [error]
+    for each in seen:
+        if isinstance(each, KeyboardInterrupt | SystemExit):
+            return each
+        seen += [e for e in (each.__cause__, each.__context__) if e is not None and e not in seen]
+    return None
+
+
 @dataclass(frozen=True)
 class Where:
     """A place in a text: `file`, 1-based `line` and `column` (line 0: the whole source)."""

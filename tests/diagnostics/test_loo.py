@@ -55,6 +55,22 @@ def test_a_coin_left_out_is_predicted_by_the_betas_of_the_others(coin):
     assert found.log_score == pytest.approx(found.elpd / 8)
 
 
+def test_the_row_that_ends_a_uniform_cannot_be_left_out_by_weights():
+    """No draw has an upper end below 60, where it could be without that row; 42 occurs twice."""
+    config = {
+        "name": "tanks",
+        "data": {"columns": {"y": [19, 40, 42, 42, 60], "w": [1, 1, 1, 1, 1]}},
+        "model": {"likelihood": "Uniform", "response": "y", "priors": {"lower": 0, "upper": "Pareto(1, 1)"}},
+        "inference": ["exact"],
+    }
+    run = bayescope.run(config)
+    assert [each.row for each in run.record.loo.influential] == [5]
+    assert run.record.loo.influential[0].pareto_k == math.inf
+    assert [check.verdict for check in run.record.checks if check.name == "loo_pareto_k"] == ["note"]
+    config["data"]["columns"]["y"] = [19, 40, 42, 60, 60]
+    assert bayescope.run(config).record.loo.beyond_limit == 0
+
+
 def test_a_regression_agrees_with_solving_it_again_without_each_row(kidiq):
     rows = np.arange(0, 434, 18)
     found = kidiq.record.loo

@@ -218,5 +218,38 @@ def test_a_fit_without_draws_has_no_check():
 def test_weights_that_are_no_whole_numbers_leave_observations_to_compare(rng, make, weight):
     fit = posterior(np.column_stack([rng.uniform(0.4, 0.6, 200), np.ones(200)]))
     checked = posterior_predictive_check(make(np.tile([0.0, 1.0], 20), np.full(40, weight)), fit, SEED)
-    assert sum(checked.observed) == round(40 * weight)
+    assert sum(checked.observed) == pytest.approx(40 * weight)
     assert all(np.isfinite(row["observed"]) for row in checked.statistics.values())
+
+
+WEIGHTS = np.array([0.5, 2.25, 1.0, 0.0, 3.0])
+
+
+def test_the_data_under_weights_that_are_no_whole_numbers_are_the_weighted_data():
+    y, fit = np.array([3.0, -1.0, 0.5, 99.0, 2.0]), posterior(np.tile([1.0, 1.0], (50, 1)))
+    found = {
+        k: row["observed"]
+        for k, row in posterior_predictive_check(normal(y, WEIGHTS), fit, SEED).statistics.items()
+    }
+    mean = np.average(y, weights=WEIGHTS)
+    variance = WEIGHTS @ (y - mean) ** 2 / (WEIGHTS.sum() - 1)
+    assert found == pytest.approx({"mean": mean, "sd": np.sqrt(variance), "min": -1.0, "max": 3.0})
+    flips = np.array([1.0, 0.0, 1.0, 1.0, 0.0])
+    rates = posterior_predictive_check(coin(flips, WEIGHTS), posterior(np.full(50, 0.4)), SEED).statistics
+    assert rates["success rate"]["observed"] == pytest.approx(np.average(flips, weights=WEIGHTS))
+
+
+@pytest.mark.parametrize("make", [coin, normal])
+def test_replicates_vary_as_one_response_for_each_whole_and_each_rest_of_a_weight(make):
+    fit = posterior(np.tile([0.4, np.sqrt(0.24)], (4000, 1)) if make is normal else np.full(4000, 0.4))
+    row = next(
+        iter(
+            posterior_predictive_check(
+                make([0.0, 1.0, 0.0, 1.0, 0.0], WEIGHTS), fit, SEED
+            ).statistics.values()
+        )
+    )
+    variance = 0.24 * (0.5**2 + 2 + 0.25**2 + 1 + 3) / WEIGHTS.sum() ** 2
+    width = 2 * 1.598 * np.sqrt(variance)  # of the central 89 % of a Normal
+    assert row["mean"] == pytest.approx(0.4, abs=4 * np.sqrt(variance / 400))
+    assert row["upper"] - row["lower"] == pytest.approx(width, rel=0.25)

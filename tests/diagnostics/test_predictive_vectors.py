@@ -10,6 +10,7 @@ from bayescope.diagnostics.predictive_vectors import reduction
 from bayescope.inference.exact import EXACT
 from bayescope.inference.method import Context
 from bayescope.inference.settings import ExactSettings
+from bayescope.models.rows import take
 from bayescope.pipeline import prepare, read_config
 
 COV = [[4.0, 1.0], [1.0, 9.0]]
@@ -77,6 +78,17 @@ def test_the_statistics_are_those_of_numpy():
     rng = np.random.default_rng(5)
     values = rng.multivariate_normal([1, 2], COV, 30)
     model, _ = check_of("MvNormal", values, {"cov": COV})
-    statistics, _ = reduction(model).reduce(values)
+    statistics, _ = reduction(model, np.ones(30)).reduce(values)
     expected = [*values.mean(axis=0), *values.std(axis=0, ddof=1), np.corrcoef(values.T)[0, 1]]
     np.testing.assert_allclose(statistics, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("likelihood", "known"), [("MvNormal", {"cov": COV}), ("Multinomial", {})])
+def test_a_row_of_weight_two_is_two_rows(likelihood, known):
+    values = np.random.default_rng(6).integers(1, 9, size=(12, 2)).astype(float)
+    model, _ = check_of(likelihood, values, known)
+    times = np.arange(12) % 3 + 1.0
+    several = take(model, np.repeat(np.arange(12), times.astype(int)))
+    found, _ = reduction(model, times).reduce(values)
+    expected, _ = reduction(several, np.ones(24)).reduce(several.response.values)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -398,3 +398,56 @@ def test_where_every_unknown_rests_at_its_kink_there_is_no_standard_error():
     )["map"]
     assert answer.estimate.tolist() == [0]
     assert np.isnan(answer.covariance).all()
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        ([0, -3, 5, 1, 1, 0, 0, 1], [1.5, 0.1, 453.4, 5.3, 4.8, 0.8, 1.2, 0.7]),
+        ([-1, 4, 4, 1, 1, 0, 1, 2], [0.001, 63.8, 94.2, 0.4, 1.1, 0.5, 1.9, 13.5]),
+    ],
+)
+def test_after_a_step_of_a_thousand_sds_the_standard_errors_are_those_of_the_mode(regression, x, y):
+    priors = {"Intercept": "Normal(0, 0.001)", "x": "Normal(0, 5)"}
+    config = {
+        "name": "far",
+        "data": {"columns": {"x": x, "y": y}},
+        "model": {"likelihood": "Exponential", "formula": "y ~ x", "priors": priors},
+        "inference": ["map"],
+    }
+    answer, X = bayescope.run(config)["map"], np.column_stack([np.ones(8), x])
+    # of a mean exp(eta), -log p is sum over i of eta_i + y_i exp(-eta_i)
+    information = (X.T * (y * np.exp(-X @ answer.estimate))) @ X + np.diag([1e6, 0.04])
+    np.testing.assert_allclose(answer.covariance, np.linalg.inv(information), rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", [MAP, MLE])
+def test_a_row_that_few_rows_lack_and_that_decides_keeps_no_answer_away(regression, method):
+    """At the mode of every sixteenth row the rate of the fifth is beyond all numbers."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=2**14)
+    y = rng.poisson(np.exp(0.5 * x)).astype(float)
+    x[5] = 2000.0
+    model = regression(
+        np.column_stack([np.ones(len(x)), x]), y, likelihood="Poisson", priors=slopes(("Normal", 0, 1), 1)
+    )
+    found, plain = method.fit(model, method.settings(), Context(seed=0)), plain_fit(method, model)
+    assert np.all(np.abs(plain.estimate - found.estimate) <= 1e-7 * plain.sd)
+
+
+@pytest.mark.parametrize(("gap", "answers"), [(1e-5, True), (1e-7, False), (1e-9, False)])
+@pytest.mark.parametrize("method", [MAP, MLE])
+def test_columns_so_nearly_equal_that_rounding_decides_have_no_answer(regression, method, gap, answers):
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(size=(2, 40))
+    flips = (rng.random(40) < 1 / (1 + np.exp(-a - 1.5 * b))).astype(float)
+    ones, priors = np.ones(40), [("Normal", 0, 1e12)] * 3
+    near = regression(np.column_stack([ones, a, a + gap * b]), flips, likelihood="Bernoulli", priors=priors)
+    if not answers:
+        with pytest.raises(FitError, match="rounding hides"):
+            method.fit(near, method.settings(), Context(seed=0))
+        return
+    apart = regression(np.column_stack([ones, a, b]), flips, likelihood="Bernoulli", priors=priors)
+    found, expected = (method.fit(model, method.settings(), Context(seed=0)) for model in (near, apart))
+    assert found.estimate[2] * gap == pytest.approx(expected.estimate[2], rel=1e-4)
+    assert found.sd[2] * gap == pytest.approx(expected.sd[2], rel=1e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,6 +143,22 @@ def test_a_fit_begins_with_the_refusal(method, model):
     if reason is not None:
         with pytest.raises(type(reason), match=re.escape(reason.message)):
             METHODS[method].fit(built, METHODS[method].settings(), Context(seed=1))
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt(), SystemExit(143)])
+@pytest.mark.parametrize("how", ["from it", "during it"])
+def test_an_interrupt_that_compiled_code_turned_into_an_error_still_interrupts(interrupt, how):
+    error = SystemError("<built-in function> returned a result with an exception set")
+    error.__cause__ = interrupt
+    if how == "during it":
+        error.__cause__, error.__context__ = None, interrupt
+
+    def fit(_model, _settings, _context):
+        raise ValueError("and so did what called it") from error
+
+    method = replace(METHODS["mle"], fit=fit)
+    with pytest.raises(type(interrupt)):
+        run_method("mle", method, method.settings(), build("logistic"), Context(seed=1))
 
 
 def test_hypotheses_are_for_the_methods_that_choose():

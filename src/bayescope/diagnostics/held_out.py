@@ -82,10 +82,11 @@ def held_out(model: Model, points: Sequence[Fit], reference: Fit, seed: int) -> 
     except (NotApplicable, FitError) as failure:
         return HeldOut(note=f"Without a fifth of the rows there is no answer: {failure.message}")
     weights, posterior = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
-    losses = [
-        _loss(fit.name, weights, posterior - np.concatenate([part.points[k] for part in parts]))
-        for k, fit in enumerate(points)
-    ]
+    with np.errstate(invalid="ignore"):  # both may be -inf
+        losses = [
+            _loss(fit.name, weights, posterior - np.concatenate([part.points[k] for part in parts]))
+            for k, fit in enumerate(points)
+        ]
     return HeldOut(refit="exact" if exact else "laplace", losses=tuple(losses))
 
 

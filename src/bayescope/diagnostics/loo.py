@@ -144,11 +144,29 @@ class _Pointwise(NamedTuple):
 
 def left_out(model: Model, thetas: Floats, places: Positions) -> Iterator[LeftOut]:
     """Leave out the rows at `places`, a part at a time, given draws of shape (S, d)."""
-    step = max(1, _CELLS // len(thetas))
+    step, ends = max(1, _CELLS // len(thetas)), _sets_an_end(model)[places]
     for start in range(0, len(places), step):
-        part = take(model, places[start : start + step])
+        rows = slice(start, start + step)
+        part = take(model, places[rows])
         log_likelihood = pointwise(part, thetas)
-        yield LeftOut(part, log_likelihood, *smooth_tails(-_share(part.response.weights, log_likelihood)))
+        log_weights, k = smooth_tails(-_share(part.response.weights, log_likelihood))
+        yield LeftOut(part, log_likelihood, log_weights, np.where(ends[rows], np.inf, k))
+
+
+def _sets_an_end(model: Model) -> NDArray[np.bool_]:
+    """Mark the rows that keep an unknown from where it could be without them, and where there is no draw.
+
+    Such are the largest and the smallest response of a Uniform, unless they occur twice.
+    """
+    y, weights = model.response.values, model.response.weights
+    times, found = np.ones(len(y)) if weights is None else weights, np.zeros(len(y), dtype=bool)
+    bounds = model.likelihood.bounds(model.response.occurring)
+    for predictor in model.predictors:
+        for end in bounds.get(predictor.parameter, ()) if len(predictor.index) else ():
+            rows = (y == end) & (times > 0)
+            if times[rows].sum() <= 1.0:
+                found |= rows
+    return found
 
 
 def _share(weights: Floats | None, log_likelihood: Floats) -> Floats:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayescope.diagnostics.estimates import INTERVAL
-from bayescope.diagnostics.predictive_vectors import reduction
+from bayescope.diagnostics.predictive_vectors import mean_and_sd, reduction
 from bayescope.diagnostics.records import PredictiveCheck, PredictiveKind
 from bayescope.distributions.supports import BINARY
 from bayescope.inference.fit import Fit
@@ -77,9 +77,10 @@ def posterior_predictive_check(model: Model, fit: Fit, seed: int) -> PredictiveC
     A binary response is compared by its success rate, overall and in thirds of the rows by
     predicted probability; a repeated row is replicated as a Binomial count. Any other response
     is compared by mean, sd, min and max (of counts also the share of zeros), its repeated rows as single
-    observations; one of several columns as `predictive_vectors.reduction` says. Beyond 100,000 rows (or
-    such observations) a random sample of that many is checked, and `note` says so: time and memory are
-    bounded. Equal seeds give equal results. None for a fit without draws.
+    observations; one of several columns as `predictive_vectors.reduction` says. What a weight has beyond a
+    whole number is one more observation that counts so much. Beyond 100,000 rows (or such observations) a
+    random sample of that many is checked, and `note` says so: time and memory are bounded. Equal seeds give
+    equal results. None for a fit without draws.
     """
     if fit.draws is None or not fit.draws.size:
         return None
@@ -135,14 +136,16 @@ def _binary(model: Model, fit: Fit, rng: np.random.Generator) -> tuple[_Comparis
     if note:
         model = take(model, rng.choice(rows, MAX_ROWS, replace=False))
     values, weights = model.response.values, model.response.weights
-    repeats = np.ones(len(values), dtype=np.int64) if weights is None else _repeats(weights, rng)
+    repeats = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
+    whole, rest = _whole_and_rest(repeats)
     names, groups = _thirds(model, np.asarray(fit.estimate), repeats)
 
     def replicate(rng: np.random.Generator, theta: Floats) -> Floats:
         p = _success(model, theta)
-        once = weights is None  # a tenth of the time of a Binomial draw
-        found = rng.random(len(p)) < p if once else rng.binomial(repeats, p)
-        return found.astype(np.float64)
+        once = rng.random(len(p)) < p
+        if weights is None:  # a tenth of the time of a Binomial draw
+            return once.astype(np.float64)
+        return rng.binomial(whole, p) + rest * once
 
     def reduce(successes: Floats) -> tuple[Floats, Floats]:
         total, tried = successes.sum(), repeats.sum()
@@ -161,7 +164,7 @@ def _binary(model: Model, fit: Fit, rng: np.random.Generator) -> tuple[_Comparis
     return comparison, note
 
 
-def _thirds(model: Model, theta: Floats, repeats: Indices) -> tuple[dict[int, str], Indices]:
+def _thirds(model: Model, theta: Floats, repeats: Floats) -> tuple[dict[int, str], Indices]:
     """Divide the rows into thirds by predicted probability: (names of those in use, third of each row)."""
     predicted = _success(model, theta)
     groups = np.searchsorted(np.quantile(predicted, [1 / 3, 2 / 3]), predicted)
@@ -179,8 +182,7 @@ def _success(model: Model, theta: Floats) -> Floats:
 
 def _general(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Comparison, str]:
     """Compare single observations by mean, sd, smallest and largest value, or categories by their shares."""
-    note = _sample_note(model.response.observations, "observations")
-    model = take(model, _observations(model, rng))
+    model, times, note = _observations(model, rng)
     values, trials = model.response.values, model.response.trials
     edges, counts = _edges(model), kind_of(model) == "counts"
 
@@ -190,12 +192,12 @@ def _general(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Compar
         return model.likelihood.sample(rng, trials, parameters)
 
     def reduce(values: Floats) -> tuple[Floats, Floats]:
-        sd = values.std(ddof=min(1, len(values) - 1))
-        zeros = [np.mean(values == 0)] if counts else []
-        return np.array([values.mean(), sd, values.min(), values.max(), *zeros]), _histogram(values, edges)
+        mean, sd = mean_and_sd(values, times)
+        zeros = [np.average(values == 0, weights=times)] if counts else []
+        return np.array([mean, sd, values.min(), values.max(), *zeros]), _histogram(values, times, edges)
 
     def shares(values: Floats) -> tuple[Floats, Floats]:
-        counts = np.bincount(values.astype(np.intp), minlength=len(levels)).astype(np.float64)
+        counts = np.bincount(values.astype(np.intp), times, minlength=len(levels))
         return counts / counts.sum(), counts
 
     if levels := model.response.levels:
@@ -209,15 +211,14 @@ def _general(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Compar
 
 def _vectors(model: Model, _fit: Fit, rng: np.random.Generator) -> tuple[_Comparison, str]:
     """Compare rows of several columns."""
-    note = _sample_note(model.response.observations, "observations")
-    model = take(model, _observations(model, rng))
+    model, times, note = _observations(model, rng)
     values, trials = model.response.values, model.response.trials
 
     def replicate(rng: np.random.Generator, theta: Floats) -> Floats:
         location, *others = psi(model, theta)
         return model.likelihood.sample(rng, trials, (np.broadcast_to(location, values.shape), *others))
 
-    found = reduction(model)
+    found = reduction(model, times)
     labels = () if found.quantity else model.response.levels
     return _Comparison(
         found.statistics, found.edges, values, found.reduce, replicate, found.quantity, labels
@@ -229,24 +230,27 @@ _PREPARE: Mapping[PredictiveKind, _Prepare] = MappingProxyType(
 )
 
 
-def _observations(model: Model, rng: np.random.Generator) -> Indices:
-    """Return the row of each observation; of more than 100,000, a random sample of that many."""
+def _observations(model: Model, rng: np.random.Generator) -> tuple[Model, Floats, str]:
+    """The model on single observations, how much each counts, and a note if they are a random sample."""
     rows, weights = len(model.response.values), model.response.weights
     if weights is None:
-        return np.arange(rows) if rows <= MAX_ROWS else np.sort(rng.choice(rows, MAX_ROWS, replace=False))
-    total = weights.sum()
-    # with replacement: of so many repetitions hardly one would be drawn twice
-    counts = _repeats(weights, rng) if total <= MAX_ROWS else rng.multinomial(MAX_ROWS, weights / total)
-    return np.repeat(np.arange(rows), counts)
+        places = np.arange(rows) if rows <= MAX_ROWS else np.sort(rng.choice(rows, MAX_ROWS, replace=False))
+        return take(model, places), np.ones(len(places)), _sample_note(rows, "observations")
+    whole, rest = _whole_and_rest(np.asarray(weights, dtype=np.float64))
+    more = rest.nonzero()[0]
+    size = int(whole.sum()) + len(more)
+    if size > MAX_ROWS:
+        # with replacement: of so many repetitions hardly one would be drawn twice
+        places = np.repeat(np.arange(rows), rng.multinomial(MAX_ROWS, weights / weights.sum()))
+        return take(model, places), np.ones(len(places)), _sample_note(size, "observations")
+    places = np.concatenate([np.repeat(np.arange(rows), whole), more])
+    return take(model, places), np.concatenate([np.ones(size - len(more)), rest[more]]), ""
 
 
-def _repeats(weights: Floats, rng: np.random.Generator) -> Indices:
-    """Return how often each row is repeated; by weights that are no whole numbers it is drawn so often."""
-    whole = np.rint(weights)
-    if np.array_equal(weights, whole):
-        return whole.astype(np.int64)
-    total = float(weights.sum())
-    return rng.multinomial(max(1, round(total)), weights / total)
+def _whole_and_rest(weights: Floats) -> tuple[Indices, Floats]:
+    """Return the whole number in each weight, and what is left of it."""
+    whole = np.floor(weights)
+    return whole.astype(np.int64), weights - whole
 
 
 def _edges(model: Model) -> Floats:
@@ -267,11 +271,11 @@ def _edges(model: Model) -> Floats:
     return np.linspace(*ends, bins + 1)
 
 
-def _histogram(values: Floats, edges: Floats) -> Floats:
+def _histogram(values: Floats, times: Floats, edges: Floats) -> Floats:
     """Count the values in bins of equal width; values outside are not counted."""
     position = (values - edges[0]) / (edges[1] - edges[0])
-    inside = position[(position >= 0) & (position < len(edges) - 1)]
-    return np.bincount(inside.astype(np.intp), minlength=len(edges) - 1).astype(np.float64)
+    inside = (position >= 0) & (position < len(edges) - 1)
+    return np.bincount(position[inside].astype(np.intp), times[inside], minlength=len(edges) - 1)
 
 
 def _sample_note(size: float, what: str) -> str:

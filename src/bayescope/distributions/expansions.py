@@ -59,7 +59,7 @@ def _logistic_bounds() -> Floats:
 
 
 def _logistic_left_out(largest: Floats, most: Integers) -> Floats:
-    """Bound the next term by the supremum of its derivative, and c''(eta + x) by c''(eta) e^|x| (Lagrange)."""
+    """Bound the next term by the supremum of its derivative; c''(eta + x) <= c''(eta) e^|x| (Lagrange)."""
     return np.asarray(_logistic_bounds()[np.asarray(most) - 2] * np.exp(largest) * largest ** (most - 1))
 
 

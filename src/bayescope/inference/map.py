@@ -41,6 +41,7 @@ from bayescope.inference.newton import Solution
 from bayescope.inference.normal_statistics import NormalStatistics
 from bayescope.inference.objective import kkt_residual
 from bayescope.inference.point import (
+    FLAT_ADVICE,
     expected_information,
     limits_reached,
     named,
@@ -162,8 +163,9 @@ def _newton(problem: PointProblem, settings: MAPSettings) -> Fit:
     covariance = _spread(problem, best, free)
     if covariance is None:
         raise FitError(
-            "the posterior has no strict mode where the solver ended: it is flat or a saddle there.",
-            "Give every coefficient a proper prior, or rescale the predictors.",
+            "the posterior has no strict mode where the solver ended: it is flat or a saddle there, or so "
+            "nearly flat that rounding hides it.",
+            FLAT_ADVICE,
         )
     details = {
         "formula": "proximal Newton"

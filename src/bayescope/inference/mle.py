@@ -252,7 +252,9 @@ def _newton(problem: PointProblem, settings: MLESettings) -> Fit:
     information = problem.curvature(solution)
     covariance = wald_covariance(information, ~solution.at_bound)
     if covariance is None:
-        raise _not_unique("the observed information is singular")
+        raise _not_unique(
+            "the observed information is singular, or so nearly that rounding hides its inverse"
+        )
     details = {
         "formula": "Newton's method",
         "kkt_residual": solution.kkt_residual,

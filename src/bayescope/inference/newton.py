@@ -27,6 +27,7 @@ type Status = Literal["converged", "stalled", "out of iterations", "unbounded"]
 _EPSILON = float(np.finfo(np.float64).eps)
 _DAMPINGS = (0.0, 1e-6, 1e-3, 1.0, 1e3, 1e6)
 _LEFT, _ROOM = 0.2, 2.0
+_SHARE, _NEXT_TO_NOTHING = 100.0, 1e-9
 _HALVINGS = 50
 _NEAR = 1e-4  # nats that a step promises: one of 0.014 sds
 _ROUNDED = 1e-2  # nats: more is no rounding error, but of more than 1e13 trials
@@ -189,6 +190,8 @@ def _follow(objective: Objective, current: Iterate, target: Floats) -> Iterate:
     if objective.slopes is None or not (settled or _goes_on(objective, current, step, bend)):
         return iterate_at(objective, target, step if current.fresh else np.nan, bend)
     found = _by_slopes(objective.slopes, objective, target, current.hessian)
+    if settled and found.residual > max(_SHARE * objective.slack * current.residual, _NEXT_TO_NOTHING):
+        settled, bend = False, np.nan  # a Hessian that is off by a share leaves that share: the law failed
     hessian = found.hessian if settled else _secant(found.hessian, move, found.gradient - current.gradient)
     return replace(found, hessian=hessian, step=step, bend=bend, settled=settled)
 

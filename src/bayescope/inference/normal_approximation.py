@@ -20,7 +20,7 @@ from bayescope.inference.mirrored import mirrored_log_likelihoods
 from bayescope.inference.network_refusals import MOST_SAMPLED, SYMMETRY, weights_of
 from bayescope.inference.newton import Solution, minimise
 from bayescope.inference.objective import Objective
-from bayescope.inference.point import NEAR_MODE, named, refuse_unconverged, wald_covariance
+from bayescope.inference.point import FLAT_ADVICE, NEAR_MODE, named, refuse_unconverged, wald_covariance
 from bayescope.inference.point_problem import PointProblem
 from bayescope.inference.rounding import rounding
 from bayescope.inference.settings import PointSettings
@@ -126,8 +126,9 @@ def approximate(
     spread = wald_covariance(hessian, np.ones(len(best.theta), dtype=bool))
     if spread is None:
         raise FitError(
-            "the posterior has no strict mode in the unconstrained space: it is flat or a saddle there.",
-            "Give every parameter a proper prior, or rescale the predictors.",
+            "the posterior has no strict mode in the unconstrained space: it is flat or a saddle there, or "
+            "so nearly flat that rounding hides it.",
+            FLAT_ADVICE,
         )
     _refuse_ends(model, transform, best, _COARSE * np.sqrt(np.diag(spread)))
     theta = transform.inverse(best.theta)

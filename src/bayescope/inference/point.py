@@ -26,7 +26,12 @@ type Flags = NDArray[np.bool_]
 
 LARGEST_COVARIANCE = 1000
 NEAR_MODE = 1e-5  # sds
+FLAT_ADVICE = (
+    "Give every parameter a proper prior, leave out predictors that others nearly add up to, or rescale the "
+    "predictors."
+)
 _RANK_TOLERANCE = 1e-12
+_LARGEST_INVERSE = 1e13  # of a matrix with diagonal 1, whose rounding errors are 1e-16 and more
 
 
 def dependent_columns(X: Floats, labels: Sequence[str]) -> tuple[str, ...]:
@@ -73,7 +78,8 @@ def observed_rows(model: Model) -> Flags:
 def wald_covariance(hessian: Floats, free: Flags) -> Floats | None:
     """Invert `hessian`, shape (d, d), on the `free` coordinates; nan elsewhere.
 
-    None: it is not positive definite there, so the point is no strict minimum.
+    None: it is not positive definite there, so the point is no strict minimum; or it is so nearly singular
+    that rounding decides what its inverse is.
     """
     covariance = np.full(hessian.shape, np.nan)
     if not free.any():
@@ -87,7 +93,7 @@ def wald_covariance(hessian: Floats, free: Flags) -> Floats | None:
     scale = np.sqrt(diagonal)
     scales = scale * scale[:, np.newaxis]
     _, inverse, failed = scipy.linalg.lapack.dposv(block / scales, np.eye(len(block)))
-    if failed or not np.isfinite(inverse).all():
+    if failed or not np.abs(inverse).max() <= _LARGEST_INVERSE:
         return None
     inverse = inverse / scales
     covariance[place] = (inverse + inverse.T) / 2

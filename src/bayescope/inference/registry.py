@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from pydantic import BaseModel
 
-from bayescope.errors import FitError, NotApplicable
+from bayescope.errors import FitError, NotApplicable, interrupt_behind
 from bayescope.inference.fit import Fit, Outcome
 from bayescope.inference.method import Context, Method, Settings, refuse_choice
 from bayescope.inference.settings import (
@@ -84,6 +84,8 @@ def run_method(name: str, method: Method, settings: BaseModel, model: Model, con
     except FitError as failure:
         fit = _no_answer(method, model, Outcome("failed", failure.message, advised(failure, model)))
     except Exception as bug:  # noqa: BLE001  an unforeseen failure of one method must not lose the others
+        if (interrupt := interrupt_behind(bug)) is not None:
+            raise interrupt from None
         message = f"{type(bug).__name__}: {bug}"
         fit = _no_answer(
             method, model, Outcome("failed", message, "This is a bug in bayescope: please report it.")

@@ -156,8 +156,12 @@ def searches(problem: PointProblem, settings: PointSettings) -> list[Solution]:
         return [
             problem.minimise(inside_box(middle, problem.objective.lower, problem.objective.upper), settings)
         ]
-    start = _near(problem, plain_start(problem))
-    return [problem.minimise(start.theta, settings, start.curvature)]
+    plain = plain_start(problem)
+    start = _near(problem, plain)
+    found = problem.minimise(start.theta, settings, start.curvature)
+    if found.status != "converged" and start.curvature is not None:  # few rows may lack the one that matters
+        found = problem.minimise(plain, settings)
+    return [found]
 
 
 def starts(problem: PointProblem) -> list[Floats]:
