@@ -29,6 +29,10 @@ def checked(formula, missing="refuse", **columns):
 USE_LEVELS = "; correct it, leave the cell empty if it is missing, or write C(x) for categories"
 UNUSABLE = ", which a model cannot use; make it numbers (such as years, or days since a start) or text"
 
+ROUNDED = (
+    "whole numbers beyond 2^53 beside missing values or fractions (which rounds them), which a model cannot use; "
+    "make it numbers (such as years, or days since a start) or text"
+)
 MERGED = (
     "is a level beyond 2^53, where different numbers are read as one (whole numbers with missing values beside "
     "them are, too); make the column text"
@@ -185,7 +189,17 @@ BAD_TABLES = {
     "levels beyond 2^53 beside a missing value": (
         "y ~ C(x)",
         {"y": [1, 2, 3], "x": [2**60 + 1, None, 2**60]},
-        ["column 'x', row 2: is missing", *(f"column 'x', row {row}: {MERGED}" for row in (1, 3))],
+        [f"column 'x': holds {ROUNDED}"],
+    ),
+    "numbers beyond 2^53 beside a missing value": (
+        "y ~ center(x)",
+        {"y": [1, 2, 3], "x": [2**60 + 1, float("nan"), 2**60]},
+        [f"column 'x': holds {ROUNDED}"],
+    ),
+    "numbers beyond 2^53 beside a fraction": (
+        "y ~ x",
+        {"y": [1, 2, 3], "x": [2**60 + 1, 0.5, 2**60]},
+        [f"column 'x': holds {ROUNDED}"],
     ),
     "groups beyond 2^64": (
         "y ~ (1 | x)",

@@ -32,6 +32,24 @@ def test_models_are_told_apart_by_their_likelihood_before_their_priors():
         "a": "Poisson · y ~ x",
         "b": "NegativeBinomial · y ~ x",
     }
+    both = {"a": "Poisson(2)", "b": "Binomial(5, 0.4)"}
+    runs = [
+        {
+            "name": "h",
+            "data": {"columns": {"y": [1, 2]}},
+            "model": {"response": "y", "hypotheses": h},
+            "inference": ["exact"],
+        }
+        for h in (both, both | {"a": "Poisson(3)"})
+    ]
+    first, second = told_apart(
+        {str(k): bayescope.run(run).record.model for k, run in enumerate(runs)}
+    ).values()
+    assert (
+        first
+        == "hypothesis ~ Categorical(a: 0.5, b: 0.5); y[i] | a ~ Poisson(2); y[i] | b ~ Binomial(5, 0.4)"
+    )
+    assert second == first.replace("Poisson(2)", "Poisson(3)")
     wide = told_apart({"a": poisson, "b": summary("Poisson", "Normal(0, 9)")})["b"]
     assert wide.startswith("Poisson · y ~ x; ")
     assert "x ~ Normal(0, 9)" in wide

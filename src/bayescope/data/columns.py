@@ -29,8 +29,9 @@ def from_values(values: Sequence[Any]) -> Column:
     """Turn Python values into a column.
 
     Whole numbers become int64; numbers with a missing value (None, NaN, pandas' NA and NaT) or a fraction,
-    float64; bools, bool; text, and any mixture of text, numbers and bools, text. Where all text of a mixture
-    is a number, or says that there is none, nobody knows which is meant: it is unusable.
+    float64, and are unusable if that rounds whole numbers; bools, bool; text, and any mixture of text,
+    numbers and bools, text. Where all text of a mixture is a number, or says that there is none, nobody knows
+    which is meant: it is unusable.
     """
     if any(issubclass(kind, np.generic) for kind in {*map(type, values)}):
         values = [_of_python(value) if isinstance(value, np.generic) else value for value in values]
@@ -42,7 +43,8 @@ def from_values(values: Sequence[Any]) -> Column:
     kinds -= {type(None)}
     missing = any(value is None for value in values)
     if kinds <= {int, float, Decimal}:
-        return Column(_numbers(values, whole=kinds == {int} and not missing))
+        whole = kinds == {int} and not missing
+        return Column(_numbers(values, whole=whole), "" if whole else _rounded(values))
     if kinds == {bool}:
         return Column(_objects(values) if missing else np.array(values, dtype=np.bool_))
     strange = sorted(kind.__name__ for kind in kinds - {int, float, Decimal, bool, str})
@@ -101,6 +103,15 @@ def _numbers(values: Sequence[Any], *, whole: bool) -> NDArray[Any]:
         except OverflowError:
             pass  # beyond 64 bits: float64, as CSV readers do
     return np.array([np.nan if value is None else _as_float(value) for value in values], dtype=np.float64)
+
+
+def _rounded(values: Sequence[Any]) -> str:
+    """Say that whole numbers beside missing values or fractions are no longer what they were, if so."""
+    whole = (value for value in values if isinstance(value, int))
+    rounded = any(abs(value) < 2**63 and int(float(value)) != value for value in whole)
+    return (
+        "whole numbers beyond 2^53 beside missing values or fractions (which rounds them)" if rounded else ""
+    )
 
 
 def _as_float(value: float | Decimal) -> float:

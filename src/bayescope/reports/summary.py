@@ -224,14 +224,19 @@ def _shortened(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def told_apart(models: Mapping[str, ModelSummary]) -> dict[str, str]:
-    """Say in a line what each of several is: likelihood and formula, and priors where others share both."""
+    """Say in a line what each of several is: likelihood and formula, and priors where others share both.
+
+    A model without a formula, such as hypotheses, is short enough to be written out.
+    """
     lines = {
-        name: f"{model.likelihood} · {model.formula}" if model.formula else model.notation[0]
+        name: f"{model.likelihood} · {model.formula}"
+        if model.formula
+        else "; ".join(line.split("    ")[0] for line in model.notation)  # without the range of i
         for name, model in models.items()
     }
     return {
         name: line
-        if list(lines.values()).count(line) == 1
+        if list(lines.values()).count(line) == 1 or not models[name].formula
         else "; ".join([line, *dict.fromkeys(f"{p.parameter} ~ {p.text}" for p in models[name].priors)])
         for name, line in lines.items()
     }
