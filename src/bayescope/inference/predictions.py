@@ -174,7 +174,7 @@ def _columns(
     if isinstance(predictive, VectorPredictive):
         if interval:
             raise BayescopeError(
-                f"{model.likelihood.name} has a response of several columns, and no intervals; ask draws"
+                f"{model.likelihood.name} has a response of several columns, and no intervals: ask for draws"
             )
         return _named("mean", predictive.mean, model.response.levels)
     if levels:
