@@ -41,7 +41,8 @@ def towards_discriminant(problem: PointProblem, start: Floats) -> Floats:
         if not 0 < share < _MOST:
             return start
         theta = start + (target - start) / (1 - share)
-        return theta if iterate_at(objective, theta).total < first.total else start
+        total = objective.derivatives(theta)[0] + objective.penalty(theta)
+        return theta if total < first.total else start
 
 
 def _trials(response: Response) -> float:
