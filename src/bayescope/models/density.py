@@ -181,11 +181,13 @@ def _evaluate_together(model: Model, theta: Floats, order: int, head: Callable[.
     if not values.ndim:
         values = np.broadcast_to(values, response.values.shape)
     found = head(response.values, response.trials, response.weights, values)
-    gradient, hessian = np.zeros(len(theta)), np.zeros((len(theta), len(theta)))
-    if order:
-        gradient[predictor.index] = _project(predictor, found.first)
-    if order == 2:
-        hessian[predictor.index[:, np.newaxis], predictor.index] = _cross(predictor, predictor, found.second)
+    size, index = len(theta), predictor.index
+    gradient = _project(predictor, found.first) if order else np.zeros(len(index))
+    hessian = _cross(predictor, predictor, found.second) if order == 2 else np.zeros((len(index), len(index)))
+    if len(index) < size or not predictor.in_order:
+        own_gradient, own_hessian, gradient, hessian = gradient, hessian, np.zeros(size), np.zeros((size, size))
+        gradient[index] = own_gradient
+        hessian[index[:, np.newaxis], index] = own_hessian
     return Evaluation(found.value, gradient, hessian, found.least)
 
 

@@ -111,6 +111,11 @@ class Predictor:
     offset: Floats | float = 0.0
     network: Network | None = None
 
+    @cached_property
+    def in_order(self) -> bool:
+        """Whether its coefficients are the first unknowns, one after the other."""
+        return bool((self.index == np.arange(len(self.index))).all())
+
 
 @dataclass(frozen=True)
 class Response:
