@@ -185,9 +185,8 @@ def _evaluate_together(model: Model, theta: Floats, order: int, head: Callable[.
     gradient = _project(predictor, found.first) if order else np.zeros(len(index))
     hessian = _cross(predictor, predictor, found.second) if order == 2 else np.zeros((len(index), len(index)))
     if len(index) < size or not predictor.in_order:
-        own_gradient, own_hessian, gradient, hessian = gradient, hessian, np.zeros(size), np.zeros((size, size))
-        gradient[index] = own_gradient
-        hessian[index[:, np.newaxis], index] = own_hessian
+        own, gradient, hessian = (gradient, hessian), np.zeros(size), np.zeros((size, size))
+        gradient[index], hessian[index[:, np.newaxis], index] = own
     return Evaluation(found.value, gradient, hessian, found.least)
 
 
